@@ -1,0 +1,223 @@
+"""Graphs, nodes and values: onnx-graphsurgeon's classes with their edges cured.
+
+The classes here are subclasses of graphsurgeon's, so a :class:`Graph` can be handed to code written for it.
+What differs: identity comparison and hashing (graphsurgeon compares by name and structure), constants whose
+bytes stay in the weight store, documentation and metadata that survive, and an owner for every node.
+This is the only module that imports onnx_graphsurgeon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import onnx_graphsurgeon as gs
+
+from surgery.ir.weights import Weight
+
+if TYPE_CHECKING:
+    import onnx
+
+Dim: TypeAlias = "int | str | None"
+Shape: TypeAlias = "tuple[Dim, ...]"
+DType: TypeAlias = "np.dtype[Any]"
+
+
+class _Links:
+    """What values and constants share: identity, producer and consumers."""
+
+    name: str
+    inputs: list[Node]
+    outputs: list[Node]
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    @property
+    def producer(self) -> Node | None:
+        """The node that computes this tensor, None for graph inputs and constants."""
+        return self.inputs[0] if self.inputs else None
+
+    @property
+    def consumers(self) -> list[Node]:
+        """The nodes that read this tensor, each once, in the order they were linked."""
+        return list(dict.fromkeys(self.outputs))
+
+    def is_empty(self) -> bool:
+        """Whether this stands for an omitted optional input or output."""
+        return not self.name
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r}, {self.dtype}, {self.shape})"  # type: ignore[attr-defined]
+
+
+class Value(_Links, gs.Variable):
+    """A tensor known at run time only.
+
+    ``dtype`` is a numpy dtype (ml_dtypes for bfloat16, float8 and 4-bit types) or None when unknown; ``shape``
+    holds ints, names of symbolic dims, and None for a dim nobody named; it is None when the rank is unknown.
+    ``type_proto`` keeps the type of what is no dense tensor (sequence, optional, map, sparse).
+    """
+
+    dtype: DType | None
+    shape: Shape | None
+
+    def __init__(self, name: str, dtype: DType | None = None, shape: Sequence[Dim] | None = None) -> None:
+        super().__init__(name, dtype, None if shape is None else tuple(shape))
+        self.type_proto: onnx.TypeProto | None = None
+        self.doc_string = ""
+        self.metadata: dict[str, str] = {}
+
+    @staticmethod
+    def empty() -> Value:
+        """A placeholder for an omitted optional input or output."""
+        return Value("")
+
+    @property
+    def rank(self) -> int | None:
+        """Number of dims, None when unknown."""
+        return None if self.shape is None else len(self.shape)
+
+    @property
+    def is_static(self) -> bool:
+        """Whether every dim is a known integer."""
+        return self.shape is not None and all(isinstance(d, int) for d in self.shape)
+
+
+class Constant(_Links, gs.Constant):
+    """A tensor whose bytes are known, held by a :class:`~surgery.ir.weights.Weight` outside any protobuf."""
+
+    def __init__(self, name: str, weight: Weight | np.ndarray[Any, Any]) -> None:
+        self.weight = weight if isinstance(weight, Weight) else Weight.of(weight)
+        super().__init__(name, np.empty(0))
+        self.home: Graph | None = None
+        self.doc_string = ""
+        self.metadata: dict[str, str] = {}
+
+    @property
+    def values(self) -> np.ndarray[Any, Any]:
+        """The array; a read-only view where the dtype allows one. Raises WeightsMissing without its data file."""
+        return self.weight.array()
+
+    @property
+    def dtype(self) -> DType:
+        """The numpy dtype of the elements."""
+        return self.weight.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The dims."""
+        return self.weight.shape
+
+    @property
+    def rank(self) -> int:
+        """Number of dims."""
+        return len(self.weight.shape)
+
+    @property
+    def is_static(self) -> bool:
+        """Always true: a constant has its shape."""
+        return True
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the stored bytes."""
+        return self.weight.nbytes
+
+
+Tensor: TypeAlias = "Value | Constant"
+
+
+class Node(gs.Node):
+    """One operator.
+
+    ``attrs`` holds Python values (int, float, str, bytes, lists of them), a :class:`Constant` for a tensor, a
+    :class:`Graph` for a body, and an ``onnx.AttributeProto`` for what has no such form (references, types).
+    ``position`` orders nodes of one graph; ``graph`` is the graph that owns the node.
+    """
+
+    op: str
+    name: str
+    domain: str
+    attrs: dict[str, Any]
+    inputs: list[Tensor]
+    outputs: list[Value]
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def __init__(
+        self,
+        op: str,
+        name: str = "",
+        attrs: dict[str, Any] | None = None,
+        inputs: Sequence[Tensor] = (),
+        outputs: Sequence[Value] = (),
+        domain: str = "",
+    ) -> None:
+        super().__init__(op, name, {} if attrs is None else attrs, list(inputs), list(outputs), domain)
+        self.overload = ""
+        self.doc_string = ""
+        self.metadata: dict[str, str] = {}
+        self.position: tuple[float, ...] = ()
+        self.graph: Graph | None = None
+
+    def __repr__(self) -> str:
+        return f"{self.op}({self.name!r})"
+
+    @property
+    def is_onnx(self) -> bool:
+        """Whether the operator is of the default ONNX domain."""
+        return self.domain in ("", "ai.onnx")
+
+    def input(self, index: int) -> Tensor | None:
+        """Input ``index``, None when absent or omitted."""
+        if index >= len(self.inputs) or self.inputs[index].is_empty():
+            return None
+        return self.inputs[index]
+
+    def bodies(self) -> Iterator[Graph]:
+        """The graphs held by the attributes (If, Loop, Scan), in attribute order."""
+        for value in self.attrs.values():
+            if isinstance(value, Graph):
+                yield value
+
+
+class Graph(gs.Graph):
+    """Nodes, inputs and outputs of the main graph, of a body, or of a model function.
+
+    ``nodes`` is in topological order whenever no rewrite is under way. Values of an outer graph that a body
+    reads are the same objects.
+    """
+
+    nodes: list[Node]
+    inputs: list[Tensor]
+    outputs: list[Tensor]
+    name: str
+    doc_string: str
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def __init__(self, name: str = "", *, owner: Node | None = None) -> None:
+        super().__init__(name=name)
+        self.name = name
+        self.owner = owner
+        self.metadata: dict[str, str] = {}
+        self.annotations: list[onnx.TensorAnnotation] = []
+
+    def __repr__(self) -> str:
+        return f"Graph({self.name!r}, {len(self.nodes)} nodes)"
+
+    def is_output(self, value: Tensor) -> bool:
+        """Whether ``value`` is one of the outputs of this graph."""
+        return any(out is value for out in self.outputs)
+
+    def walk(self) -> Iterator[Graph]:
+        """This graph and every body below it, outer before inner."""
+        stack = [self]
+        while stack:
+            graph = stack.pop()
+            yield graph
+            stack.extend(body for node in reversed(graph.nodes) if node.attrs for body in node.bodies())

@@ -1,0 +1,228 @@
+"""From protobuf to :class:`~surgery.ir.graph.Graph`.
+
+Two sweeps per graph: the first declares inputs, initializers and node outputs, the second links the nodes. So a
+file may be in any order, and a body sees the names of the graphs around it. ``Constant`` nodes become constants
+here; everything else that is changed at load is the business of :mod:`surgery.ir.normalise`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import AttributeProto, TensorProto
+
+from surgery.errors import ModelError
+from surgery.ir.graph import Constant, Dim, DType, Graph, Node, Shape, Tensor, Value
+from surgery.ir.weights import Weight
+
+Reader = Callable[[TensorProto], Weight]
+Scope = Mapping[str, Tensor]
+
+_PLAIN = {
+    AttributeProto.FLOAT: lambda a: a.f,
+    AttributeProto.INT: lambda a: a.i,
+    AttributeProto.FLOATS: lambda a: list(a.floats),
+    AttributeProto.INTS: lambda a: list(a.ints),
+    AttributeProto.STRING: lambda a: _text(a.s),
+    AttributeProto.STRINGS: lambda a: [_text(s) for s in a.strings],
+}
+
+
+class Importer:
+    """Builds graphs; ``read`` turns a TensorProto into the weight it stands for.
+
+    ``notes`` collects what importing changed, one sentence each.
+    """
+
+    def __init__(self, read: Reader) -> None:
+        self.read = read
+        self.notes: list[str] = []
+
+    def graph(self, proto: onnx.GraphProto, outer: Scope, owner: Node | None = None) -> Graph:
+        """The graph of ``proto``; ``outer`` holds the tensors of the graphs around it, by name."""
+        graph = Graph(proto.name, owner=owner)
+        graph.doc_string = proto.doc_string
+        graph.metadata = {p.key: p.value for p in proto.metadata_props}
+        graph.annotations = list(proto.quantization_annotation)
+        local: dict[str, Tensor] = {}
+        self._initializers(proto, graph, local)
+        self._inputs(proto, graph, local)
+        lifted = self._declare(proto.node, graph, local)
+        for info in proto.value_info:
+            if isinstance(known := local.get(info.name), Value):
+                describe(known, info)
+        scope = {**outer, **local}
+        self._nodes((n for n in proto.node if id(n) not in lifted), graph, scope)
+        graph.outputs = [self._output(info, scope, graph) for info in proto.output]
+        return graph
+
+    def function(self, proto: onnx.FunctionProto) -> Graph:
+        """The body of a model function as a graph whose values have no types."""
+        graph = Graph(proto.name)
+        graph.doc_string = proto.doc_string
+        scope: dict[str, Tensor] = {name: Value(name) for name in proto.input}
+        graph.inputs = [scope[name] for name in proto.input]
+        lifted = self._declare(proto.node, graph, scope)
+        self._nodes((n for n in proto.node if id(n) not in lifted), graph, scope)
+        graph.outputs = [self._lookup(name, scope, f"function {proto.name!r}") for name in proto.output]
+        return graph
+
+    def _initializers(self, proto: onnx.GraphProto, graph: Graph, local: dict[str, Tensor]) -> None:
+        for tensor in proto.initializer:
+            weight = self.read(tensor)
+            if (known := local.get(tensor.name)) is not None:
+                self._same_twice(known, weight)
+                continue
+            constant = local[tensor.name] = Constant(tensor.name, weight)
+            constant.home = graph
+            constant.doc_string = tensor.doc_string
+            constant.metadata = {p.key: p.value for p in tensor.metadata_props}
+        for sparse in proto.sparse_initializer:
+            name = sparse.values.name
+            constant = local[name] = Constant(name, Weight.sparse(sparse))
+            constant.home = graph
+
+    def _same_twice(self, known: Tensor, weight: Weight) -> None:
+        if not (isinstance(known, Constant) and _same_bytes(known.weight, weight)):
+            raise ModelError(f"initializer {known.name!r} is defined twice with different values")
+        self.notes.append(f"initializer {known.name!r} was stored twice; one copy kept")
+
+    def _inputs(self, proto: onnx.GraphProto, graph: Graph, local: dict[str, Tensor]) -> None:
+        for info in proto.input:
+            if isinstance(local.get(info.name), Constant):
+                graph.inputs.append(local[info.name])
+                continue
+            if info.name in local:
+                raise ModelError(f"graph input {info.name!r} is declared twice")
+            value = local[info.name] = Value(info.name)
+            describe(value, info)
+            graph.inputs.append(value)
+
+    def _declare(self, nodes: Iterable[onnx.NodeProto], graph: Graph, local: dict[str, Tensor]) -> set[int]:
+        lifted = set()
+        for node in nodes:
+            for name in node.output:
+                if name in local:
+                    raise ModelError(f"tensor {name!r} is defined twice", where=_place(node))
+            weight = self._constant_node(node)
+            if weight is not None:
+                constant = local[node.output[0]] = Constant(node.output[0], weight)
+                constant.home = graph
+                constant.doc_string = node.doc_string
+                lifted.add(id(node))
+            else:
+                local.update((name, Value(name)) for name in node.output if name)
+        return lifted
+
+    def _constant_node(self, node: onnx.NodeProto) -> Weight | None:
+        if node.op_type != "Constant" or node.domain not in ("", "ai.onnx") or len(node.attribute) != 1:
+            return None
+        attribute = node.attribute[0]
+        if attribute.ref_attr_name:
+            return None
+        if attribute.name == "value":
+            return self.read(attribute.t)
+        if attribute.name == "sparse_value":
+            return Weight.sparse(attribute.sparse_tensor)
+        plain = _PLAIN.get(attribute.type)
+        if plain is None:
+            return None
+        dtype = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
+        return Weight.of(np.array(plain(attribute), dtype.get(attribute.name, np.object_)))
+
+    def _nodes(self, protos: Iterable[onnx.NodeProto], graph: Graph, scope: dict[str, Tensor]) -> None:
+        for index, proto in enumerate(protos):
+            place = _place(proto)
+            node = Node(
+                proto.op_type,
+                proto.name,
+                None,
+                [self._lookup(name, scope, place) for name in proto.input],
+                [scope[name] if name else Value.empty() for name in proto.output],  # type: ignore[misc]
+                proto.domain,
+            )
+            node.overload, node.doc_string = proto.overload, proto.doc_string
+            node.metadata = {p.key: p.value for p in proto.metadata_props}
+            node.graph, node.position = graph, (index,)
+            node.attrs = {a.name: self._attribute(a, scope, node) for a in proto.attribute}
+            graph.nodes.append(node)
+
+    def _lookup(self, name: str, scope: Scope, place: str) -> Tensor:
+        if not name:
+            return Value.empty()
+        try:
+            return scope[name]
+        except KeyError:
+            raise ModelError(f"reads {name!r}, which nothing defines", where=place) from None
+
+    def _output(self, info: onnx.ValueInfoProto, scope: Scope, graph: Graph) -> Tensor:
+        value = self._lookup(info.name, scope, f"output of graph {graph.name!r}")
+        if isinstance(value, Value):
+            describe(value, info)
+        return value
+
+    def _attribute(self, proto: AttributeProto, scope: Scope, node: Node) -> Any:
+        if proto.ref_attr_name:
+            return _own(proto)
+        if proto.type == AttributeProto.TENSOR:
+            return Constant(proto.t.name, self.read(proto.t))
+        if proto.type == AttributeProto.GRAPH:
+            return self.graph(proto.g, scope, node)
+        plain = _PLAIN.get(proto.type)
+        if plain is None:
+            return _own(proto)
+        value = plain(proto)
+        return _own(proto) if value == [] and not node.is_onnx else value
+
+
+def describe(value: Value, info: onnx.ValueInfoProto) -> None:
+    """Give ``value`` the type, documentation and metadata of ``info``."""
+    value.doc_string = info.doc_string or value.doc_string
+    value.metadata.update({p.key: p.value for p in info.metadata_props})
+    if not info.HasField("type"):
+        return
+    value.type_proto = onnx.TypeProto()
+    value.type_proto.CopyFrom(info.type)
+    if info.type.HasField("tensor_type"):
+        value.dtype, value.shape = tensor_type(info.type)
+
+
+def tensor_type(proto: onnx.TypeProto) -> tuple[DType | None, Shape | None]:
+    """The numpy dtype and shape of a dense tensor type; ``unk__N`` dims, which inference makes up, are None."""
+    tensor = proto.tensor_type
+    dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)) if tensor.elem_type else None
+    shape = tuple(_dim(d) for d in tensor.shape.dim) if tensor.HasField("shape") else None
+    return dtype, shape
+
+
+def _dim(proto: onnx.TensorShapeProto.Dimension) -> Dim:
+    kind = proto.WhichOneof("value")
+    if kind == "dim_value":
+        return proto.dim_value if proto.dim_value >= 0 else None
+    if kind == "dim_param" and proto.dim_param and not proto.dim_param.startswith("unk__"):
+        return proto.dim_param
+    return None
+
+
+def _own(proto: AttributeProto) -> AttributeProto:
+    copy = AttributeProto()
+    copy.CopyFrom(proto)
+    return copy
+
+
+def _text(data: bytes) -> str | bytes:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
+
+
+def _same_bytes(a: Weight, b: Weight) -> bool:
+    return (a.elem_type, a.shape) == (b.elem_type, b.shape) and np.array_equal(a.array(), b.array())
+
+
+def _place(node: onnx.NodeProto) -> str:
+    return f"node {node.name!r} ({node.op_type})" if node.name else f"unnamed {node.op_type} node"
