@@ -55,7 +55,7 @@ class Importer:
             if isinstance(known := local.get(info.name), Value):
                 describe(known, info)
         scope = {**outer, **local}
-        self._nodes((n for n in proto.node if id(n) not in lifted), graph, scope)
+        self._nodes((n for i, n in enumerate(proto.node) if i not in lifted), graph, scope)
         graph.outputs = [self._output(info, scope, graph) for info in proto.output]
         return graph
 
@@ -66,7 +66,7 @@ class Importer:
         scope: dict[str, Tensor] = {name: Value(name) for name in proto.input}
         graph.inputs = [scope[name] for name in proto.input]
         lifted = self._declare(proto.node, graph, scope)
-        self._nodes((n for n in proto.node if id(n) not in lifted), graph, scope)
+        self._nodes((n for i, n in enumerate(proto.node) if i not in lifted), graph, scope)
         graph.outputs = [self._lookup(name, scope, f"function {proto.name!r}") for name in proto.output]
         return graph
 
@@ -103,7 +103,7 @@ class Importer:
 
     def _declare(self, nodes: Iterable[onnx.NodeProto], graph: Graph, local: dict[str, Tensor]) -> set[int]:
         lifted = set()
-        for node in nodes:
+        for index, node in enumerate(nodes):
             for name in node.output:
                 if name in local:
                     raise ModelError(f"tensor {name!r} is defined twice", where=_place(node))
@@ -112,7 +112,7 @@ class Importer:
                 constant = local[node.output[0]] = Constant(node.output[0], weight)
                 constant.home = graph
                 constant.doc_string = node.doc_string
-                lifted.add(id(node))
+                lifted.add(index)
             else:
                 local.update((name, Value(name)) for name in node.output if name)
         return lifted

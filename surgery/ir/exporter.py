@@ -1,0 +1,239 @@
+"""From :class:`~surgery.ir.graph.Graph` to protobuf.
+
+Every export makes new protos; nothing of the graph is shared with them. ``Weights`` says what becomes of constants
+over :data:`INLINE_BYTES`: ``INLINE`` writes their bytes, ``EXTERNAL`` declares them as external data for
+onnxruntime, ``INPUTS`` declares them as graph inputs, which is what ``onnx.checker`` and shape inference take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import AttributeProto
+
+from surgery.errors import DefectError
+from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
+
+INLINE_BYTES = 1024
+"""Constants up to this size travel inside light protos, so that inference sees shapes and axes."""
+
+
+class Weights(StrEnum):
+    """Where the bytes of heavy constants go."""
+
+    INLINE = "inline"
+    EXTERNAL = "external"
+    INPUTS = "inputs"
+
+
+def constants_of(graph: Graph) -> Iterator[Constant]:
+    """The constants that the nodes and outputs of ``graph`` read, each once, bodies not included."""
+    seen: set[int] = set()
+    for tensor in (*(t for node in graph.nodes for t in node.inputs), *graph.outputs):
+        if isinstance(tensor, Constant) and id(tensor) not in seen:
+            seen.add(id(tensor))
+            yield tensor
+
+
+def heavy_constants(main: Graph) -> dict[str, Constant]:
+    """The constants of ``main`` and its bodies that light exports leave out, by name."""
+    return {c.name: c for graph in main.walk() for c in constants_of(graph) if is_heavy(c)}
+
+
+def is_heavy(constant: Constant) -> bool:
+    """Whether light exports leave the bytes of ``constant`` out."""
+    return constant.nbytes > INLINE_BYTES and constant.weight.is_dense
+
+
+class Exporter:
+    """Builds protos of graphs and functions in one of the three forms of :class:`Weights`.
+
+    Args:
+        weights: what becomes of heavy constants.
+        opset: version of the default domain, for the attribute types of its schemas.
+        values: whether the types of inner values are written.
+    """
+
+    def __init__(self, weights: Weights, opset: int, *, values: bool = True) -> None:
+        self.weights, self.opset, self.values = weights, opset, values
+
+    def main(self, graph: Graph) -> onnx.GraphProto:
+        """The proto of the main graph; in the light forms it holds the heavy constants of every body, too."""
+        homes: dict[int, list[Constant]] = {}
+        seen: set[int] = set()
+        for inner in graph.walk():
+            for constant in constants_of(inner):
+                if id(constant) not in seen:
+                    seen.add(id(constant))
+                    homes.setdefault(id(self._home(constant, inner, graph)), []).append(constant)
+        return self._graph(graph, homes)
+
+    def _home(self, constant: Constant, reader: Graph, main: Graph) -> Graph:
+        if self.weights is not Weights.INLINE and is_heavy(constant):
+            return main
+        graph: Graph | None = reader
+        while graph is not None and graph is not constant.home:
+            graph = graph.owner.graph if graph.owner else None
+        return graph or main
+
+    def _graph(self, graph: Graph, homes: dict[int, list[Constant]]) -> onnx.GraphProto:
+        proto = onnx.GraphProto(name=graph.name, doc_string=graph.doc_string)
+        _metadata(proto, graph.metadata)
+        proto.input.extend(value_info(v) for v in graph.inputs)
+        constants = homes.get(id(graph), [])
+        listed = {id(v) for v in graph.inputs}
+        for constant in constants:
+            self._constant(constant, proto, listed)
+        proto.node.extend(self._node(n, homes) for n in graph.nodes)
+        proto.output.extend(value_info(v) for v in graph.outputs)
+        if self.values:
+            proto.value_info.extend(_inner_types(graph))
+        names = {t.name for n in graph.nodes for t in (*n.inputs, *n.outputs)}
+        proto.quantization_annotation.extend(a for a in graph.annotations if a.tensor_name in names)
+        return proto
+
+    def _constant(self, constant: Constant, proto: onnx.GraphProto, listed: set[int]) -> None:
+        if not constant.weight.is_dense:
+            sparse = proto.sparse_initializer.add()
+            sparse.CopyFrom(constant.weight.to_sparse_proto(constant.name))
+        elif self.weights is Weights.INLINE or not is_heavy(constant):
+            proto.initializer.append(_tensor(constant))
+        elif self.weights is Weights.EXTERNAL:
+            tensor = constant.weight.declare(constant.name)
+            tensor.doc_string = constant.doc_string
+            _metadata(tensor, constant.metadata)
+            proto.initializer.append(tensor)
+        elif id(constant) not in listed:
+            proto.input.append(value_info(constant))
+
+    def function(self, graph: Graph, header: onnx.FunctionProto) -> onnx.FunctionProto:
+        """The function whose signature is ``header`` with the body ``graph``."""
+        proto = onnx.FunctionProto()
+        proto.CopyFrom(header)
+        for constant in constants_of(graph):
+            proto.node.append(onnx.helper.make_node("Constant", [], [constant.name], value=_tensor(constant)))
+        proto.node.extend(self._node(n, {}) for n in graph.nodes)
+        return proto
+
+    def _node(self, node: Node, homes: dict[int, list[Constant]]) -> onnx.NodeProto:
+        proto = onnx.NodeProto(
+            op_type=node.op,
+            name=node.name,
+            domain=node.domain or "",
+            overload=node.overload,
+            doc_string=node.doc_string,
+            input=[t.name for t in node.inputs],
+            output=[t.name for t in node.outputs],
+        )
+        _metadata(proto, node.metadata)
+        for name, value in node.attrs.items():
+            proto.attribute.append(self._attribute(node, name, value, homes))
+        return proto
+
+    def _attribute(self, node: Node, name: str, value: Any, homes: dict[int, list[Constant]]) -> AttributeProto:
+        if isinstance(value, AttributeProto):
+            return value
+        if isinstance(value, Graph):
+            return AttributeProto(name=name, type=AttributeProto.GRAPH, g=self._graph(value, homes))
+        if isinstance(value, Constant):
+            return AttributeProto(name=name, type=AttributeProto.TENSOR, t=value.weight.to_proto(value.name))
+        return _plain(name, value, attribute_type(node, name, value, self.opset))
+
+
+def attribute_type(node: Node, name: str, value: Any, opset: int) -> int:
+    """The AttributeProto type of ``value``: the schema's when the operator has one, else read off the value."""
+    if node.is_onnx and onnx.defs.has(node.op, opset, ""):
+        schema = onnx.defs.get_schema(node.op, opset, "").attributes.get(name)
+        if schema is not None:
+            return int(schema.type.value)
+    many = isinstance(value, (list, tuple, np.ndarray))
+    sample = (value[0] if len(value) else 0) if many else value
+    kinds = ((bool | int | np.integer, "INT"), (float | np.floating, "FLOAT"), (str | bytes, "STRING"))
+    for kind, label in kinds:
+        if isinstance(sample, kind):
+            return int(AttributeProto.AttributeType.Value(label + "S" * many))
+    raise DefectError(f"attribute {name!r} holds a {type(value).__name__}", where=repr(node))
+
+
+def _plain(name: str, value: Any, kind: int) -> AttributeProto:
+    proto = AttributeProto(name=name, type=kind)  # type: ignore[arg-type]
+    if kind == AttributeProto.FLOAT:
+        proto.f = float(value)
+    elif kind == AttributeProto.INT:
+        proto.i = int(value)
+    elif kind == AttributeProto.STRING:
+        proto.s = _bytes(value)
+    elif kind == AttributeProto.FLOATS:
+        proto.floats.extend(float(v) for v in value)
+    elif kind == AttributeProto.INTS:
+        proto.ints.extend(int(v) for v in value)
+    elif kind == AttributeProto.STRINGS:
+        proto.strings.extend(_bytes(v) for v in value)
+    return proto
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value.encode() if isinstance(value, str) else value
+
+
+def _tensor(constant: Constant) -> onnx.TensorProto:
+    proto = constant.weight.to_proto(constant.name)
+    proto.doc_string = constant.doc_string
+    _metadata(proto, constant.metadata)
+    return proto
+
+
+def _inner_types(graph: Graph) -> Iterator[onnx.ValueInfoProto]:
+    listed = {id(v) for v in (*graph.inputs, *graph.outputs)}
+    for node in graph.nodes:
+        for value in node.outputs:
+            if not value.is_empty() and id(value) not in listed and (value.dtype is not None or value.type_proto):
+                yield value_info(value)
+
+
+def value_info(tensor: Tensor) -> onnx.ValueInfoProto:
+    """Name, type, documentation and metadata of a tensor as a proto."""
+    info = onnx.ValueInfoProto(name=tensor.name, doc_string=tensor.doc_string)
+    _metadata(info, tensor.metadata)
+    if isinstance(tensor, Value) and tensor.type_proto is not None and not tensor.type_proto.HasField("tensor_type"):
+        info.type.CopyFrom(tensor.type_proto)
+    elif tensor.dtype is not None:
+        info.type.CopyFrom(_tensor_type(tensor))
+    return info
+
+
+def _tensor_type(tensor: Tensor) -> onnx.TypeProto:
+    proto = onnx.TypeProto()
+    if isinstance(tensor, Value) and tensor.type_proto is not None:
+        proto.denotation = tensor.type_proto.denotation
+        old = list(tensor.type_proto.tensor_type.shape.dim)
+    else:
+        old = []
+    proto.tensor_type.elem_type = elem_type(tensor)
+    if tensor.shape is not None:
+        proto.tensor_type.shape.SetInParent()
+        for index, dim in enumerate(tensor.shape):
+            target = proto.tensor_type.shape.dim.add()
+            if len(old) == len(tensor.shape):
+                target.denotation = old[index].denotation
+            if isinstance(dim, str):
+                target.dim_param = dim
+            elif dim is not None:
+                target.dim_value = int(dim)
+    return proto
+
+
+def elem_type(tensor: Tensor) -> int:
+    """The TensorProto element type of a tensor with a known dtype."""
+    if isinstance(tensor, Constant):
+        return tensor.weight.elem_type
+    return int(onnx.helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype)))
+
+
+def _metadata(proto: Any, entries: dict[str, str]) -> None:
+    for key, value in entries.items():
+        proto.metadata_props.add(key=key, value=value)
