@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -146,10 +147,8 @@ class Exporter:
 
 def attribute_type(node: Node, name: str, value: Any, opset: int) -> int:
     """The AttributeProto type of ``value``: the schema's when the operator has one, else read off the value."""
-    if node.is_onnx and onnx.defs.has(node.op, opset, ""):
-        schema = onnx.defs.get_schema(node.op, opset, "").attributes.get(name)
-        if schema is not None:
-            return int(schema.type.value)
+    if node.is_onnx and (kind := _schema_types(node.op, opset).get(name)):
+        return kind
     many = isinstance(value, (list, tuple, np.ndarray))
     sample = (value[0] if len(value) else 0) if many else value
     kinds = ((bool | int | np.integer, "INT"), (float | np.floating, "FLOAT"), (str | bytes, "STRING"))
@@ -157,6 +156,13 @@ def attribute_type(node: Node, name: str, value: Any, opset: int) -> int:
         if isinstance(sample, kind):
             return int(AttributeProto.AttributeType.Value(label + "S" * many))
     raise DefectError(f"attribute {name!r} holds a {type(value).__name__}", where=repr(node))
+
+
+@cache
+def _schema_types(op: str, opset: int) -> dict[str, int]:
+    if not onnx.defs.has(op, opset, ""):
+        return {}
+    return {name: int(a.type.value) for name, a in onnx.defs.get_schema(op, opset, "").attributes.items()}
 
 
 def _plain(name: str, value: Any, kind: int) -> AttributeProto:

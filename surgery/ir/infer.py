@@ -1,0 +1,100 @@
+"""Types and shapes of values, by onnx's own inference over the graph without its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import onnx
+
+from surgery.ir.exporter import Exporter, Weights, value_info
+from surgery.ir.graph import Dim, DType, Graph, Shape, Value
+from surgery.ir.importer import tensor_type
+
+Setter = Callable[[Value, "DType | None", "Shape | None"], None]
+
+
+def infer(main: Graph, header: onnx.ModelProto, opset: int, assign: Setter) -> list[str]:
+    """Infer every value of ``main`` and its bodies; ``assign`` is called for each whose dtype or shape changes.
+
+    What a file states is believed only where inference is silent: for operators without a schema, and for single
+    dims. Returns a sentence for each statement of the file that contradicts its operators.
+    """
+    proto = onnx.ModelProto()
+    proto.CopyFrom(header)
+    proto.graph.CopyFrom(Exporter(Weights.INPUTS, opset, values=False).main(main))
+    _keep_opaque_types(main, proto.graph)
+    for out in proto.graph.output:
+        out.type.tensor_type.ClearField("shape") if out.type.HasField("tensor_type") else None
+    inferred = onnx.shape_inference.infer_shapes(proto, check_type=False, strict_mode=False, data_prop=True)
+    types = {info.name: info for graph in _graphs(inferred.graph) for info in (*graph.value_info, *graph.output)}
+    repairs = []
+    for graph in main.walk():
+        inputs = {id(v) for v in graph.inputs} if graph.owner is None else set()
+        for value in (*graph.inputs, *(v for n in graph.nodes for v in n.outputs)):
+            info = types.get(value.name)
+            if isinstance(value, Value) and info is not None and id(value) not in inputs:
+                repairs += _update(value, info, assign)
+    return repairs
+
+
+def _keep_opaque_types(main: Graph, proto: onnx.GraphProto) -> None:
+    """Seed inference with the stated types of what operators outside the ONNX domain compute."""
+    outputs = {id(v) for v in main.outputs}
+    for node in main.nodes:
+        if not node.is_onnx:
+            proto.value_info.extend(value_info(v) for v in node.outputs if v.name and id(v) not in outputs)
+
+
+def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    stack = [graph]
+    while stack:
+        current = stack.pop()
+        yield current
+        stack.extend(a.g for n in current.node for a in n.attribute if a.type == onnx.AttributeProto.GRAPH)
+
+
+def _update(value: Value, info: onnx.ValueInfoProto, assign: Setter) -> Iterator[str]:
+    if not info.type.HasField("tensor_type"):
+        if info.type.WhichOneof("value"):
+            value.type_proto = onnx.TypeProto()
+            value.type_proto.CopyFrom(info.type)
+        return
+    dtype, found = tensor_type(info.type)
+    shape = merge(value.shape, found)
+    if value.dtype is not None and dtype is not None and dtype != value.dtype:
+        yield f"{value.name!r} was stated as {value.dtype}, its operator gives {dtype}"
+    if value.shape is not None and _contradict(value.shape, shape):
+        yield f"{value.name!r} was stated as {dims(value.shape)}, its operator gives {dims(shape)}"
+    if (dtype or value.dtype, shape) != (value.dtype, value.shape):
+        assign(value, dtype or value.dtype, shape)
+
+
+def merge(stated: Shape | None, found: Shape | None) -> Shape | None:
+    """The inferred shape, with stated dims where inference found none.
+
+    >>> merge(("N", 3, 8), (None, 3, 4))
+    ('N', 3, 4)
+    """
+    if found is None or stated is None or len(stated) != len(found):
+        return stated if found is None else found
+    return tuple(_dim(s, f) for s, f in zip(stated, found, strict=True))
+
+
+def _dim(stated: Dim, found: Dim) -> Dim:
+    if isinstance(found, int):
+        return found
+    return stated if stated is not None else found
+
+
+def _contradict(stated: Shape, found: Shape | None) -> bool:
+    if found is None:
+        return False
+    pairs = zip(stated, found, strict=False)
+    return len(stated) != len(found) or any(isinstance(s, int) and s != f for s, f in pairs)
+
+
+def dims(shape: Shape | None) -> str:
+    """A shape as ``1x3x?xW``; ``scalar`` for rank 0, ``unknown`` without one."""
+    if shape is None:
+        return "unknown"
+    return "x".join("?" if d is None else str(d) for d in shape) or "scalar"

@@ -1,0 +1,71 @@
+"""What must hold of a graph between passes; a breach is a defect of the pass that made it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from surgery.ir.graph import Graph, Node, Tensor, Value
+from surgery.ir.sort import reads
+
+
+def breaches(main: Graph) -> Iterator[str]:
+    """One sentence per broken invariant of ``main`` and its bodies; nothing when all hold.
+
+    Names are unique and present, links agree in both directions, every tensor that is read is defined before,
+    and graph outputs are defined.
+    """
+    graphs = list(main.walk())
+    owned = {id(n) for g in graphs for n in g.nodes}
+    yield from _names(graphs)
+    for graph in graphs:
+        for node in graph.nodes:
+            yield from _links(node, graph, owned)
+        yield from _order(graph)
+
+
+def _names(graphs: list[Graph]) -> Iterator[str]:
+    for name, count in Counter(n.name for g in graphs for n in g.nodes).items():
+        if count > 1 or not name:
+            yield f"{count} nodes are named {name!r}"
+    tensors: dict[str, Tensor] = {}
+    for tensor in (t for g in graphs for t in _tensors(g)):
+        if tensors.setdefault(tensor.name, tensor) is not tensor:
+            yield f"two tensors are named {tensor.name!r}"
+
+
+def _tensors(graph: Graph) -> Iterator[Tensor]:
+    yield from graph.inputs
+    yield from graph.outputs
+    for node in graph.nodes:
+        yield from (t for t in (*node.inputs, *node.outputs) if not t.is_empty())
+
+
+def _links(node: Node, graph: Graph, owned: set[int]) -> Iterator[str]:
+    if node.graph is not graph:
+        yield f"{node!r} does not know its graph"
+    for value in node.outputs:
+        if value.inputs != [node] and not value.is_empty():
+            yield f"{value!r} is computed by {value.inputs}, not by {node!r} alone"
+    for tensor in node.inputs:
+        if node not in tensor.outputs:
+            yield f"{tensor!r} does not know its reader {node!r}"
+        if any(id(p) not in owned for p in tensor.inputs):
+            yield f"{node!r} reads {tensor!r}, whose producer left the graph"
+
+
+def _order(graph: Graph) -> Iterator[str]:
+    done: set[int] = set()
+    mine = {id(n) for n in graph.nodes}
+    for node in graph.nodes:
+        for tensor in reads(node):
+            producer = tensor.producer
+            if producer is not None and id(producer) in mine and id(producer) not in done and producer is not node:
+                yield f"{node!r} reads {tensor.name!r} before it is computed"
+        done.add(id(node))
+    inputs = {id(v) for v in graph.inputs}
+    for out in graph.outputs:
+        if isinstance(out, Value) and out.producer is None and id(out) not in inputs and graph.owner is None:
+            yield f"graph output {out.name!r} is computed by nothing"
+
+

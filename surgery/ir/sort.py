@@ -1,0 +1,60 @@
+"""Topological order that keeps the order there was, without recursion."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+
+from surgery.errors import ModelError
+from surgery.ir.graph import Graph, Node, Tensor
+
+
+def sort(graph: Graph) -> bool:
+    """Order the nodes of ``graph`` by their positions wherever dependencies leave a choice, and renumber them.
+
+    Returns whether any node moved. Bodies are not entered; what they read from ``graph`` counts as read by the
+    node that owns them. Raises ModelError naming a node of a cycle.
+    """
+    nodes = graph.nodes
+    index = {id(node): i for i, node in enumerate(nodes)}
+    waiting, readers = _edges(nodes, index)
+    heap = [(node.position, i) for i, node in enumerate(nodes) if not waiting[i]]
+    heapq.heapify(heap)
+    order: list[Node] = []
+    while heap:
+        _, i = heapq.heappop(heap)
+        order.append(nodes[i])
+        for reader in readers[i]:
+            waiting[reader] -= 1
+            if not waiting[reader]:
+                heapq.heappush(heap, (nodes[reader].position, reader))
+    if len(order) < len(nodes):
+        stuck = next(n for i, n in enumerate(nodes) if waiting[i])
+        raise ModelError("takes part in a cycle", where=f"node {stuck.name!r} ({stuck.op})")
+    moved = any(a is not b for a, b in zip(nodes, order, strict=True))
+    graph.nodes = order
+    for position, node in enumerate(order):
+        node.position = (position,)
+    return moved
+
+
+def _edges(nodes: list[Node], index: dict[int, int]) -> tuple[list[int], list[list[int]]]:
+    """Per node, how many of ``nodes`` it waits for, and which of them wait for it."""
+    waiting, readers = [0] * len(nodes), [[] for _ in nodes]  # type: ignore[var-annotated]
+    for i, node in enumerate(nodes):
+        sources = {index[id(p)] for t in reads(node) if (p := t.producer) is not None and id(p) in index}
+        sources.discard(i) if node.attrs else None
+        waiting[i] = len(sources)
+        for source in sources:
+            readers[source].append(i)
+    return waiting, readers
+
+
+def reads(node: Node) -> Iterator[Tensor]:
+    """Every tensor ``node`` needs: its inputs, and what its bodies read and return."""
+    yield from node.inputs
+    for body in node.bodies() if node.attrs else ():
+        for graph in body.walk():
+            yield from graph.outputs
+            for inner in graph.nodes:
+                yield from inner.inputs
