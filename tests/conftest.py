@@ -1,0 +1,44 @@
+"""Markers: what needs ``../shared`` or the vendor's toolchain is skipped where that is not there, and counted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+def _witness() -> str | None:
+    """The vendor's ``hb_mapper``: in the folder ``SURGERY_WITNESS`` names, or on PATH."""
+    folder = os.environ.get("SURGERY_WITNESS", "/opt/witness")
+    return shutil.which("hb_mapper", path=f"{folder}/bin") or shutil.which("hb_mapper")
+
+
+def _absent() -> dict[str, str]:
+    """Marker -> why its tests cannot run here."""
+    reasons = {"shared": "" if SHARED.is_dir() else "no ../shared", "witness": "" if _witness() else "no vendor toolchain"}
+    return {marker: reason for marker, reason in reasons.items() if reason}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for marker, reason in _absent().items():
+        for item in items:
+            if marker in item.keywords:
+                item.add_marker(pytest.mark.skip(reason=f"{marker}: {reason}"))
+
+
+def _reasons(terminalreporter: pytest.TerminalReporter) -> Iterator[str]:
+    for report in terminalreporter.stats.get("skipped", []):
+        yield report.longrepr[2].removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else "skipped"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    counts = Counter(_reasons(terminalreporter))
+    for marker, reason in _absent().items():
+        terminalreporter.write_line(f"{counts[f'{marker}: {reason}']} tests marked {marker} skipped: {reason}")
