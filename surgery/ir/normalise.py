@@ -1,0 +1,126 @@
+"""What is put right at load, so that rules meet one form of every graph.
+
+Each step returns sentences that say what it did; they become ``normalised`` in the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from surgery.ir.edit import Editor
+from surgery.ir.graph import Constant, Graph, Node, Tensor
+from surgery.ir.sort import sort
+
+SHOWN = 5
+
+
+def normalise(main: Graph, *, keep_input_initializers: bool = False) -> list[str]:
+    """Bring ``main`` and its bodies into the form that rules expect; returns what was done, a sentence each.
+
+    Raises ModelError when the graph has a cycle.
+    """
+    notes: list[str] = []
+    if not keep_input_initializers:
+        notes += _split_inputs(main)
+    notes += _lift_identities(main)
+    notes += _name_nodes(main)
+    notes += _name_tensors(main)
+    moved = [graph.name for graph in main.walk() if sort(graph)]
+    return notes + [f"nodes of graph {name!r} put in topological order" for name in moved]
+
+
+def _split_inputs(main: Graph) -> Iterator[str]:
+    constants = [v for v in main.inputs if isinstance(v, Constant)]
+    main.inputs = [v for v in main.inputs if not isinstance(v, Constant)]
+    yield from _say("initializer that was also a graph input made a constant", constants)
+
+
+def _lift_identities(main: Graph) -> Iterator[str]:
+    lifted: list[Node] = []
+    graphs = list(main.walk())
+    outputs = {id(out) for graph in graphs for out in graph.outputs}
+    editor = Editor()
+    for node in (n for graph in graphs for n in graph.nodes if n.op == "Identity" and n.is_onnx):
+        source = node.inputs[0]
+        if isinstance(source, Constant) and id(node.outputs[0]) not in outputs:
+            editor.redirect(node.outputs[0], source)
+            editor.remove(node)
+            lifted.append(node)
+    editor.settle()
+    yield from _say("Identity of a constant replaced by the constant", lifted)
+
+
+def _name_nodes(main: Graph) -> Iterator[str]:
+    nodes = [node for graph in main.walk() for node in graph.nodes]
+    unnamed = [n for n in nodes if not n.name]
+    seen: set[str] = set()
+    renamed = []
+    fresh = namer(n.name for n in nodes)
+    for node in nodes:
+        if node.name in seen:
+            renamed.append(node.name)
+            node.name = fresh(node.name)
+        elif not node.name:
+            node.name = fresh(node.op)
+        seen.add(node.name)
+    if unnamed:
+        yield f"{len(unnamed)} unnamed nodes were given names"
+    if renamed:
+        yield f"{len(renamed)} nodes shared a name with another and were renamed: {_some(renamed)}"
+
+
+def _name_tensors(main: Graph) -> Iterator[str]:
+    """Bodies may reuse each other's names; here a name denotes one tensor of the whole model."""
+    tensors = list(_every_tensor(main))
+    fresh = namer(t.name for t in tensors)
+    seen: dict[str, Tensor] = {}
+    renamed = []
+    for tensor in tensors:
+        if seen.setdefault(tensor.name, tensor) is not tensor:
+            renamed.append(tensor.name)
+            tensor.name = fresh(tensor.name)
+            seen[tensor.name] = tensor
+    if renamed:
+        yield f"{len(renamed)} tensors of inner graphs shared a name with another and were renamed: {_some(renamed)}"
+
+
+def _every_tensor(main: Graph) -> Iterator[Tensor]:
+    seen: set[int] = set()
+    for graph in main.walk():
+        linked = (t for n in graph.nodes for t in (*n.inputs, *n.outputs))
+        for tensor in (*graph.inputs, *graph.outputs, *linked):
+            if not tensor.is_empty() and id(tensor) not in seen:
+                seen.add(id(tensor))
+                yield tensor
+
+
+def namer(taken: Iterable[str]) -> Callable[[str], str]:
+    """A function that returns its argument, or the argument with a counter that makes it new.
+
+    >>> fresh = namer(["a", "a_1"])
+    >>> fresh("a"), fresh("b"), fresh("b")
+    ('a_2', 'b', 'b_1')
+    """
+    used = set(taken)
+    counters: dict[str, int] = {}
+
+    def fresh(base: str) -> str:
+        name = base
+        while not name or name in used:
+            counters[base] = counters.get(base, 0) + 1
+            name = f"{base}_{counters[base]}"
+        used.add(name)
+        return name
+
+    return fresh
+
+
+def _say(sentence: str, things: Iterable[Node | Tensor]) -> Iterator[str]:
+    names = [thing.name for thing in things]
+    if names:
+        yield f"{sentence} ({len(names)}): {_some(names)}"
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(repr(n) for n in names[:SHOWN])
+    return shown + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
