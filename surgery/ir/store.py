@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from surgery.errors import DefectError, InputError, ModelError, WeightsMissing
 
 CHUNK = 1 << 20
+T = TypeVar("T")
 
 
 class MappedFile:
@@ -32,8 +33,8 @@ class MappedFile:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         try:
-            if not stat.S_ISREG(os.stat(path).st_mode):
-                raise ModelError("not a regular file", where=str(path))
+            if not stat.S_ISREG(self.path.stat().st_mode):
+                raise ModelError("is not a regular file", where=str(path))
             self.fd = _with_descriptors(lambda: os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)))
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
@@ -114,7 +115,7 @@ class Absent:
 
     def chunks(self) -> Iterator[bytes]:
         """Raises WeightsMissing."""
-        raise self.read()  # type: ignore[misc]
+        return iter((bytes(self.read()),))
 
 
 @dataclass(frozen=True)
@@ -136,5 +137,18 @@ class Strings:
 Source: TypeAlias = "Memory | FileSlice | Absent | Strings"
 
 
-def _with_descriptors[T](call: Callable[[], T]) -> T:
+def _with_descriptors(call: Callable[[], T]) -> T:
+    """``call()``, with as many open files as the system grants when the usual number is used up.
+
+    A model saved with one file per tensor has more files than the usual limit of 1024.
+    """
+    try:
+        return call()
+    except OSError as error:
+        if error.errno != errno.EMFILE:
+            raise
+    import resource  # absent on Windows, where the error above is another
+
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return call()
