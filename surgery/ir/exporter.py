@@ -47,7 +47,7 @@ def heavy_constants(main: Graph) -> dict[str, Constant]:
 
 def is_heavy(constant: Constant) -> bool:
     """Whether light exports leave the bytes of ``constant`` out."""
-    return constant.nbytes > INLINE_BYTES and constant.weight.is_dense
+    return constant.nbytes > INLINE_BYTES and not constant.weight.is_string
 
 
 class Exporter:
@@ -98,10 +98,7 @@ class Exporter:
         return proto
 
     def _constant(self, constant: Constant, proto: onnx.GraphProto, listed: set[int]) -> None:
-        if not constant.weight.is_dense:
-            sparse = proto.sparse_initializer.add()
-            sparse.CopyFrom(constant.weight.to_sparse_proto(constant.name))
-        elif self.weights is Weights.INLINE or not is_heavy(constant):
+        if self.weights is Weights.INLINE or not is_heavy(constant):
             proto.initializer.append(_tensor(constant))
         elif self.weights is Weights.EXTERNAL:
             tensor = constant.weight.declare(constant.name)

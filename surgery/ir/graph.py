@@ -24,6 +24,9 @@ Shape: TypeAlias = "tuple[Dim, ...]"
 DType: TypeAlias = "np.dtype[Any]"
 
 
+_UNREAD = np.empty(0)
+
+
 class _Links:
     """What values and constants share: identity, producer and consumers."""
 
@@ -90,10 +93,20 @@ class Constant(_Links, gs.Constant):
 
     def __init__(self, name: str, weight: Weight | np.ndarray[Any, Any]) -> None:
         self.weight = weight if isinstance(weight, Weight) else Weight.of(weight)
-        super().__init__(name, np.empty(0))
+        super().__init__(name, _UNREAD)
         self.home: Graph | None = None
         self.doc_string = ""
         self.metadata: dict[str, str] = {}
+
+    @property
+    def _values(self) -> np.ndarray[Any, Any]:
+        """What graphsurgeon's own code reads."""
+        return self.weight.array()
+
+    @_values.setter
+    def _values(self, array: np.ndarray[Any, Any]) -> None:
+        if array is not _UNREAD:
+            self.weight = Weight.of(array)
 
     @property
     def values(self) -> np.ndarray[Any, Any]:

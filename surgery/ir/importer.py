@@ -82,7 +82,7 @@ class Importer:
             constant.metadata = {p.key: p.value for p in tensor.metadata_props}
         for sparse in proto.sparse_initializer:
             name = sparse.values.name
-            constant = local[name] = Constant(name, Weight.sparse(sparse))
+            constant = local[name] = Constant(name, self._dense(sparse, name))
             constant.home = graph
 
     def _same_twice(self, known: Tensor, weight: Weight) -> None:
@@ -126,12 +126,20 @@ class Importer:
         if attribute.name == "value":
             return self.read(attribute.t)
         if attribute.name == "sparse_value":
-            return Weight.sparse(attribute.sparse_tensor)
+            return self._dense(attribute.sparse_tensor, node.output[0])
         plain = _PLAIN.get(attribute.type)
         if plain is None:
             return None
         dtype = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
         return Weight.of(np.array(plain(attribute), dtype.get(attribute.name, np.object_)))
+
+    def _dense(self, sparse: onnx.SparseTensorProto, name: str) -> Weight:
+        values, indices = self.read(sparse.values).array(), self.read(sparse.indices).array()
+        dense = np.zeros(tuple(sparse.dims), values.dtype)
+        places = indices if indices.ndim == 1 else np.ravel_multi_index(tuple(indices.T), dense.shape)
+        dense.reshape(-1)[places] = values
+        self.notes.append(f"sparse tensor {name!r} made dense")
+        return Weight.of(dense)
 
     def _nodes(self, protos: Iterable[onnx.NodeProto], graph: Graph, scope: dict[str, Tensor]) -> None:
         for index, proto in enumerate(protos):

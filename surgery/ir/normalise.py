@@ -66,7 +66,7 @@ def _name_nodes(main: Graph) -> Iterator[str]:
     if unnamed:
         yield f"{len(unnamed)} unnamed nodes were given names"
     if renamed:
-        yield f"{len(renamed)} nodes shared a name with another and were renamed: {_some(renamed)}"
+        yield f"{len(renamed)} nodes shared a name with another and were renamed: {some(renamed)}"
 
 
 def _name_tensors(main: Graph) -> Iterator[str]:
@@ -81,7 +81,7 @@ def _name_tensors(main: Graph) -> Iterator[str]:
             tensor.name = fresh(tensor.name)
             seen[tensor.name] = tensor
     if renamed:
-        yield f"{len(renamed)} tensors of inner graphs shared a name with another and were renamed: {_some(renamed)}"
+        yield f"{len(renamed)} tensors of inner graphs shared a name with another and were renamed: {some(renamed)}"
 
 
 def _every_tensor(main: Graph) -> Iterator[Tensor]:
@@ -118,9 +118,10 @@ def namer(taken: Iterable[str]) -> Callable[[str], str]:
 def _say(sentence: str, things: Iterable[Node | Tensor]) -> Iterator[str]:
     names = [thing.name for thing in things]
     if names:
-        yield f"{sentence} ({len(names)}): {_some(names)}"
+        yield f"{sentence} ({len(names)}): {some(names)}"
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
+    """The first few of ``names``, quoted, and how many more there are."""
     shown = ", ".join(repr(n) for n in names[:SHOWN])
     return shown + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

@@ -1,0 +1,63 @@
+"""Copies of graphs; weights are shared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import onnx
+
+from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
+
+
+def copy_graph(graph: Graph) -> Graph:
+    """A copy of ``graph`` and its bodies, in which nothing but weights is shared with the original."""
+    return _Copier().graph(graph, None)
+
+
+class _Copier:
+    def __init__(self) -> None:
+        self.tensors: dict[int, Tensor] = {}
+        self.graphs: dict[int, Graph] = {}
+
+    def graph(self, old: Graph, owner: Node | None) -> Graph:
+        new = self.graphs[id(old)] = Graph(old.name, owner=owner)
+        new.doc_string, new.metadata, new.annotations = old.doc_string, dict(old.metadata), list(old.annotations)
+        new.inputs = [self.tensor(t) for t in old.inputs]
+        new.nodes = [self.node(n, new) for n in old.nodes]
+        new.outputs = [self.tensor(t) for t in old.outputs]
+        return new
+
+    def node(self, old: Node, graph: Graph) -> Node:
+        inputs, outputs = [self.tensor(t) for t in old.inputs], [self.tensor(t) for t in old.outputs]
+        new = Node(old.op, old.name, None, inputs, outputs, old.domain)  # type: ignore[arg-type]
+        new.overload, new.doc_string, new.metadata = old.overload, old.doc_string, dict(old.metadata)
+        new.graph, new.position = graph, old.position
+        new.attrs = {name: self.attribute(value, new) for name, value in old.attrs.items()}
+        return new
+
+    def attribute(self, value: Any, owner: Node) -> Any:
+        if isinstance(value, Graph):
+            return self.graph(value, owner)
+        return list(value) if isinstance(value, list) else value
+
+    def tensor(self, old: Tensor) -> Tensor:
+        if old.is_empty():
+            return Value.empty()
+        if id(old) not in self.tensors:
+            self.tensors[id(old)] = self.constant(old) if isinstance(old, Constant) else _value(old)
+        return self.tensors[id(old)]
+
+    def constant(self, old: Constant) -> Constant:
+        new = Constant(old.name, old.weight)
+        new.home = self.graphs.get(id(old.home))
+        new.doc_string, new.metadata = old.doc_string, dict(old.metadata)
+        return new
+
+
+def _value(old: Value) -> Value:
+    new = Value(old.name, old.dtype, old.shape)
+    new.doc_string, new.metadata = old.doc_string, dict(old.metadata)
+    if old.type_proto is not None:
+        new.type_proto = onnx.TypeProto()
+        new.type_proto.CopyFrom(old.type_proto)
+    return new

@@ -1,0 +1,111 @@
+"""From a file, bytes or a proto to a checked model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from surgery.errors import InputError, ModelError
+from surgery.ir import wire
+from surgery.ir.exporter import constants_of
+from surgery.ir.graph import Graph
+from surgery.ir.importer import Importer, Reader
+from surgery.ir.normalise import normalise, some
+from surgery.ir.store import MappedFile
+from surgery.ir.weights import Weight
+
+if TYPE_CHECKING:
+    from surgery.ir.model import Model
+
+def read_model(kind: type[Model], source: object, keep_input_initializers: bool) -> Model:
+    """The checked model of a path, file content or ModelProto; raises ModelError, naming the file."""
+    try:
+        if isinstance(source, onnx.ModelProto):
+            return _build(kind, source, Weight.from_proto, keep_input_initializers)
+        if isinstance(source, bytes):
+            return _parse(kind, source, None, keep_input_initializers)
+        if not isinstance(source, (str, os.PathLike)):
+            raise InputError(f"cannot load a model from a {type(source).__name__}")
+        path = Path(source)
+        model = _parse(kind, path, path, keep_input_initializers)
+        model.path, model.sha256 = path, MappedFile(path).sha256()
+        return model
+    except ModelError as error:
+        if isinstance(source, (str, os.PathLike)) and not str(error.where or "").startswith(str(source)):
+            error.where = f"{source}: {error.where}" if error.where else str(source)
+        raise
+
+
+def _parse(kind: type[Model], source: bytes | Path, path: Path | None, keep: bool) -> Model:
+    skeleton, blobs = wire.split(source)
+    try:
+        proto = onnx.ModelProto.FromString(skeleton)
+    except DecodeError as error:
+        raise ModelError("not an ONNX model: protobuf cannot decode it") from error
+    base = None if path is None else path.parent
+
+    def read(tensor: onnx.TensorProto) -> Weight:
+        return Weight.from_proto(tensor, base, blobs)
+
+    return _build(kind, proto, read, keep)
+
+
+def _build(kind: type[Model], proto: onnx.ModelProto, read: Reader, keep: bool) -> Model:
+    _versions(proto)
+    importer = Importer(read)
+    graph = importer.graph(proto.graph, {})
+    functions = [importer.function(f) for f in proto.functions]
+    model = kind(graph, functions, _header(proto))
+    unused = _unused(proto, graph)
+    model.normalised = [*importer.notes, *unused, *normalise(graph, keep_input_initializers=keep)]
+    model.normalised += [f"repaired: {note}" for note in model.infer()]
+    model.check()
+    return model
+
+
+def _versions(proto: onnx.ModelProto) -> None:
+    """Refuse what the installed onnx cannot read."""
+    if not proto.HasField("graph") or not (proto.graph.node or proto.graph.output):
+        raise ModelError("not an ONNX model: it has no graph")
+    if proto.ir_version > onnx.IR_VERSION:
+        raise ModelError(
+            f"IR version {proto.ir_version} is newer than the installed onnx reads ({onnx.IR_VERSION})",
+            hint="pip install -U onnx, or export with an older IR version",
+        )
+    newest = onnx.defs.onnx_opset_version()
+    opset = next((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), None)
+    if opset is not None and opset > newest:
+        raise ModelError(
+            f"opset {opset} is newer than the installed onnx knows ({newest})",
+            hint="pip install -U onnx, or export with an older opset",
+        )
+
+
+def _header(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Everything of ``proto`` but the graph and the nodes of functions."""
+    header = onnx.ModelProto()
+    skipped = {"graph", "functions"}
+    for field, value in proto.ListFields():
+        if field.name in skipped:
+            continue
+        if field.message_type is None and not isinstance(value, Sequence):
+            setattr(header, field.name, value)
+        else:
+            getattr(header, field.name).extend(value)
+    for function in proto.functions:
+        signature = header.functions.add()
+        signature.CopyFrom(function)
+        del signature.node[:]
+    return header
+
+
+def _unused(proto: onnx.ModelProto, graph: Graph) -> list[str]:
+    """What of the initializers nothing reads: it is left out from here on."""
+    used = {c.name for inner in graph.walk() for c in constants_of(inner)} | {v.name for v in graph.inputs}
+    names = [t.name for t in proto.graph.initializer if t.name not in used]
+    return [f"{len(names)} initializers that nothing reads left out: {some(names)}"] if names else []
