@@ -22,8 +22,8 @@ def _witness() -> str | None:
 
 def _absent() -> dict[str, str]:
     """Marker -> why its tests cannot run here."""
-    reasons = {"shared": "" if SHARED.is_dir() else "no ../shared", "witness": "" if _witness() else "no vendor toolchain"}
-    return {marker: reason for marker, reason in reasons.items() if reason}
+    reasons = {"shared": (SHARED.is_dir(), "no ../shared"), "witness": (_witness(), "no vendor toolchain")}
+    return {marker: reason for marker, (found, reason) in reasons.items() if not found}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -29,7 +29,7 @@ class _Copier:
 
     def node(self, old: Node, graph: Graph) -> Node:
         inputs, outputs = [self.tensor(t) for t in old.inputs], [self.tensor(t) for t in old.outputs]
-        new = Node(old.op, old.name, None, inputs, outputs, old.domain)  # type: ignore[arg-type]
+        new = Node(old.op, old.name, None, inputs, outputs, old.domain)
         new.overload, new.doc_string, new.metadata = old.overload, old.doc_string, dict(old.metadata)
         new.graph, new.position = graph, old.position
         new.attrs = {name: self.attribute(value, new) for name, value in old.attrs.items()}

@@ -149,8 +149,8 @@ def attribute_type(node: Node, name: str, value: Any, opset: int) -> int:
     many = isinstance(value, (list, tuple, np.ndarray))
     sample = (value[0] if len(value) else 0) if many else value
     kinds = ((bool | int | np.integer, "INT"), (float | np.floating, "FLOAT"), (str | bytes, "STRING"))
-    for kind, label in kinds:
-        if isinstance(sample, kind):
+    for types, label in kinds:
+        if isinstance(sample, types):
             return int(AttributeProto.AttributeType.Value(label + "S" * many))
     raise DefectError(f"attribute {name!r} holds a {type(value).__name__}", where=repr(node))
 
@@ -159,7 +159,7 @@ def attribute_type(node: Node, name: str, value: Any, opset: int) -> int:
 def _schema_types(op: str, opset: int) -> dict[str, int]:
     if not onnx.defs.has(op, opset, ""):
         return {}
-    return {name: int(a.type.value) for name, a in onnx.defs.get_schema(op, opset, "").attributes.items()}
+    return {name: int(a.type) for name, a in onnx.defs.get_schema(op, opset, "").attributes.items()}
 
 
 def _plain(name: str, value: Any, kind: int) -> AttributeProto:

@@ -21,7 +21,7 @@ from surgery.ir.weights import Weight
 Reader = Callable[[TensorProto], Weight]
 Scope = Mapping[str, Tensor]
 
-_PLAIN = {
+_PLAIN: dict[int, Callable[[AttributeProto], Any]] = {
     AttributeProto.FLOAT: lambda a: a.f,
     AttributeProto.INT: lambda a: a.i,
     AttributeProto.FLOATS: lambda a: list(a.floats),
@@ -149,7 +149,7 @@ class Importer:
                 proto.name,
                 None,
                 [self._lookup(name, scope, place) for name in proto.input],
-                [scope[name] if name else Value.empty() for name in proto.output],  # type: ignore[misc]
+                [scope[name] if name else Value.empty() for name in proto.output],
                 proto.domain,
             )
             node.overload, node.doc_string = proto.overload, proto.doc_string

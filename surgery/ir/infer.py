@@ -27,7 +27,7 @@ def infer(main: Graph, header: onnx.ModelProto, opset: int, assign: Setter) -> l
         out.type.tensor_type.ClearField("shape") if out.type.HasField("tensor_type") else None
     inferred = onnx.shape_inference.infer_shapes(proto, check_type=False, strict_mode=False, data_prop=True)
     types = {info.name: info for graph in _graphs(inferred.graph) for info in (*graph.value_info, *graph.output)}
-    repairs = []
+    repairs: list[str] = []
     for graph in main.walk():
         inputs = {id(v) for v in graph.inputs} if graph.owner is None else set()
         for value in (*graph.inputs, *(v for n in graph.nodes for v in n.outputs)):

@@ -67,5 +67,3 @@ def _order(graph: Graph) -> Iterator[str]:
     for out in graph.outputs:
         if isinstance(out, Value) and out.producer is None and id(out) not in inputs and graph.owner is None:
             yield f"graph output {out.name!r} is computed by nothing"
-
-

@@ -58,7 +58,7 @@ def ints(node: Node, name: str, index: int) -> list[int] | None:
 def axes(node: Node) -> list[int] | None:
     """The axes, not negative where the rank is known, in the order given; None when absent or not constant."""
     found = ints(node, "axes", _AXES_INPUT.get(node.op, 1))
-    if found is None or node.op == "Unsqueeze" and node.outputs[0].rank is None:
+    if found is None or (node.op == "Unsqueeze" and node.outputs[0].rank is None):
         return found
     like: Tensor = node.outputs[0] if node.op == "Unsqueeze" else node.inputs[0]
     return found if like.rank is None else [a + like.rank if a < 0 else a for a in found]
@@ -174,5 +174,3 @@ def static_shape(tensor: Tensor | None) -> tuple[int, ...] | None:
     if tensor is None or tensor.shape is None:
         return None
     return tuple(d for d in tensor.shape if isinstance(d, int)) if tensor.is_static else None
-
-

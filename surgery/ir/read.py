@@ -11,7 +11,6 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from surgery.errors import InputError, ModelError
-from surgery.ir import wire
 from surgery.ir.exporter import constants_of
 from surgery.ir.graph import Graph
 from surgery.ir.importer import Importer, Reader
@@ -21,6 +20,7 @@ from surgery.ir.weights import Weight
 
 if TYPE_CHECKING:
     from surgery.ir.model import Model
+
 
 def read_model(kind: type[Model], source: object, keep_input_initializers: bool) -> Model:
     """The checked model of a path, file content or ModelProto; raises ModelError, naming the file."""
@@ -42,6 +42,8 @@ def read_model(kind: type[Model], source: object, keep_input_initializers: bool)
 
 
 def _parse(kind: type[Model], source: bytes | Path, path: Path | None, keep: bool) -> Model:
+    from surgery.ir import wire
+
     skeleton, blobs = wire.split(source)
     try:
         proto = onnx.ModelProto.FromString(skeleton)

@@ -179,9 +179,8 @@ def retarget(graph: onnx.GraphProto, outputs: Sequence[str]) -> None:
         (graph.node, nodes[::-1]),
         (graph.initializer, [t for t in graph.initializer if t.name in needed]),
     ):
-        copies = [type(item).FromString(item.SerializeToString()) for item in kept]
         del field[:]
-        field.extend(copies)
+        field.extend(kept)
 
 
 def _reads(node: onnx.NodeProto) -> Iterator[str]:
@@ -249,13 +248,8 @@ def _element(kind: str) -> str:
 
 def _dtype(kind: str) -> np.dtype[Any] | None:
     element = _element(kind)
-    if not kind.startswith("tensor("):
-        return None
-    return np.dtype(_EXOTIC[element][0] if element in _EXOTIC else _PLAIN[element]) if _known(element) else None
-
-
-def _known(element: str) -> bool:
-    return element in _EXOTIC or element in _PLAIN
+    plain = _EXOTIC[element][0] if element in _EXOTIC else _PLAIN.get(element)
+    return np.dtype(plain) if plain is not None and kind.startswith("tensor(") else None
 
 
 def _ort_value(array: Array, element: str) -> Any:

@@ -16,12 +16,26 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeVar
 
 from surgery.errors import DefectError, InputError, ModelError, WeightsMissing
 
 CHUNK = 1 << 20
 T = TypeVar("T")
+
+
+class Source(Protocol):
+    """Where the bytes of a weight are."""
+
+    @property
+    def length(self) -> int:
+        """Number of bytes."""
+
+    def read(self) -> memoryview:
+        """All bytes at once, as a view."""
+
+    def chunks(self) -> Iterator[bytes | memoryview]:
+        """The bytes in pieces of at most 1 MiB, without paging a mapping in."""
 
 
 class MappedFile:
@@ -113,9 +127,9 @@ class Absent:
         """Raises WeightsMissing."""
         raise WeightsMissing("the external data file is missing", where=self.path, hint="put it beside the model")
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self) -> Iterator[memoryview]:
         """Raises WeightsMissing."""
-        return iter((bytes(self.read()),))
+        return iter((self.read(),))
 
 
 @dataclass(frozen=True)
@@ -133,8 +147,10 @@ class Strings:
         """Raises DefectError: ONNX gives string tensors no raw form."""
         raise DefectError("the raw bytes of a string tensor were asked for")
 
+    def chunks(self) -> Iterator[memoryview]:
+        """Raises DefectError: ONNX gives string tensors no raw form."""
+        return iter((self.read(),))
 
-Source: TypeAlias = "Memory | FileSlice | Absent | Strings"
 
 
 def _with_descriptors(call: Callable[[], T]) -> T:
