@@ -152,7 +152,6 @@ class Strings:
         return iter((self.read(),))
 
 
-
 def _with_descriptors(call: Callable[[], T]) -> T:
     """``call()``, with as many open files as the system grants when the usual number is used up.
 

@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import SparseTensorProto, TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
-from surgery.errors import DefectError, ModelError
+from surgery.errors import ModelError
 from surgery.ir.external import locate
-from surgery.ir.sparse import Sparse
 from surgery.ir.store import Absent, Memory, Source, Strings
 
 PACKED_BITS: dict[int, int] = {
@@ -79,11 +78,6 @@ class Weight:
         return Weight(elem_type, array.shape, Memory(array.reshape(-1).view(np.uint8).data.toreadonly()))
 
     @staticmethod
-    def sparse(tensor: SparseTensorProto) -> Weight:
-        """The weight of a sparse tensor; raises ModelError when its parts do not fit together."""
-        return Weight(tensor.values.data_type, tuple(tensor.dims), Sparse(tensor))
-
-    @staticmethod
     def from_proto(tensor: TensorProto, base: Path | None = None, blobs: Mapping[str, Source] | None = None) -> Weight:
         """The weight of ``tensor``, wherever its bytes are.
 
@@ -123,14 +117,9 @@ class Weight:
         return isinstance(self.source, Absent)
 
     @property
-    def is_dense(self) -> bool:
-        """Whether the stored form is that of a dense tensor."""
-        return not isinstance(self.source, Sparse)
-
-    @property
-    def has_raw(self) -> bool:
-        """Whether there is a raw form: strings and sparse tensors have none and are always stored inline."""
-        return not isinstance(self.source, (Sparse, Strings))
+    def is_string(self) -> bool:
+        """Whether the elements are strings, which have no raw form and are always stored inline."""
+        return isinstance(self.source, Strings)
 
     def raw(self) -> memoryview:
         """The raw form. Raises WeightsMissing without its file, DefectError for strings."""
@@ -146,8 +135,6 @@ class Weight:
         if isinstance(self.source, Strings):
             texts = [v.decode("utf-8", "surrogateescape") for v in self.source.values]
             return np.array(texts, dtype=object).reshape(self.shape)
-        if isinstance(self.source, Sparse):
-            return self.source.dense()
         if self.elem_type in PACKED_BITS:
             return np.array(numpy_helper.to_array(self.to_proto("")))
         return np.frombuffer(self.raw(), self.dtype).reshape(self.shape)
@@ -157,20 +144,9 @@ class Weight:
         tensor = TensorProto(name=name, data_type=self.elem_type, dims=self.shape)
         if isinstance(self.source, Strings):
             tensor.string_data.extend(self.source.values)
-        elif isinstance(self.source, Sparse):
-            tensor.raw_data = self.source.dense().tobytes()
         else:
             tensor.raw_data = bytes(self.raw())
         return tensor
-
-    def to_sparse_proto(self, name: str) -> SparseTensorProto:
-        """The sparse tensor, as it was stored; raises DefectError for a dense one."""
-        if not isinstance(self.source, Sparse):
-            raise DefectError(f"the sparse form of the dense tensor '{name}' was asked for")
-        proto = SparseTensorProto()
-        proto.CopyFrom(self.source.proto)
-        proto.values.name = name
-        return proto
 
     def declare(self, name: str, location: str = "weights") -> TensorProto:
         """The tensor without its data, declared external at ``location``."""
