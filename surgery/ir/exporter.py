@@ -114,8 +114,12 @@ class Exporter:
         proto.CopyFrom(header)
         for constant in constants_of(graph):
             proto.node.append(onnx.helper.make_node("Constant", [], [constant.name], value=_tensor(constant)))
-        proto.node.extend(self._node(n, {}) for n in graph.nodes)
+        proto.node.extend(self.node(n) for n in graph.nodes)
         return proto
+
+    def node(self, node: Node) -> onnx.NodeProto:
+        """The proto of one node."""
+        return self._node(node, {})
 
     def _node(self, node: Node, homes: dict[int, list[Constant]]) -> onnx.NodeProto:
         proto = onnx.NodeProto(

@@ -1,0 +1,173 @@
+"""The hands of a rule: every edit it makes, recorded, named and typed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from surgery.ir import Constant, Graph, Node, Tensor, Value
+from surgery.ir.edit import Editor
+from surgery.ir.infer_node import infer_node
+from surgery.ir.normalise import namer
+
+ORIGIN = "surgery.origin"
+"""Metadata key of a node made by a rule: ``pass/rule: source nodes``."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who is rewriting what: written into the metadata of every node that comes out."""
+
+    by: str
+    root: Node
+
+
+class Rewriter:
+    """Edits one model on behalf of rules.
+
+    Args:
+        main: the main graph.
+        opset: version of the default domain, in which new nodes are written.
+        editor: records the edits.
+    """
+
+    def __init__(self, main: Graph, opset: int, editor: Editor) -> None:
+        self.main, self.opset, self.editor = main, opset, editor
+        self.made: list[Node] = []
+        self.removed: list[Node] = []
+        self.touched: list[Node] = []
+        self._origin: Origin | None = None
+        names = {t.name for t in _tensors(main)}
+        self._fresh_tensor = namer(names)
+        self._fresh_node = namer(n.name for g in main.walk() for n in g.nodes)
+
+    def begin(self, by: str, root: Node) -> None:
+        """Start a group of edits at ``root`` on behalf of the rule ``by``."""
+        self._origin = Origin(by, root)
+        self.made, self.removed, self.touched = [], [], []
+
+    def op(
+        self,
+        op: str,
+        *inputs: Tensor | None,
+        outputs: int = 1,
+        heir: Node | None = None,
+        domain: str = "",
+        graph: Graph | None = None,
+        **attrs: Any,
+    ) -> Any:
+        """Make a node and return its output (a tuple of them when ``outputs`` is over 1).
+
+        Args:
+            op: operator type, as of the model's opset.
+            inputs: None stands for an omitted optional input.
+            outputs: how many outputs.
+            heir: the heavy node it stands for, whose name it takes over.
+            domain: operator domain.
+            graph: where to put it; by default the graph of the node being rewritten.
+            attrs: attributes; None leaves one out.
+        """
+        origin = self._need_origin()
+        name = self._inherit(heir) if heir is not None else self._fresh_node(f"{origin.root.name}/{op}")
+        values = [Value(self._fresh_tensor(f"{name}_output_{i}" if outputs > 1 else f"{name}_output")) for i in range(outputs)]
+        filled = [Value.empty() if t is None else t for t in inputs]
+        node = Node(op, name, {k: v for k, v in attrs.items() if v is not None}, filled, values, domain)
+        node.metadata = {ORIGIN: f"{origin.by}: {_sources(heir or origin.root)}"}
+        position = (*origin.root.position, float(len(self.made)))
+        self.editor.insert(node, graph or origin.root.graph or self.main, position)
+        self.made.append(node)
+        for value, (dtype, shape) in zip(values, infer_node(node, self.opset), strict=True):
+            value.dtype, value.shape = dtype, shape
+        return values[0] if outputs == 1 else tuple(values)
+
+    def constant(self, array: np.ndarray[Any, Any] | float, like: Tensor | None = None, name: str = "") -> Constant:
+        """A new constant, of the dtype of ``like`` when given."""
+        dtype = like.dtype if like is not None else None
+        base = name or f"{self._need_origin().root.name}/const"
+        return Constant(self._fresh_tensor(base), np.asarray(array, dtype))
+
+    def ints(self, values: Sequence[int]) -> Constant:
+        """A new constant of int64 values, rank 1."""
+        return self.constant(np.array(values, np.int64))
+
+    def replace(self, node: Node, *values: Tensor) -> None:
+        """Let ``values`` stand for the outputs of ``node`` and remove it; graph outputs keep their names."""
+        outputs = list(node.outputs)
+        for old, new in zip(outputs, values, strict=True):
+            self.replace_value(old, new)
+        self.remove(node)
+
+    def replace_value(self, old: Value, new: Tensor) -> None:
+        """Let every reader of ``old`` read ``new``, a tensor of equal content."""
+        self.touched += old.consumers
+        self.editor.redirect(old, new)
+        for graph in self.main.walk():
+            if graph.is_output(old):
+                self._return(graph, old, new)
+
+    def _return(self, graph: Graph, old: Value, new: Tensor) -> None:
+        """Let ``graph`` return ``new`` under the name and type that ``old`` had."""
+        name, dtype, shape = old.name, old.dtype, old.shape
+        source = new.producer
+        taken = self.is_output(new) or source is None or source.graph is not graph
+        value = self.op("Identity", new, graph=graph) if taken else new
+        self.editor.rename(old, self._fresh_tensor(f"{name}_replaced"))
+        self.editor.rename(value, name)
+        self.editor.retype(value, dtype, shape)
+        for key, text in old.metadata.items():
+            self.editor.set_metadata(value, key, text)
+        self.editor.set_graph_outputs(graph, [value if out is old else out for out in graph.outputs])
+
+    def is_output(self, tensor: Tensor) -> bool:
+        """Whether a graph or body returns ``tensor``."""
+        return any(graph.is_output(tensor) for graph in self.main.walk())
+
+    def remove(self, *nodes: Node) -> None:
+        """Remove ``nodes``, whose outputs nothing may read any more, and what only they read."""
+        feeding = [p for n in nodes for t in n.inputs if (p := t.producer) is not None]
+        for node in nodes:
+            self.editor.remove(node)
+            self.removed.append(node)
+        self.removed += self.editor.sweep(feeding, self.is_output)
+        self.touched += feeding
+
+    def set_input(self, node: Node, index: int, tensor: Tensor) -> None:
+        """Let ``node`` read ``tensor`` at ``index``."""
+        old = node.input(index)
+        self.editor.set_input(node, index, tensor)
+        self.touched.append(node)
+        if old is not None and (source := old.producer) is not None:
+            self.removed += self.editor.sweep([source], self.is_output)
+
+    def set_attr(self, node: Node, name: str, value: Any) -> None:
+        """Set an attribute of a node; None removes it."""
+        self.editor.set_attr(node, name, value)
+        self.touched.append(node)
+
+    def _inherit(self, heir: Node) -> str:
+        name = heir.name
+        self.editor.rename(heir, self._fresh_node(f"{name}_replaced"))
+        return name
+
+    def _need_origin(self) -> Origin:
+        if self._origin is None:
+            raise RuntimeError("an edit outside a group: call begin() first")
+        return self._origin
+
+
+def _sources(node: Node) -> str:
+    """The names a node's origin should carry: what it was itself made from, else its own name."""
+    known = node.metadata.get(ORIGIN)
+    return known.split(": ", 1)[1] if known else node.name.removesuffix("_replaced")
+
+
+def _tensors(main: Graph) -> Iterator[Tensor]:
+    for graph in main.walk():
+        yield from (*graph.inputs, *graph.outputs)
+        for node in graph.nodes:
+            yield from (*node.inputs, *node.outputs)
+
+

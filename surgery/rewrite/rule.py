@@ -1,0 +1,150 @@
+"""What a local rewrite is: which shape, under which condition, what instead.
+
+To add one, subclass :class:`Rule`, answer the three questions in ``roots``, ``match`` and ``rewrite``, and return it
+from the ``rules`` of a pass. Facts found while matching travel in a frozen dataclass, never on the rule object::
+
+    @dataclass(frozen=True)
+    class Doubled:
+        node: Node
+        value: Tensor
+
+    class FoldDoubleNeg(Rule[Doubled]):
+        \"\"\"``Neg(Neg(x)) -> x``; exact, since only a sign bit is flipped twice.\"\"\"
+
+        name, roots = "fold-double-neg", frozenset({"Neg"})
+        purpose, exactness = Purpose.NORMALISE, Exactness.EXACT
+
+        def match(self, node, ctx):
+            inner = need.producer(node, 0, "Neg")
+            return Doubled(node, inner.inputs[0])
+
+        def rewrite(self, match, rw):
+            rw.replace(match.node, match.value)
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+
+from surgery.ir import Graph, Node, Tensor
+
+if TYPE_CHECKING:
+    from surgery.rewrite.rewriter import Rewriter
+
+M = TypeVar("M")
+
+
+class Purpose(StrEnum):
+    """Why a rule exists, which decides when its matches are kept."""
+
+    NORMALISE = "normalise"
+    """Always kept: brings graphs into fewer forms."""
+    LEGALISE = "legalise"
+    """Kept for nodes in violation of a limit, when what comes out is legal."""
+    ACCELERATE = "accelerate"
+    """Kept when the predicted time falls."""
+    INTERFACE = "interface"
+    """Changes inputs or outputs; runs only when asked for, and returns an IoMap."""
+
+
+class Exactness(StrEnum):
+    """What a rule promises about numbers, strongest first."""
+
+    EXACT = "exact"
+    """No arithmetic kernel call changes: outputs are bit-identical."""
+    ROUNDING = "rounding"
+    """The same real function, computed in another order."""
+    APPROXIMATE = "approximate"
+    """Another function; only within a budget."""
+
+
+class Mismatch(Exception):  # noqa: N818 - it is an answer; raising is how a helper gives it
+    """Why a rule does not apply: one sentence that names what was found and says what must hold.
+
+    ``match`` returns it; helpers (:mod:`surgery.rewrite.need`) raise it.
+    """
+
+    def __init__(self, reason: str, at: Node | Tensor | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.at = reason, at
+
+
+class Limit(Protocol):
+    """What a rule sees of a violated limit."""
+
+    @property
+    def constraint(self) -> str:
+        """Its id, such as ``Conv.kernel_h``."""
+
+
+class Context(Protocol):
+    """What a rule may ask about the world around the node it looks at."""
+
+    @property
+    def main(self) -> Graph:
+        """The main graph."""
+
+    @property
+    def opset(self) -> int:
+        """Version of the default domain."""
+
+    @property
+    def target(self) -> Any:
+        """The march, or None when the pipeline runs without one."""
+
+    def violations(self, node: Node) -> Sequence[Limit]:
+        """The limits of the march that ``node`` violates."""
+
+    def device(self, node: Node) -> str:
+        """``bpu``, ``cpu``, ``folded``, ``refused`` or ``unknown``; ``unknown`` without a march."""
+
+    def is_output(self, tensor: Tensor) -> bool:
+        """Whether a graph or body returns ``tensor``, so that it is read though no node reads it."""
+
+
+class Rule(ABC, Generic[M]):
+    """One local rewrite.
+
+    Attributes:
+        name: unique within its pass, in kebab-case.
+        roots: operator types that ``match`` is asked about.
+        purpose: when a match is kept.
+        exactness: what is promised about numbers.
+        cures: ids of the limits it can satisfy; a LEGALISE rule is tried on nodes that violate one of them.
+            An id that ends in ``.*`` stands for all limits of its operator.
+    """
+
+    name: ClassVar[str]
+    roots: ClassVar[frozenset[str]]
+    purpose: ClassVar[Purpose]
+    exactness: ClassVar[Exactness]
+    cures: ClassVar[frozenset[str]] = frozenset()
+
+    @abstractmethod
+    def match(self, node: Node, ctx: Context) -> M | Mismatch:
+        """The facts needed to rewrite at ``node``, or why not. Pure: it changes nothing."""
+
+    @abstractmethod
+    def rewrite(self, match: M, rw: Rewriter) -> None:
+        """Rewrite; every edit goes through ``rw``."""
+
+    def attempt(self, node: Node, ctx: Context) -> M | Mismatch:
+        """``match``, with a Mismatch that a helper raised as its answer."""
+        try:
+            return self.match(node, ctx)
+        except Mismatch as mismatch:
+            return mismatch
+
+    def cure(self, violations: Sequence[Limit]) -> bool:
+        """Whether it can satisfy one of ``violations``."""
+        ids = {v.constraint for v in violations}
+        return bool(ids & self.cures or {i.split(".")[0] + ".*" for i in ids} & self.cures)
+
+
+def weakest(values: Sequence[Exactness]) -> Exactness:
+    """The weakest promise among ``values``; EXACT when there are none."""
+    order = list(Exactness)
+    return max(values, key=order.index, default=Exactness.EXACT)
