@@ -71,11 +71,14 @@ class Rewriter:
             attrs: attributes; None leaves one out.
         """
         origin = self._need_origin()
+        sources = _sources(heir or origin.root)
         name = self._inherit(heir) if heir is not None else self._fresh_node(f"{origin.root.name}/{op}")
-        values = [Value(self._fresh_tensor(f"{name}_output_{i}" if outputs > 1 else f"{name}_output")) for i in range(outputs)]
+        values = [
+            Value(self._fresh_tensor(f"{name}_output_{i}" if outputs > 1 else f"{name}_output")) for i in range(outputs)
+        ]
         filled = [Value.empty() if t is None else t for t in inputs]
         node = Node(op, name, {k: v for k, v in attrs.items() if v is not None}, filled, values, domain)
-        node.metadata = {ORIGIN: f"{origin.by}: {_sources(heir or origin.root)}"}
+        node.metadata = {ORIGIN: f"{origin.by}: {sources}"}
         position = (*origin.root.position, float(len(self.made)))
         self.editor.insert(node, graph or origin.root.graph or self.main, position)
         self.made.append(node)
@@ -161,7 +164,7 @@ class Rewriter:
 def _sources(node: Node) -> str:
     """The names a node's origin should carry: what it was itself made from, else its own name."""
     known = node.metadata.get(ORIGIN)
-    return known.split(": ", 1)[1] if known else node.name.removesuffix("_replaced")
+    return known.split(": ", 1)[1] if known else node.name
 
 
 def _tensors(main: Graph) -> Iterator[Tensor]:
@@ -169,5 +172,3 @@ def _tensors(main: Graph) -> Iterator[Tensor]:
         yield from (*graph.inputs, *graph.outputs)
         for node in graph.nodes:
             yield from (*node.inputs, *node.outputs)
-
-

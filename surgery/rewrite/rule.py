@@ -61,7 +61,7 @@ class Exactness(StrEnum):
     """Another function; only within a budget."""
 
 
-class Mismatch(Exception):  # noqa: N818 - it is an answer; raising is how a helper gives it
+class Mismatch(Exception):
     """Why a rule does not apply: one sentence that names what was found and says what must hold.
 
     ``match`` returns it; helpers (:mod:`surgery.rewrite.need`) raise it.

@@ -1,0 +1,99 @@
+"""Operators whose parameters moved between attributes and inputs, written in the model's opset.
+
+Each function makes one node through a :class:`~surgery.rewrite.rewriter.Rewriter` and returns its output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from surgery.ir import Node, Tensor, Value
+from surgery.rewrite.rewriter import Rewriter
+
+AXES_AS_INPUT = {"Squeeze": 13, "Unsqueeze": 13, "ReduceSum": 13}
+"""Opset from which axes are an input; every other reduction moved at 18."""
+
+
+def reduce(rw: Rewriter, op: str, x: Tensor, axes: Sequence[int], *, keepdims: bool = True) -> Value:
+    """A reduction of ``x`` over ``axes``."""
+    return _with_axes(rw, op, x, axes, AXES_AS_INPUT.get(op, 18), keepdims=int(keepdims))
+
+
+def squeeze(rw: Rewriter, x: Tensor, axes: Sequence[int]) -> Value:
+    """``x`` without the axes ``axes``, which are of size 1."""
+    return _with_axes(rw, "Squeeze", x, axes, 13)
+
+
+def unsqueeze(rw: Rewriter, x: Tensor, axes: Sequence[int]) -> Value:
+    """``x`` with new axes of size 1; ``axes`` count in the result."""
+    return _with_axes(rw, "Unsqueeze", x, axes, 13)
+
+
+def _with_axes(rw: Rewriter, op: str, x: Tensor, axes: Sequence[int], since: int, **attrs: Any) -> Value:
+    if rw.opset >= since:
+        made: Value = rw.op(op, x, rw.ints(axes), **attrs)
+        return made
+    made = rw.op(op, x, axes=list(axes), **attrs)
+    return made
+
+
+def clip(rw: Rewriter, x: Tensor, low: float | None, high: float | None, heir: Node | None = None) -> Value:
+    """``x`` limited to ``low`` and ``high``; None leaves a side open."""
+    if rw.opset < 11:
+        made: Value = rw.op("Clip", x, min=low, max=high, heir=heir)
+        return made
+    bounds = [None if v is None else rw.constant(v, like=x) for v in (low, high)]
+    while bounds and bounds[-1] is None:
+        bounds.pop()
+    made = rw.op("Clip", x, *bounds, heir=heir)
+    return made
+
+
+def reshape(rw: Rewriter, x: Tensor, shape: Sequence[int]) -> Value:
+    """``x`` in another shape, in which one dim may be -1 and a 0 keeps the dim of ``x``."""
+    made: Value = rw.op("Reshape", x, rw.ints(shape))
+    return made
+
+
+def transpose(rw: Rewriter, x: Tensor, perm: Sequence[int]) -> Value:
+    """``x`` with its axes in the order ``perm``."""
+    made: Value = rw.op("Transpose", x, perm=list(perm))
+    return made
+
+
+def concat(rw: Rewriter, parts: Sequence[Tensor], axis: int, heir: Node | None = None) -> Tensor:
+    """``parts`` one after the other along ``axis``; a single part as it is."""
+    if len(parts) == 1:
+        return parts[0]
+    made: Value = rw.op("Concat", *parts, axis=axis, heir=heir)
+    return made
+
+
+def slice_(rw: Rewriter, x: Tensor, axes: Sequence[int], starts: Sequence[int], ends: Sequence[int]) -> Value:
+    """``x`` between ``starts`` and ``ends`` along ``axes``, with step 1."""
+    if rw.opset < 10:
+        made: Value = rw.op("Slice", x, axes=list(axes), starts=list(starts), ends=list(ends))
+        return made
+    made = rw.op("Slice", x, rw.ints(starts), rw.ints(ends), rw.ints(axes))
+    return made
+
+
+def split(rw: Rewriter, x: Tensor, sizes: Sequence[int], axis: int) -> list[Tensor]:
+    """``x`` in parts of ``sizes`` along ``axis``; a single part is ``x`` itself."""
+    if len(sizes) == 1:
+        return [x]
+    if rw.opset >= 13:
+        return list(rw.op("Split", x, rw.ints(sizes), axis=axis, outputs=len(sizes)))
+    return list(rw.op("Split", x, axis=axis, split=list(sizes), outputs=len(sizes)))
+
+
+def pad(rw: Rewriter, x: Tensor, pads: Sequence[int], value: float = 0.0) -> Value:
+    """``x`` padded by ``pads`` (begins, then ends, of every axis) with a constant; negative pads crop."""
+    if rw.opset < 11:
+        made: Value = rw.op("Pad", x, pads=list(pads), value=float(value), mode="constant")
+        return made
+    made = rw.op("Pad", x, rw.ints(pads), rw.constant(np.asarray(value), like=x), mode="constant")
+    return made
