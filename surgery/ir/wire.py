@@ -88,17 +88,14 @@ def split(source: str | os.PathLike[str] | bytes | memoryview, min_bytes: int = 
         raise ModelError(error.what, where=str(source), hint=error.hint) from error
 
 
-def splice(skeleton: bytes, mark: bytes, content: Callable[[TensorProto], Source | None]) -> list[Piece]:
-    """The pieces of the model in which tensors hold the bytes that ``content`` has for them as raw data.
+def splice(skeleton: bytes, mark: bytes, content: Callable[[TensorProto], list[Piece] | None]) -> list[Piece]:
+    """The pieces of the model in which ``content`` stands for its tensors; those for which it is None stay.
 
-    Only tensors whose message contains ``mark`` are looked at; those for which ``content`` returns None stay. Joined,
-    the pieces are what protobuf would have written.
+    Only tensors whose message contains the bytes ``mark`` are looked at.
     """
 
     def edit(view: memoryview, start: int, end: int) -> list[Piece] | None:
-        tensor = TensorProto.FromString(bytes(view[start:end]))
-        source = content(tensor)
-        return None if source is None else _filled(tensor, source)
+        return content(TensorProto.FromString(bytes(view[start:end])))
 
     marks = _Marks(skeleton, mark)
     return _Walk(memoryview(skeleton), edit, marks.within).message(0, len(skeleton), MODEL) or [skeleton]
@@ -201,8 +198,8 @@ def _reference(data: Field) -> bytes:
     return TensorProto(data_location=TensorProto.EXTERNAL, external_data=external).SerializeToString()
 
 
-def _filled(tensor: TensorProto, source: Source) -> list[Piece]:
-    """The wire form of ``tensor`` with ``source`` as its raw data, the fields in the order of their numbers."""
+def filled(tensor: TensorProto, source: Source) -> list[Piece]:
+    """The wire form of the external ``tensor`` with ``source`` as its raw data, as protobuf would write it."""
     head, tail = TensorProto(), TensorProto()
     head.CopyFrom(tensor)
     head.DiscardUnknownFields()

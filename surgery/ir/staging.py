@@ -1,0 +1,106 @@
+"""Files that appear whole or not at all: written under a hidden name, flushed, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from surgery.ir.store import FileSlice
+from surgery.ir.wire import Piece
+
+Observer = Callable[[bytes | memoryview], object]
+
+COPY_BYTES = 1 << 26
+"""Bytes per system call that copies: an interrupt waits no longer than this."""
+NO_FILE_COPY = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF}
+"""Errors by which copy_file_range says that these two files need an ordinary copy."""
+
+
+class Staging:
+    """The new files of one save, in the folder of ``target`` and with its permissions if it exists.
+
+    As a context manager: when it is left by an exception, temporary files and newly published names are removed.
+    Errors of the system come out as OSError.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.folder = target.parent
+        self.mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+        self._temporary: set[Path] = set()
+        self._fresh: list[Path] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for path in (*self._temporary, *(self._fresh if kind else ())):
+            path.unlink(missing_ok=True)
+
+    def write(self, pieces: Iterable[Piece], observe: Observer | None = None) -> Path:
+        """Write a temporary file, flushed to the disk; ``observe`` is given all bytes in their order."""
+        path = self.folder / f".surgery-{secrets.token_hex(8)}.tmp"
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        self._temporary.add(path)
+        try:
+            if self.mode is not None:
+                os.fchmod(fd, self.mode)
+            for piece in pieces:
+                _append(fd, piece, observe)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        return path
+
+    def publish(self, temporary: Path, name: Path) -> None:
+        """Give a temporary file its name, replacing what has it, and flush the folder."""
+        if not name.exists():
+            self._fresh.append(name)
+        temporary.replace(name)
+        self._temporary.discard(temporary)
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _append(fd: int, piece: Piece, observe: Observer | None) -> None:
+    if isinstance(piece, (bytes, memoryview)):
+        chunks: Iterable[bytes | memoryview] = (piece,)
+    else:
+        if isinstance(piece, FileSlice) and observe is None:
+            piece = _file_copy(fd, piece)
+        chunks = piece.chunks()
+    for chunk in chunks:
+        if observe is not None:
+            observe(chunk)
+        _write_all(fd, chunk)
+
+
+def _write_all(fd: int, data: bytes | memoryview) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _file_copy(fd: int, piece: FileSlice) -> FileSlice:
+    """Let the system copy between the files; returns what is left to be copied by hand."""
+    offset, left = piece.offset, piece.length
+    copy = getattr(os, "copy_file_range", None)  # Linux only
+    while copy is not None and left:
+        try:
+            copied = copy(piece.file.fd, fd, min(left, COPY_BYTES), offset)
+        except OSError as error:
+            if error.errno not in NO_FILE_COPY:
+                raise
+            break
+        if not copied:
+            break
+        offset, left = offset + copied, left - copied
+    return FileSlice(piece.file, offset, left)
