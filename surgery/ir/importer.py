@@ -215,6 +215,11 @@ def _dim(proto: onnx.TensorShapeProto.Dimension) -> Dim:
     return None
 
 
+def plain_attribute(proto: AttributeProto) -> Any:
+    """The Python value of a number, string or list attribute."""
+    return _PLAIN[proto.type](proto)
+
+
 def _own(proto: AttributeProto) -> AttributeProto:
     copy = AttributeProto()
     copy.CopyFrom(proto)

@@ -34,51 +34,42 @@ def unsqueeze(rw: Rewriter, x: Tensor, axes: Sequence[int]) -> Value:
 
 def _with_axes(rw: Rewriter, op: str, x: Tensor, axes: Sequence[int], since: int, **attrs: Any) -> Value:
     if rw.opset >= since:
-        made: Value = rw.op(op, x, rw.ints(axes), **attrs)
-        return made
-    made = rw.op(op, x, axes=list(axes), **attrs)
-    return made
+        return rw.op(op, x, rw.ints(axes), **attrs)
+    return rw.op(op, x, axes=list(axes), **attrs)
 
 
 def clip(rw: Rewriter, x: Tensor, low: float | None, high: float | None, heir: Node | None = None) -> Value:
     """``x`` limited to ``low`` and ``high``; None leaves a side open."""
     if rw.opset < 11:
-        made: Value = rw.op("Clip", x, min=low, max=high, heir=heir)
-        return made
+        return rw.op("Clip", x, min=low, max=high, heir=heir)
     bounds = [None if v is None else rw.constant(v, like=x) for v in (low, high)]
     while bounds and bounds[-1] is None:
         bounds.pop()
-    made = rw.op("Clip", x, *bounds, heir=heir)
-    return made
+    return rw.op("Clip", x, *bounds, heir=heir)
 
 
 def reshape(rw: Rewriter, x: Tensor, shape: Sequence[int]) -> Value:
     """``x`` in another shape, in which one dim may be -1 and a 0 keeps the dim of ``x``."""
-    made: Value = rw.op("Reshape", x, rw.ints(shape))
-    return made
+    return rw.op("Reshape", x, rw.ints(shape))
 
 
 def transpose(rw: Rewriter, x: Tensor, perm: Sequence[int]) -> Value:
     """``x`` with its axes in the order ``perm``."""
-    made: Value = rw.op("Transpose", x, perm=list(perm))
-    return made
+    return rw.op("Transpose", x, perm=list(perm))
 
 
 def concat(rw: Rewriter, parts: Sequence[Tensor], axis: int, heir: Node | None = None) -> Tensor:
     """``parts`` one after the other along ``axis``; a single part as it is."""
     if len(parts) == 1:
         return parts[0]
-    made: Value = rw.op("Concat", *parts, axis=axis, heir=heir)
-    return made
+    return rw.op("Concat", *parts, axis=axis, heir=heir)
 
 
 def slice_(rw: Rewriter, x: Tensor, axes: Sequence[int], starts: Sequence[int], ends: Sequence[int]) -> Value:
     """``x`` between ``starts`` and ``ends`` along ``axes``, with step 1."""
     if rw.opset < 10:
-        made: Value = rw.op("Slice", x, axes=list(axes), starts=list(starts), ends=list(ends))
-        return made
-    made = rw.op("Slice", x, rw.ints(starts), rw.ints(ends), rw.ints(axes))
-    return made
+        return rw.op("Slice", x, axes=list(axes), starts=list(starts), ends=list(ends))
+    return rw.op("Slice", x, rw.ints(starts), rw.ints(ends), rw.ints(axes))
 
 
 def split(rw: Rewriter, x: Tensor, sizes: Sequence[int], axis: int) -> list[Tensor]:
@@ -86,14 +77,12 @@ def split(rw: Rewriter, x: Tensor, sizes: Sequence[int], axis: int) -> list[Tens
     if len(sizes) == 1:
         return [x]
     if rw.opset >= 13:
-        return list(rw.op("Split", x, rw.ints(sizes), axis=axis, outputs=len(sizes)))
-    return list(rw.op("Split", x, axis=axis, split=list(sizes), outputs=len(sizes)))
+        return list(rw.multi("Split", x, rw.ints(sizes), axis=axis, outputs=len(sizes)))
+    return list(rw.multi("Split", x, axis=axis, split=list(sizes), outputs=len(sizes)))
 
 
 def pad(rw: Rewriter, x: Tensor, pads: Sequence[int], value: float = 0.0) -> Value:
     """``x`` padded by ``pads`` (begins, then ends, of every axis) with a constant; negative pads crop."""
     if rw.opset < 11:
-        made: Value = rw.op("Pad", x, pads=list(pads), value=float(value), mode="constant")
-        return made
-    made = rw.op("Pad", x, rw.ints(pads), rw.constant(np.asarray(value), like=x), mode="constant")
-    return made
+        return rw.op("Pad", x, pads=list(pads), value=float(value), mode="constant")
+    return rw.op("Pad", x, rw.ints(pads), rw.constant(np.asarray(value), like=x), mode="constant")

@@ -49,33 +49,33 @@ class Rewriter:
         self._origin = Origin(by, root)
         self.made, self.removed, self.touched = [], [], []
 
-    def op(
-        self,
-        op: str,
-        *inputs: Tensor | None,
-        outputs: int = 1,
-        heir: Node | None = None,
-        domain: str = "",
-        graph: Graph | None = None,
-        **attrs: Any,
-    ) -> Any:
-        """Make a node and return its output (a tuple of them when ``outputs`` is over 1).
+    def op(self, op: str, *inputs: Tensor | None, heir: Node | None = None, domain: str = "", **attrs: Any) -> Value:
+        """Make a node and return its only output.
 
         Args:
             op: operator type, as of the model's opset.
             inputs: None stands for an omitted optional input.
-            outputs: how many outputs.
             heir: the heavy node it stands for, whose name it takes over.
             domain: operator domain.
-            graph: where to put it; by default the graph of the node being rewritten.
             attrs: attributes; None leaves one out.
         """
+        return self.multi(op, *inputs, outputs=1, heir=heir, domain=domain, **attrs)[0]
+
+    def multi(
+        self,
+        op: str,
+        *inputs: Tensor | None,
+        outputs: int,
+        heir: Node | None = None,
+        domain: str = "",
+        graph: Graph | None = None,
+        **attrs: Any,
+    ) -> tuple[Value, ...]:
+        """Make a node of several outputs and return them; ``graph`` defaults to that of the node being rewritten."""
         origin = self._need_origin()
         sources = _sources(heir or origin.root)
         name = self._inherit(heir) if heir is not None else self._fresh_node(f"{origin.root.name}/{op}")
-        values = [
-            Value(self._fresh_tensor(f"{name}_output_{i}" if outputs > 1 else f"{name}_output")) for i in range(outputs)
-        ]
+        values = [Value(self._fresh_tensor(f"{name}_output_{i}")) for i in range(outputs)]
         filled = [Value.empty() if t is None else t for t in inputs]
         node = Node(op, name, {k: v for k, v in attrs.items() if v is not None}, filled, values, domain)
         node.metadata = {ORIGIN: f"{origin.by}: {sources}"}
@@ -84,7 +84,7 @@ class Rewriter:
         self.made.append(node)
         for value, (dtype, shape) in zip(values, infer_node(node, self.opset), strict=True):
             value.dtype, value.shape = dtype, shape
-        return values[0] if outputs == 1 else tuple(values)
+        return tuple(values)
 
     def constant(self, array: np.ndarray[Any, Any] | float, like: Tensor | None = None, name: str = "") -> Constant:
         """A new constant, of the dtype of ``like`` when given."""
@@ -116,7 +116,7 @@ class Rewriter:
         name, dtype, shape = old.name, old.dtype, old.shape
         source = new.producer
         taken = self.is_output(new) or source is None or source.graph is not graph
-        value = self.op("Identity", new, graph=graph) if taken else new
+        value = self.multi("Identity", new, outputs=1, graph=graph)[0] if taken else new
         self.editor.rename(old, self._fresh_tensor(f"{name}_replaced"))
         self.editor.rename(value, name)
         self.editor.retype(value, dtype, shape)
