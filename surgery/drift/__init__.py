@@ -1,0 +1,1 @@
+"""How far the numbers of a rewritten model moved: inputs, paired runs, metrics, judgement."""
