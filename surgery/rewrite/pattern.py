@@ -6,7 +6,7 @@
 
 A name that is only read matches any tensor, the same name twice the same tensor. ``Constant <value_float = 0.5> ()``
 matches a constant of one such element. ``alpha: float = @a`` binds an attribute (or its absence) for use in ``after``.
-Add, Mul, Min, Max, And, Or and Sum match with their operands in either order. Inner values may have no other
+Add, Mul, Min, Max, And and Or match with their operands in either order. Inner values may have no other
 reader. What the text cannot say goes into :meth:`TextRule.accept`.
 """
 
@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import permutations
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import onnx
@@ -27,7 +27,8 @@ from surgery.ir.importer import plain_attribute
 from surgery.rewrite.rewriter import Rewriter
 from surgery.rewrite.rule import Context, Mismatch, Rule
 
-COMMUTATIVE = frozenset({"Add", "Mul", "Min", "Max", "And", "Or", "Sum"})
+COMMUTATIVE = frozenset({"Add", "Mul", "Min", "Max", "And", "Or"})
+Makers: TypeAlias = dict[str, onnx.NodeProto]
 HEADER = '<domain: "surgery.pattern", opset_import: ["": 17]> pattern '
 
 
@@ -105,11 +106,10 @@ def describe(pattern: onnx.FunctionProto) -> str:
     return show(pattern.output[0])
 
 
-def _node(
-    proto: onnx.NodeProto, node: Node, makers: dict[str, onnx.NodeProto], binding: _Binding
-) -> Iterator[_Binding]:
+def _node(proto: onnx.NodeProto, node: Node, makers: Makers, binding: _Binding) -> Iterator[_Binding]:
     """Every way in which ``proto`` can stand for ``node``."""
-    if node.op != proto.op_type or not node.is_onnx or len(node.inputs) != len(proto.input) or len(node.outputs) != 1:
+    arity = (len(proto.input), 1)
+    if node.op != proto.op_type or not node.is_onnx or (len(node.inputs), len(node.outputs)) != arity:
         return
     start = binding.copy()
     if not _attributes(proto, node, start):
@@ -123,9 +123,7 @@ def _node(
             yield done
 
 
-def _operands(
-    pairs: list[tuple[str, Tensor]], makers: dict[str, onnx.NodeProto], binding: _Binding
-) -> Iterator[_Binding]:
+def _operands(pairs: list[tuple[str, Tensor]], makers: Makers, binding: _Binding) -> Iterator[_Binding]:
     if not pairs:
         yield binding
         return
@@ -134,7 +132,7 @@ def _operands(
         yield from _operands(rest, makers, found)
 
 
-def _tensor(name: str, tensor: Tensor, makers: dict[str, onnx.NodeProto], binding: _Binding) -> Iterator[_Binding]:
+def _tensor(name: str, tensor: Tensor, makers: Makers, binding: _Binding) -> Iterator[_Binding]:
     if name in binding.tensors:
         if binding.tensors[name] is tensor:
             yield binding
@@ -182,7 +180,7 @@ def _emit(
     like = next(t for t in match.tensors.values() if t.dtype is not None)
     if proto.op_type == "Constant":
         return rw.constant(plain_attribute(proto.attribute[0]), like=like)
-    attrs = {
+    attrs: dict[str, Any] = {
         a.name: match.attrs.get(a.ref_attr_name) if a.ref_attr_name else plain_attribute(a) for a in proto.attribute
     }
     return rw.op(proto.op_type, *(tensors[n] if n else None for n in proto.input), heir=heir, **attrs)
