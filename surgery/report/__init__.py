@@ -1,0 +1,30 @@
+"""Reports are data: a document per command, written as JSON and seen as terminal text, Markdown or HTML."""
+
+from __future__ import annotations
+
+from surgery.report.base import Document, ModelRef, Span
+from surgery.report.catalogue import MarchesDocument, PassesDocument
+from surgery.report.check import CheckDocument
+from surgery.report.cost import CostDocument
+from surgery.report.diff import DiffDocument
+from surgery.report.run import RunDocument
+from surgery.report.trace import BisectDocument, ExplainDocument
+from surgery.report.verdict import Closing, Finding, closing, findings
+
+__all__ = [
+    "BisectDocument",
+    "CheckDocument",
+    "Closing",
+    "CostDocument",
+    "DiffDocument",
+    "Document",
+    "ExplainDocument",
+    "Finding",
+    "MarchesDocument",
+    "ModelRef",
+    "PassesDocument",
+    "RunDocument",
+    "Span",
+    "closing",
+    "findings",
+]

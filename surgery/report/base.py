@@ -1,0 +1,100 @@
+"""What every JSON document is made of: numbers that are finite or null, names that are Unicode, time intervals.
+
+Field names and meanings are the contract of the schema the document names; a change that a reader could notice
+is a new version of that schema.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from surgery.ir import Model
+    from surgery.report.text import Interval
+
+
+def finite(value: Any) -> float | int | None:
+    """``value`` as a plain number, None when it is missing, infinite or not a number."""
+    if value is None:
+        return None
+    plain: float | int = value.item() if hasattr(value, "item") else value
+    return plain if math.isfinite(plain) else None
+
+
+def unicode(value: Any) -> str:
+    """``value`` as text that UTF-8 can hold: lone surrogates (paths) are spelt as escapes."""
+    return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def scalar(value: Any) -> float | int | str | None:
+    """A found or allowed value: numbers stay numbers, everything else becomes text."""
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return finite(value)
+    return None if value is None else unicode(value)
+
+
+Number = Annotated[float | None, BeforeValidator(finite)]
+Text = Annotated[str, BeforeValidator(unicode)]
+Scalar = Annotated[int | float | str | None, BeforeValidator(scalar)]
+
+
+def schema(name: str) -> Any:
+    """The ``schema`` field of a document: always ``name``."""
+    return Field(name, serialization_alias="schema", validation_alias=AliasChoices("schema", "kind"))
+
+
+def renamed(key: str) -> Any:
+    """A required field whose key in JSON is a word Python keeps for itself."""
+    return Field(serialization_alias=key, validation_alias=key)
+
+
+class Part(BaseModel):
+    """A piece of a document: immutable, unknown keys refused, infinities written as null."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null", validate_by_name=True)
+
+
+class Document(Part):
+    """A whole document, as ``--json`` writes it."""
+
+    def to_json(self) -> str:
+        """The document as JSON text, two spaces deep, ending in a newline."""
+        return self.model_dump_json(by_alias=True, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """The document that :meth:`to_json` wrote; raises pydantic's ValidationError for anything else."""
+        return cls.model_validate_json(text)
+
+
+class Span(Part):
+    """An estimate: low, middle and high, in the unit its field names."""
+
+    low: Number
+    mid: Number
+    high: Number
+
+    @classmethod
+    def of(cls, interval: Interval) -> Span:
+        """The interval, values that are not finite as None."""
+        return cls(low=interval.low, mid=interval.mid, high=interval.high)
+
+
+class ModelRef(Part):
+    """Which model: the file as given (None in memory), the hash of its ``.onnx`` bytes, opset and IR version."""
+
+    path: Text | None
+    sha256: str
+    opset: int
+    ir_version: int
+
+    @classmethod
+    def of(cls, model: Model) -> ModelRef:
+        """The reference of a loaded model."""
+        path = None if model.path is None else str(model.path)
+        return cls(path=path, sha256=model.sha256, opset=model.opset, ir_version=model.ir_version)

@@ -1,0 +1,201 @@
+"""What a document comes to: the findings that decide the exit code, the closing sentence, and what to type next."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import singledispatch
+
+from surgery.report.base import Document, ModelRef
+from surgery.report.check import CheckDocument, Refusal, Summary
+from surgery.report.cost import CostDocument
+from surgery.report.diff import DiffDocument
+from surgery.report.run import RunDocument
+from surgery.report.text import interval, listed, number, plural, visible
+from surgery.report.trace import BisectDocument, ExplainDocument
+
+TOLERANCE = 1e-4
+"""Largest difference over the range of an output that ``diff`` calls the same numbers (the bound of ROUNDING)."""
+
+
+class Finding(StrEnum):
+    """What makes a finished command exit 1; ``--fail-on`` narrows it."""
+
+    REFUSED = "refused"
+    CPU = "cpu"
+    UNKNOWN = "unknown"
+    UNVERIFIED = "unverified"
+    DRIFT = "drift"
+
+
+@dataclass(frozen=True)
+class Closing:
+    """The last lines: whether all is well, one sentence, the command to type next ("" when there is none)."""
+
+    good: bool
+    sentence: str
+    next: str = ""
+
+
+@singledispatch
+def findings(_document: Document) -> frozenset[Finding]:
+    """What in the document makes the command exit 1; nothing for the catalogues."""
+    return frozenset()
+
+
+@singledispatch
+def closing(_document: Document) -> Closing:
+    """The closing of the document."""
+    return Closing(True, "")
+
+
+def _placed(accepted: bool, side: Summary) -> frozenset[Finding]:
+    found = {
+        Finding.REFUSED: not accepted or side.refused > 0,
+        Finding.CPU: side.cpu > 0,
+        Finding.UNKNOWN: side.unknown > 0,
+    }
+    return frozenset(finding for finding, there in found.items() if there)
+
+
+@findings.register
+def _(document: CheckDocument) -> frozenset[Finding]:
+    return _placed(document.accepted, document.summary)
+
+
+@findings.register
+def _(document: RunDocument) -> frozenset[Finding]:
+    unverified = {Finding.UNVERIFIED} if document.verified != "full" else set()
+    return _placed(document.after.accepted, document.after) | unverified
+
+
+@findings.register
+def _(document: DiffDocument) -> frozenset[Finding]:
+    return frozenset({Finding.DRIFT}) if drifted(document) else frozenset()
+
+
+@findings.register
+def _(document: BisectDocument) -> frozenset[Finding]:
+    return frozenset({Finding.DRIFT}) if document.guilty else frozenset()
+
+
+def drifted(document: DiffDocument) -> bool:
+    """Whether an output is further from the reference than rounding explains, or holds different integers."""
+    return any(not out.bit_identical and not _close(out.rel_to_range) for out in document.outputs)
+
+
+def _close(drift: float | None) -> bool:
+    return drift is not None and drift <= TOLERANCE
+
+
+@closing.register
+def _(document: CheckDocument) -> Closing:
+    sentence = takes(document.march, document.accepted, document.refusals, document.summary)
+    curable = any(v.cured_by for row in document.nodes for v in row.violations)
+    curable = curable or any(r.cured_by for r in document.refusals)
+    good = not findings(document)
+    return Closing(good, sentence, _run(document.model, document.march) if curable else _cost(document))
+
+
+@closing.register
+def _(document: CostDocument) -> Closing:
+    if document.latency_ms is None:
+        return Closing(False, f"No estimate for {document.march}: {document.reason}.", _check(document))
+    sentence = f"One frame takes {interval(document.latency_ms)} on {document.march}, host included."
+    return Closing(True, sentence, _run(document.model, document.march))
+
+
+@closing.register
+def _(document: RunDocument) -> Closing:
+    sentence = takes(document.march, document.after.accepted, document.after.refusals, document.after)
+    if document.verified != "full":
+        reason = f" ({document.verified_reason})" if document.verified_reason else ""
+        sentence = f"{sentence} Numbers verified: {document.verified}{reason}."
+    return Closing(not findings(document), sentence, _after_run(document))
+
+
+@closing.register
+def _(document: DiffDocument) -> Closing:
+    worst = max(document.outputs, key=lambda out: _rank(out.rel_to_range, out.bit_identical), default=None)
+    if worst is None or all(out.bit_identical for out in document.outputs):
+        return Closing(True, f"All {plural(len(document.outputs), 'output')} bit-identical.")
+    drift = f"{number(worst.rel_to_range)} of its range at output {worst.name}"
+    if not drifted(document):
+        return Closing(True, f"The same numbers up to rounding: at most {drift}.")
+    first = f"; the first value beyond rounding is {document.first_bad}" if document.first_bad else ""
+    return Closing(False, f"The numbers differ: {drift}{first}.")
+
+
+def _rank(drift: float | None, identical: bool) -> float:
+    return -1.0 if identical else float("inf") if drift is None else drift
+
+
+@closing.register
+def _(document: ExplainDocument) -> Closing:
+    fired = sum(reason.fires for reason in document.reasons)
+    sentence = f"{document.by} would rewrite {plural(fired, 'match')}".replace("matchs", "matches")
+    refused = f" and refuses {len(document.reasons) - fired}."
+    more = ("--add", document.by) if fired else ()
+    return Closing(True, sentence + refused, _run(document.model, document.march, *more) if fired else "")
+
+
+@closing.register
+def _(document: BisectDocument) -> Closing:
+    if document.guilty is None:
+        return Closing(True, "No pass breaks the numbers.", _run(document.model, document.march))
+    at = f", match {document.match} at {document.node}" if document.match is not None else ""
+    words = ["explain", _path(document.model), "--pass", document.guilty, "--march", document.march]
+    words += ["--node", document.node] if document.node else []
+    return Closing(False, f"{document.guilty} breaks the numbers{at}: {document.reason}", command(*words))
+
+
+def takes(march: str, accepted: bool, refusals: tuple[Refusal, ...], side: Summary) -> str:
+    """Whether the toolchain of ``march`` will take the model, and with what left."""
+    if not accepted:
+        reasons = [f"{r.rule} is {r.found}, allowed {r.allowed}" for r in refusals]
+        reasons = reasons or [f"it fails on {plural(side.refused, 'node')}"]
+        return f"The {march} toolchain will refuse the model: {listed(reasons)}."
+    return f"The {march} toolchain will take the model: {_left(side)}."
+
+
+def _left(side: Summary) -> str:
+    counts = [
+        f"{plural(side.cpu, 'node')} on the CPU" if side.cpu else "nothing on the CPU",
+        f"{plural(side.unknown, 'node')} unknown" if side.unknown else "",
+        f"{plural(side.segments, 'BPU segment')}",
+    ]
+    return ", ".join(filter(None, counts))
+
+
+def command(*words: str) -> str:
+    """A ``surgery`` command line that a shell reads as ``words``, control characters made visible."""
+    return shlex.join(["surgery", *(visible(word) for word in words)])
+
+
+def _path(model: ModelRef | None) -> str:
+    return "MODEL" if model is None or model.path is None else model.path
+
+
+def _run(model: ModelRef, march: str, *more: str) -> str:
+    path = _path(model)
+    out = f"{path.removesuffix('.onnx')}.{march}.onnx".rsplit("/", 1)[-1]
+    return command("run", path, "-o", out, "--march", march, *more)
+
+
+def _cost(document: CheckDocument) -> str:
+    return command("cost", _path(document.model), "--march", document.march)
+
+
+def _check(document: CostDocument) -> str:
+    return command("check", _path(document.model), "--march", document.march)
+
+
+def _after_run(document: RunDocument) -> str:
+    if document.output is None:
+        return _run(document.model, document.march)
+    if any(row.status in ("rolled-back", "failed") for row in document.passes):
+        return command("bisect", _path(document.model), "--march", document.march)
+    if document.violations or not document.after.accepted:
+        return command("check", _path(document.output), "--march", document.march)
+    return command("cost", _path(document.output), "--march", document.march)

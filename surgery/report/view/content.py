@@ -1,0 +1,108 @@
+"""What a page says, free of any syntax: terminal, Markdown and HTML are three renderings of the same content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from surgery.report.verdict import Closing
+
+Tone = Literal["", "good", "warn", "bad", "muted"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Text with a tone; ``code`` for names that come from models."""
+
+    text: str
+    tone: Tone = ""
+    code: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's title; numbers are set to the right."""
+
+    title: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells; the first column names the row."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One interval of a chart."""
+
+    label: str
+    low: float
+    mid: float
+    high: float
+    tone: Tone = ""
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Intervals on one axis that starts at zero."""
+
+    title: str
+    unit: str
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Rows of counts by kind, each drawn as one bar of parts."""
+
+    title: str
+    rows: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence."""
+
+    text: str
+    tone: Tone = ""
+
+
+Block = Table | Bars | Stack | Note
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled part; ``detail`` is left out on the terminal unless asked for."""
+
+    title: str
+    blocks: tuple[Block, ...]
+    detail: bool = False
+
+
+@dataclass(frozen=True)
+class Page:
+    """One document as content: its title, the model it is about, key figures, sections and the closing."""
+
+    title: str
+    subject: str
+    facts: tuple[tuple[str, Cell], ...] = ()
+    sections: tuple[Section, ...] = ()
+    closing: Closing = field(default=Closing(True, ""))
+
+
+def table(head: str, rows: Iterable[Iterable[Cell | str]], caption: str = "") -> Table:
+    """A table from its column titles, separated by ``|``; a title that starts with ``#`` is a column of numbers."""
+    columns = tuple(Column(title.lstrip("#"), title.startswith("#")) for title in head.split("|"))
+    cells = (tuple(Cell(c) if isinstance(c, str) else c for c in row) for row in rows)
+    return Table(columns, tuple(cells), caption)
+
+
+def code(text: object, tone: Tone = "") -> Cell:
+    """A cell for a name."""
+    return Cell(str(text), tone, code=True)

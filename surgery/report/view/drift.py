@@ -1,0 +1,62 @@
+"""Content of ``diff``: how far outputs and internal values are apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from surgery.report.diff import DiffDocument, ValueDrift
+from surgery.report.text import number, plural
+from surgery.report.verdict import TOLERANCE, closing
+from surgery.report.view.content import Block, Cell, Note, Page, Section, Table, Tone, code, table
+
+
+def diff_page(document: DiffDocument) -> Page:
+    """The drift of every output, then of the internal values that are furthest apart."""
+    reference = "in memory" if document.model is None else document.model.path
+    candidate = "in memory" if document.candidate is None else document.candidate.path
+    first = code(document.first_bad, "bad") if document.first_bad else Cell("none", "good")
+    facts = (("Samples", Cell(str(document.samples))), ("First value beyond rounding", first))
+    sections = (
+        Section("Outputs", drift_blocks(document)),
+        Section("Internal values", _taps(document.taps)),
+        Section("Internal values in order", (values(document.taps),) if document.taps else (), detail=True),
+    )
+    kept = tuple(s for s in sections if s.blocks)
+    return Page("Drift", f"{reference} → {candidate}", facts, kept, closing(document))
+
+
+def drift_blocks(document: DiffDocument) -> tuple[Block, ...]:
+    """What was compared, and each output."""
+    said = f"Over {plural(document.samples, 'sample')}" + (f": {document.inputs}" if document.inputs else ".")
+    return (Note(said, "muted"), values(document.outputs))
+
+
+def _taps(taps: Sequence[ValueDrift]) -> tuple[Block, ...]:
+    if not taps:
+        return ()
+    moved = [tap for tap in taps if not tap.bit_identical]
+    note = Note(f"{plural(len(taps), 'value')} of one name in both models, {len(moved)} not bit-identical.")
+    worst = sorted(moved, key=lambda tap: -_size(tap))[:10]
+    return (note, values(worst)) if worst else (note,)
+
+
+def _size(drift: ValueDrift) -> float:
+    return float("inf") if drift.rel_to_range is None else drift.rel_to_range
+
+
+def values(rows: Sequence[ValueDrift]) -> Table:
+    """A table of drift, one row per value."""
+    return table("Value|Bit-identical|#Largest difference|#Over range|#Cosine|#SQNR dB|#Mismatches", map(_row, rows))
+
+
+def _row(drift: ValueDrift) -> list[Cell | str]:
+    tone: Tone = "good" if drift.bit_identical or _size(drift) <= TOLERANCE else "bad"
+    return [
+        code(drift.name),
+        Cell("yes" if drift.bit_identical else "no", tone if drift.bit_identical else ""),
+        number(drift.max_abs),
+        Cell(number(drift.rel_to_range), tone),
+        number(drift.cosine, 6),
+        "∞" if drift.bit_identical and drift.sqnr_db is None else number(drift.sqnr_db),
+        number(drift.mismatches),
+    ]

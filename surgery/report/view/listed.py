@@ -1,0 +1,95 @@
+"""Content of ``explain``, ``bisect`` and the catalogues."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from surgery.report.catalogue import MarchEntry, MarchesDocument, Option, PassEntry, PassesDocument
+from surgery.report.text import number
+from surgery.report.trace import BisectDocument, ExplainDocument, Reason
+from surgery.report.verdict import closing
+from surgery.report.view.content import Block, Cell, Page, Section, Table, code, table
+
+
+def explain_page(document: ExplainDocument) -> Page:
+    """What fires, the reasons for refusing by frequency, and node by node."""
+    fires = [r for r in document.reasons if r.fires]
+    refuses = [r for r in document.reasons if not r.fires]
+    sections = (
+        Section("Fires", (_reasons(fires),) if fires else ()),
+        Section("Refuses", (_grouped(refuses),) if refuses else ()),
+        Section("Refusals node by node", (_reasons(refuses),) if refuses else (), detail=True),
+    )
+    kept = tuple(s for s in sections if s.blocks)
+    facts = (("Fires", Cell(str(len(fires)), "good" if fires else "")), ("Refuses", Cell(str(len(refuses)))))
+    title = f"{document.by} on {document.march}"
+    return Page(title, document.model.path or "in memory", facts, kept, closing(document))
+
+
+def _reasons(reasons: Sequence[Reason]) -> Table:
+    rows = ((code(r.node), code(r.op), r.rule, r.reason, code(r.at)) for r in reasons)
+    return table("Node|Operator|Rule|Reason|At", rows)
+
+
+def _grouped(reasons: Sequence[Reason]) -> Table:
+    many = Counter((r.rule, r.reason) for r in reasons)
+    first = {(r.rule, r.reason): r.node for r in reversed(reasons)}
+    rows = ((rule, why, str(count), code(first[rule, why])) for (rule, why), count in many.most_common())
+    return table("Rule|Reason|#Nodes|First", rows)
+
+
+def bisect_page(document: BisectDocument) -> Page:
+    """The guilty pass and match."""
+    guilty = code(document.guilty, "bad") if document.guilty else Cell("none", "good")
+    facts = [("Guilty pass", guilty), ("Passes tried", Cell(str(len(document.passes))))]
+    if document.guilty:
+        facts += [
+            ("Match", Cell(number(document.match))),
+            ("Rule", code(document.rule or "–")),
+            ("Node", code(document.node or "–")),
+            ("First value that differs", code(document.value or "–")),
+            ("Drift", Cell(number(document.drift))),
+        ]
+    title = f"Bisect for {document.march}"
+    return Page(title, document.model.path or "in memory", tuple(facts), (), closing(document))
+
+
+def passes_page(document: PassesDocument) -> Page:
+    """The catalogue of passes, and the options of each."""
+    catalogue = table("Pass|Purpose|Exactness|By default|What it does", map(_pass, document.passes))
+    sections = [Section("Passes", (catalogue,))]
+    sections += [Section(entry.name, _pass_blocks(entry), detail=True) for entry in document.passes]
+    return Page("Passes", "", (), tuple(sections))
+
+
+def _pass(entry: PassEntry) -> list[Cell | str]:
+    default = Cell("yes", "good") if entry.default else Cell("no", "muted")
+    return [code(entry.name), entry.purpose, entry.exactness, default, entry.summary]
+
+
+def _pass_blocks(entry: PassEntry) -> tuple[Block, ...]:
+    facts = (("Cures", code(", ".join(entry.cures) or "–")), ("Runs after", code(", ".join(entry.after) or "–")))
+    options = (table("Option|Type|Default|Meaning", map(_option, entry.options)),) if entry.options else ()
+    return (table("Fact|Value", facts), *options)
+
+
+def _option(option: Option) -> list[Cell | str]:
+    return [code(option.name), option.type, code(option.default), option.description]
+
+
+def marches_page(document: MarchesDocument) -> Page:
+    """The marches, and the sources of each."""
+    rows = map(_march, document.marches)
+    sections = [Section("Marches", (table("March|Boards|#Operators|#Limits|Estimates|What it is", rows),))]
+    sections += [
+        Section(entry.name, (table("Source", ((source,) for source in entry.sources)),), detail=True)
+        for entry in document.marches
+        if entry.sources
+    ]
+    return Page("Marches", "", (), tuple(sections))
+
+
+def _march(entry: MarchEntry) -> list[Cell | str]:
+    estimates = Cell("yes", "good") if entry.estimates else Cell("no", "muted")
+    return [code(entry.name), ", ".join(entry.aliases), str(entry.ops), str(entry.constraints), estimates, entry.title]

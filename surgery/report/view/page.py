@@ -1,0 +1,35 @@
+"""From any document to its content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from surgery.report.base import Document
+from surgery.report.catalogue import MarchesDocument, PassesDocument
+from surgery.report.check import CheckDocument
+from surgery.report.cost import CostDocument
+from surgery.report.diff import DiffDocument
+from surgery.report.run import RunDocument
+from surgery.report.trace import BisectDocument, ExplainDocument
+from surgery.report.view.content import Page
+from surgery.report.view.drift import diff_page
+from surgery.report.view.listed import bisect_page, explain_page, marches_page, passes_page
+from surgery.report.view.placed import check_page, cost_page
+from surgery.report.view.ran import run_page
+
+_PAGES: dict[type[Document], Callable[[Any], Page]] = {
+    CheckDocument: check_page,
+    CostDocument: cost_page,
+    DiffDocument: diff_page,
+    RunDocument: run_page,
+    ExplainDocument: explain_page,
+    BisectDocument: bisect_page,
+    PassesDocument: passes_page,
+    MarchesDocument: marches_page,
+}
+
+
+def page(document: Document) -> Page:
+    """The content of ``document``."""
+    return _PAGES[type(document)](document)

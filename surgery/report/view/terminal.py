@@ -1,0 +1,111 @@
+"""Content on a terminal, through rich; every string is a Text, so no name is read as markup or control sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table as Grid
+from rich.text import Text
+
+from surgery.report.text import number, plural, shorten, visible
+from surgery.report.verdict import Closing
+from surgery.report.view.content import Bars, Block, Cell, Note, Page, Section, Stack, Table
+
+ROWS = 20
+"""Rows of a table that a terminal shows unless details are asked for."""
+
+_STYLES = {"": "", "good": "green", "warn": "yellow", "bad": "bold red", "muted": "dim"}
+_PARTS = {"bpu": "green", "folded": "dim", "cpu": "yellow", "refused": "red", "unknown": "magenta"}
+_WIDTH = 40
+
+
+def show(page: Page, console: Console, *, details: bool = False) -> None:
+    """Print ``page``; ``details`` adds the sections of detail and every row."""
+    console.print(Text(f"{page.title}  ", "bold").append(visible(page.subject), "dim"))
+    if page.facts:
+        console.print(_facts(page))
+    for section in page.sections:
+        if details or not section.detail:
+            console.print(_section(section, details))
+    if page.closing.sentence:
+        close(page.closing, console)
+
+
+def close(closing: Closing, console: Console) -> None:
+    """Print the closing: the sentence, then the command to type next on the last line."""
+    console.print()
+    console.print(Text(visible(closing.sentence), "bold green" if closing.good else "bold yellow"), soft_wrap=True)
+    if closing.next:
+        console.print(Text("next: ", "dim").append(visible(closing.next), "bold"), soft_wrap=True)
+
+
+def _facts(page: Page) -> Grid:
+    grid = Grid.grid(padding=(0, 2))
+    for key, cell in page.facts:
+        grid.add_row(Text(key, "dim"), _cell(cell))
+    return grid
+
+
+def _section(section: Section, details: bool) -> Group:
+    blocks = [part for block in section.blocks for part in _block(block, details)]
+    return Group(Text(), Text(visible(section.title), "bold underline"), *(Padding(b, (0, 0, 0, 1)) for b in blocks))
+
+
+def _block(block: Block, details: bool) -> Iterator[RenderableType]:
+    match block:
+        case Note():
+            yield Text(visible(block.text), _STYLES[block.tone])
+        case Table():
+            yield _grid(block, len(block.rows) if details else ROWS)
+            if len(block.rows) > ROWS and not details:
+                yield Text(f"… {plural(len(block.rows) - ROWS, 'row')} more: -v shows them, --json has them", "dim")
+        case Bars():
+            yield from (_bar(bar.label, bar.low, bar.mid, bar.high, _scale(block), block.unit) for bar in block.bars)
+        case Stack():
+            yield from (_stacked(label, parts) for label, parts in block.rows)
+
+
+def _grid(table: Table, most: int) -> Grid:
+    caption = Text(visible(table.caption), "dim") if table.caption else None
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, title=caption, title_justify="left")
+    for index, column in enumerate(table.columns):
+        side: Literal["left", "right"] = "right" if column.numeric else "left"
+        cells = [row[index] for row in table.rows[:most]]
+        grid.add_column(Text(column.title), justify=side, overflow="fold", min_width=_width(cells))
+    for row in table.rows[:most]:
+        grid.add_row(*(_cell(cell) for cell in row))
+    return grid
+
+
+def _width(cells: Sequence[Cell]) -> int | None:
+    """How narrow a column may get: words stay whole, names fold."""
+    if any(cell.code for cell in cells):
+        return None
+    return min(12, max((len(cell.text) for cell in cells), default=0))
+
+
+def _cell(cell: Cell) -> Text:
+    text = visible(cell.text)
+    return Text(shorten(text) if cell.code else text, _STYLES[cell.tone])
+
+
+def _scale(bars: Bars) -> float:
+    return max((bar.high for bar in bars.bars), default=0.0) or 1.0
+
+
+def _bar(label: str, low: float, mid: float, high: float, scale: float, unit: str) -> Text:
+    start, middle, end = (round(_WIDTH * value / scale) for value in (low, mid, high))
+    drawn = "".join("┃" if i == middle else "━" if start <= i <= end else " " for i in range(_WIDTH + 1))
+    return Text(f"{label:<15}").append(drawn, "cyan").append(f" {number(mid)} {unit}")
+
+
+def _stacked(label: str, parts: tuple[tuple[str, int], ...]) -> Text:
+    total = sum(count for _, count in parts) or 1
+    text = Text(f"{visible(label):<10}")
+    for kind, count in parts:
+        text.append("█" * round(_WIDTH * count / total), _PARTS.get(kind, ""))
+    return text.append("  " + ", ".join(f"{count} {kind}" for kind, count in parts if count), "dim")

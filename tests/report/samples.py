@@ -1,0 +1,124 @@
+"""Documents as the tests need them: a plain one of each kind, and one whose names are hostile."""
+
+from __future__ import annotations
+
+from surgery.report.base import ModelRef, Span
+from surgery.report.check import CheckDocument, NodeRow, Refusal, Summary, Violation
+from surgery.report.cost import CostDocument, NodeTime, Traffic, TransferTime
+from surgery.report.diff import DiffDocument, ValueDrift
+from surgery.report.run import Accuracy, Edit, Interface, Left, PassRow, Port, RunDocument, Side
+
+HOSTILE = "a|b`c`<script>alert(1)</script>[bold]x[/bold]\x1b[31m\n# h\u202e"
+"""A name with the syntax of every view, an escape sequence, a line break and a direction override."""
+
+MODEL = ModelRef(path="models/digits.onnx", sha256="ab" * 32, opset=17, ir_version=8)
+
+
+def span(mid: float) -> Span:
+    return Span(low=mid * 0.7, mid=mid, high=mid * 1.6)
+
+
+def violation(constraint: str = "Conv.kernel_h") -> Violation:
+    return Violation(
+        constraint=constraint,
+        found=9,
+        allowed="1..7",
+        cured_by=("split-kernels",),
+        source="x5-operator-list",
+        text="kernel height at most 7",
+        evidence="read",
+    )
+
+
+def summary(cpu: int = 1) -> Summary:
+    return Summary(
+        nodes=9, bpu=6 - cpu, cpu=cpu, folded=2, unknown=1, segments=2, macs=4_360_000_000, mac_coverage=0.987
+    )
+
+
+def check(name: str = "conv_1", *, accepted: bool = True) -> CheckDocument:
+    refusal = Refusal(rule="model.opset", found=17, allowed="10..11", source="x3-faq")
+    rows = (
+        NodeRow(name=name, op="Conv", device="cpu", segment=None, violations=(violation(),)),
+        NodeRow(name="relu_1", op="Relu", device="bpu", segment=0),
+        NodeRow(name="mish", op="Mish", device="unknown", segment=None, note="not in the operator table"),
+    )
+    refusals = () if accepted else (refusal,)
+    return CheckDocument(
+        model=MODEL, march="bayes-e", accepted=accepted, refusals=refusals, summary=summary(), nodes=rows
+    )
+
+
+def cost(name: str = "conv_1") -> CostDocument:
+    node = NodeTime(name=name, op="Conv", device="bpu", us=span(120.0), bound="compute", macs=10**9, basis="fitted")
+    transfer = TransferTime(tensor=name, direction="to host", bytes=8400, us=span(12.0))
+    return CostDocument(
+        model=MODEL,
+        march="bayes-e",
+        bpu_ms=span(3.5),
+        latency_ms=span(5.25),
+        macs=10**9,
+        bytes=Traffic(read=12_000_000, written=3_000_000),
+        nodes=(node,),
+        transfers=(transfer,),
+    )
+
+
+def drift(name: str = "y", far: float = 2e-6) -> ValueDrift:
+    return ValueDrift(
+        name=name, max_abs=far, rel_to_range=far, cosine=1.0 - far, sqnr_db=98.5, bit_identical=far == 0.0
+    )
+
+
+def diff(name: str = "y", far: float = 2e-6) -> DiffDocument:
+    taps = (drift("h", 0.0), drift(name, far))
+    first = name if far > 1e-4 else None
+    return DiffDocument(
+        model=MODEL,
+        candidate=MODEL,
+        samples=4,
+        inputs="seeded, standard normal",
+        outputs=(drift(name, far),),
+        taps=taps,
+        first_bad=first,
+    )
+
+
+def side(cpu: int, ms: float) -> Side:
+    return Side(**summary(cpu).model_dump(), accepted=True, bpu_ms=span(ms / 2), latency_ms=span(ms))
+
+
+def passes() -> tuple[PassRow, ...]:
+    rows = [
+        ("fold-constants", "normalise", "exact", "applied", ""),
+        ("remove-noops", "normalise", "exact", "unchanged", ""),
+    ]
+    rows += [("substitute-ops", "legalise", "rounding", "rolled-back", "output y moved by 0.2, allowed 0.0001")]
+    return tuple(
+        PassRow(name=name, purpose=purpose, exactness=exactness, matched=3, applied=2, refused=1, seconds=0.1234,
+                status=status, reason=reason, drift_step=0.0, drift_total=2e-6)
+        for name, purpose, exactness, status, reason in rows
+    )  # fmt: skip
+
+
+def run(name: str = "conv_1", verified: str = "full") -> RunDocument:
+    left = Left(**violation("Resize.scale").model_dump(), node=name, op="Resize")
+    ports = (Port(name=name, dtype="float32", shape=(1, "N", None, 8)),)
+    return RunDocument(
+        model=MODEL,
+        march="bayes-e",
+        output=MODEL.model_copy(update={"path": "out/digits.onnx"}),
+        before=side(4, 12.5),
+        after=side(1, 5.25),
+        speedup=Span(low=1.9, mid=2.4, high=3.1),
+        passes=passes(),
+        verified=verified,
+        drift=diff(name),
+        edits=(Edit(kind="node", old=name, new=None, by="fold-constants"),),
+        io=Interface(removed=(name,), inputs=ports, outputs=ports, changed=True),
+        normalised=(f"initializer {name} was also an input",),
+        violations=(left,),
+        accuracy=Accuracy(evaluator="digits:top1", before={"top1": 0.9711}, after={"top1": 0.9711}),
+        seconds=1.5,
+        replay={"seed": 0, "samples": 4, "versions": {"surgery": "0.1.0", "onnx": "1.18"}},
+    )

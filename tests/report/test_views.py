@@ -1,0 +1,132 @@
+"""The three views: complete, and safe with names that carry their syntax."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from surgery.report.base import Document
+from surgery.report.view import page, show, to_html, to_markdown
+from tests.report import samples
+
+HOSTILE = [samples.check(samples.HOSTILE), samples.cost(samples.HOSTILE), samples.diff(samples.HOSTILE, 0.5)]
+HOSTILE += [samples.run(samples.HOSTILE)]
+SHOWN = r"a|b`c`<script>alert(1)</script>[bold]x[/bold]\x1b[31m\n# h\u202e"
+
+
+class Page(HTMLParser):
+    """Collects tags, attributes and text; checks that every tag that is opened is closed."""
+
+    VOID = frozenset({"meta"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.text = ""
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for key, value in attrs if key in ("src", "href")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def parsed(html: str) -> Page:
+    reader = Page()
+    reader.feed(html)
+    assert not reader.open
+    return reader
+
+
+def terminal(document: Document, *, details: bool = False, width: int = 200) -> str:
+    console = Console(file=StringIO(), width=width, force_terminal=True, color_system=None)
+    show(page(document), console, details=details)
+    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+@pytest.mark.parametrize("document", HOSTILE, ids=lambda d: d.kind)
+def test_html_shows_hostile_names_as_text(document: Document) -> None:
+    reader = parsed(to_html(page(document)))
+    assert "script" not in reader.tags
+    assert "bold" not in reader.tags
+    assert SHOWN in reader.text
+
+
+def test_html_needs_nothing_from_outside() -> None:
+    html = to_html(page(samples.run()), page(samples.check()))
+    reader = parsed(html)
+    assert set(reader.links) == {"#page1", "#page2"}
+    assert "url(" not in html
+    assert "@import" not in html
+    assert "default-src 'none'" in html
+
+
+def test_html_is_accessible() -> None:
+    html = to_html(page(samples.run()))
+    assert '<html lang="en">' in html
+    assert all('aria-label="' in svg or "aria-hidden" in svg for svg in re.findall(r"<svg role[^>]*>", html))
+    assert html.count("<h1") == 1
+    assert html.count("<table") == html.count("<thead") == html.count("<tbody")
+
+
+@pytest.mark.parametrize("document", HOSTILE, ids=lambda d: d.kind)
+def test_markdown_tables_keep_their_columns(document: Document) -> None:
+    text = to_markdown(page(document))
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\u202e]", text)
+    assert "<script" not in text
+    widths: int | None = None
+    for line in text.splitlines():
+        width = line.count("|") if line.startswith("|") else None
+        assert None in (width, widths) or width == widths, line
+        widths = width
+
+
+@pytest.mark.parametrize("document", HOSTILE, ids=lambda d: d.kind)
+def test_terminal_prints_no_control_characters_and_reads_no_markup(document: Document) -> None:
+    text = terminal(document, details=True)
+    assert "\x1b[31m" not in text
+    assert "\u202e" not in text
+    assert "[bold]x[/bold]" in text
+
+
+def test_the_three_views_say_the_same() -> None:
+    document = samples.run()
+    told = ["5.25 ms (3.67–8.4)", "2.4× (1.9–3.1)", "rolled-back", "output y moved by 0.2", "digits:top1", "98.7 %",
+            "split-kernels", "surgery bisect models/digits.onnx --march bayes-e", "float32"]  # fmt: skip
+    for view in (to_markdown(page(document)), parsed(to_html(page(document))).text, terminal(document)):
+        assert [word for word in told if word not in view] == []
+
+
+def test_the_terminal_ends_with_what_to_type() -> None:
+    lines = terminal(samples.check()).rstrip().splitlines()
+    assert lines[-2].startswith("The bayes-e toolchain will take the model: 1 node on the CPU")
+    assert lines[-1] == "next: surgery run models/digits.onnx -o digits.bayes-e.onnx --march bayes-e"
+
+
+def test_the_terminal_cuts_long_tables_unless_asked() -> None:
+    short = samples.check()
+    rows = tuple(short.nodes[0].model_copy(update={"op": f"Op{i}"}) for i in range(30))
+    long = short.model_copy(update={"nodes": rows})
+    assert "… 10 rows more: -v shows them, --json has them" in terminal(long)
+    assert "rows more" not in terminal(long, details=True)
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_narrow_terminal_is_kept_to(width: int) -> None:
+    lines = terminal(samples.run(), width=width).splitlines()
+    assert max(len(line) for line in lines[:-2]) <= width
