@@ -95,7 +95,7 @@ def _header(proto: onnx.ModelProto) -> onnx.ModelProto:
     for field, value in proto.ListFields():
         if field.name in skipped:
             continue
-        if field.message_type is None and not isinstance(value, Sequence):
+        if field.message_type is None and (isinstance(value, str) or not isinstance(value, Sequence)):
             setattr(header, field.name, value)
         else:
             getattr(header, field.name).extend(value)
