@@ -132,7 +132,8 @@ def _seeded(
     draws = {name: _Draw(value, ranges.get(name)) for name, value in inputs.items()}
 
     def sample(index: int, at: Mapping[str, Shape]) -> Sample:
-        return {n: draw(at[n], np.random.default_rng([seed, index, zlib.crc32(n.encode())])) for n, draw in draws.items()}
+        rngs = {n: np.random.default_rng([seed, index, zlib.crc32(n.encode())]) for n in draws}
+        return {n: draw(at[n], rngs[n]) for n, draw in draws.items()}
 
     other = second_shapes(inputs, sizes)
     return InputSet(

@@ -79,8 +79,10 @@ class ChannelSums:
             self._range(a, a)
         np.maximum(self.diff, diff.max(axis=1), out=self.diff)
         with np.errstate(invalid="ignore", over="ignore"):
-            for total, x, y in ((self.error, diff, diff), (self.ab, a, b), (self.aa, a, a), (self.bb, b, b)):
-                total += np.einsum("cr,cr->c", x, y)
+            self.error += _dot(diff, diff)
+            self.ab += _dot(a, b)
+            self.aa += _dot(a, a)
+            self.bb += _dot(b, b)
 
     def _range(self, lows: Array, highs: Array) -> None:
         np.minimum(self.low, lows.min(axis=1), out=self.low)
@@ -97,6 +99,10 @@ class ChannelSums:
     def cosines(self) -> Array:
         """Cosine of each channel."""
         return np.array([_cosine(*sums) for sums in zip(self.ab, self.aa, self.bb, self.error, strict=True)])
+
+
+def _dot(x: Array, y: Array) -> Array:
+    return np.asarray(np.einsum("cr,cr->c", x, y))
 
 
 def _finite(a: Array, b: Array, diff: Array) -> tuple[Array, Array, Array]:
@@ -226,4 +232,4 @@ def _total(groups: list[ChannelSums]) -> ChannelSums:
 def _decibel(signal: float, error: float) -> float:
     if error == 0:
         return math.inf
-    return 10 * math.log10(signal / error) if 0 < signal and math.isfinite(error) else -math.inf
+    return 10 * math.log10(signal / error) if signal > 0 and math.isfinite(error) else -math.inf

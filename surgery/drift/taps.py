@@ -169,7 +169,11 @@ class _Runs:
         return self._compare(left, right, noisy)
 
     def _noisy(self, make: Callable[[], Runner | Session]) -> Runner | Session | None:
-        return make() if self.perturb else None
+        try:
+            return make() if self.perturb else None
+        except SessionError as error:
+            self._without_noise(error)
+            return None
 
     def _compare(
         self, left: Runner | Session, right: Runner | Session, noisy: Runner | Session | None
@@ -187,9 +191,12 @@ class _Runs:
         try:
             return noisy.run(sample)
         except SessionError as error:
-            note = f"own noise not measured: {error.what}"
-            self.notes.extend([] if note in self.notes else [note])
+            self._without_noise(error)
             return None
+
+    def _without_noise(self, error: SessionError) -> None:
+        note = f"own noise not measured: {error.what}"
+        self.notes.extend([] if note in self.notes else [note])
 
 
 def _first_bad(reference: Model, tallies: Mapping[str, Tally], noise: Mapping[str, Tally]) -> FirstBad | None:

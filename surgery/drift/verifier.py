@@ -168,7 +168,7 @@ class Verifier:
             session = open_file(path)
             outputs = [self._known(session.run(sample)) for sample in self._samples]
         except SessionError as error:
-            self._inputs.notes.append(f"the file as given does not run ({error.what}); the reference is what was loaded")
+            self._inputs.notes.append(f"the file as given does not run, what was loaded is compared: {error.what}")
             return []
         verdict = judge("rounding", compare(zip(outputs, self._base, strict=True)), None)
         if not verdict.ok:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import ml_dtypes
 import numpy as np
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 Perturb: TypeAlias = "Callable[[str, Array], Array]"
+
+_M = TypeVar("_M")
 
 _PLAIN = {
     "float": np.float32, "double": np.float64, "float16": np.float16, "string": np.object_, "bool": np.bool_,
@@ -174,13 +176,15 @@ def retarget(graph: onnx.GraphProto, outputs: Sequence[str]) -> None:
         if needed.intersection(node.output):
             needed.update(_reads(node))
             nodes.append(node)
-    for field, kept in (
-        (graph.output, infos),
-        (graph.node, nodes[::-1]),
-        (graph.initializer, [t for t in graph.initializer if t.name in needed]),
-    ):
-        del field[:]
-        field.extend(kept)
+    _replace(graph.output, infos)
+    _replace(graph.node, nodes[::-1])
+    _replace(graph.initializer, [t for t in graph.initializer if t.name in needed])
+    _replace(graph.sparse_initializer, [t for t in graph.sparse_initializer if t.values.name in needed])
+
+
+def _replace(field: MutableSequence[_M], kept: list[_M]) -> None:
+    del field[:]
+    field.extend(kept)
 
 
 def _reads(node: onnx.NodeProto) -> Iterator[str]:
