@@ -1,0 +1,23 @@
+"""What a placed model costs in time: per node, at the borders, in total, each with a low and a high."""
+
+from surgery.cost.border import Transfer
+from surgery.cost.coefficients import Basis, NoCoefficients
+from surgery.cost.estimate import Estimate, estimate, estimate_nodes, local_us
+from surgery.cost.interval import Interval
+from surgery.cost.nodes import NodeCost, node_cost
+from surgery.cost.speedup import Speedup, speedup
+
+__all__ = [
+    "Basis",
+    "Estimate",
+    "Interval",
+    "NoCoefficients",
+    "NodeCost",
+    "Speedup",
+    "Transfer",
+    "estimate",
+    "estimate_nodes",
+    "local_us",
+    "node_cost",
+    "speedup",
+]

@@ -1,0 +1,118 @@
+"""The predicted time of a placed model: nodes, borders and the host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from surgery.cost.border import Devices, Transfer, transfers
+from surgery.cost.coefficients import Rates, rates
+from surgery.cost.interval import ZERO, Interval
+from surgery.cost.nodes import NodeCost, cost_on
+from surgery.ir.graph import Node
+
+if TYPE_CHECKING:
+    from surgery.target import Placement, Target
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Predicted times of one frame.
+
+    Attributes:
+        march: the march.
+        bpu_ms: BPU time per frame when it is saturated, on one core.
+        latency_ms: one thread from submit to done, host included.
+        macs: multiply-accumulates of all nodes.
+        bytes_read: bytes the BPU loads from memory (weights as int8, what does not fit on the chip).
+        bytes_written: bytes the BPU stores to memory.
+        nodes: the cost of every node, in the order of the placement.
+        transfers: the tensors that cross between host and BPU.
+        host: time of the host for submitting segments, by coefficient, microseconds.
+        segment: start of the segments on the BPU, microseconds.
+        layer_error: relative error of one changed layer that no shared coefficient explains.
+    """
+
+    march: str
+    bpu_ms: Interval
+    latency_ms: Interval
+    macs: int
+    bytes_read: int
+    bytes_written: int
+    nodes: tuple[NodeCost, ...]
+    transfers: tuple[Transfer, ...]
+    host: tuple[tuple[str, Interval], ...]
+    segment: Interval
+    layer_error: float
+
+    @property
+    def unknown(self) -> tuple[NodeCost, ...]:
+        """The nodes without an estimate, left out of the totals, which are then lower bounds."""
+        return tuple(cost for cost in self.nodes if not cost.us.known)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every node and transfer has an estimate."""
+        return not self.unknown and all(t.us.known for t in self.transfers)
+
+
+def estimate(placement: Placement) -> Estimate:
+    """The predicted times of a placed model.
+
+    Raises:
+        NoCoefficients: the march has none.
+    """
+    rows, target = placement.rows, placement.target
+    devices = {id(row.node): row.device for row in rows}
+    return estimate_nodes([row.node for row in rows], lambda n: devices.get(id(n), "cpu"), len(placement.segments), target)
+
+
+def estimate_nodes(nodes: Iterable[Node], device: Devices, segments: int, target: Target) -> Estimate:
+    """:func:`estimate` of nodes whose devices and number of BPU segments are stated."""
+    table = rates(target)
+    chosen = list(nodes)
+    costs = [cost_on(node, device(node), table) for node in chosen]
+    crossing = transfers(chosen, device, table)
+    host, start = _host(table, segments), table.engine["segment"].of(segments)
+    bpu = _sum(c.us for c in costs if c.device == "bpu").plus(start)
+    rest = _sum([*(c.us for c in costs if c.device != "bpu"), *(t.us for t in crossing), *(us for _, us in host)])
+    return Estimate(
+        target.name,
+        bpu.scaled(1e-3),
+        bpu.plus(rest).scaled(1e-3),
+        sum(c.macs for c in costs),
+        sum(c.read for c in costs),
+        sum(c.written for c in costs),
+        tuple(costs),
+        tuple(crossing),
+        host,
+        start,
+        table.sheet.layer_error,
+    )
+
+
+def local_us(nodes: Iterable[Node], device: Devices, target: Target) -> Interval:
+    """Microseconds of a few nodes and of their borders with neighbours on another device.
+
+    The measure for "before against after" of one rewrite; nodes without an estimate make it unknown (NaN).
+    """
+    table = rates(target)
+    chosen = list(nodes)
+    costs = Interval.total(cost_on(node, device(node), table).us for node in chosen)
+    return costs.plus(Interval.total(t.us for t in transfers(chosen, device, table)))
+
+
+def _host(table: Rates, segments: int) -> tuple[tuple[str, Interval], ...]:
+    if not segments:
+        return ()
+    first, more = table.host["submit"], table.host["resubmit"]
+    return ((first.name, first.us), (more.name, more.of(segments - 1)))
+
+
+def _sum(parts: Iterable[Interval]) -> Interval:
+    total = ZERO
+    for part in parts:
+        if part.known:
+            total = total.plus(part)
+    return total
