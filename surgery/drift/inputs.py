@@ -101,7 +101,7 @@ def make_inputs(
 def graph_inputs(model: Model) -> dict[str, Value]:
     """The inputs that a run has to feed, by name. Raises SessionError when one is no tensor."""
     inputs = {v.name: v for v in model.graph.inputs if not isinstance(v, Constant)}
-    if odd := [v.name for v in inputs.values() if v.type_proto is not None or v.dtype is None]:
+    if odd := [v.name for v in inputs.values() if v.dtype is None]:
         raise SessionError(f"input {', '.join(odd)} is no tensor of a known type, values for it cannot be made")
     return inputs
 

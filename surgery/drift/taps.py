@@ -159,7 +159,7 @@ class _Runs:
         other = {v.name for n in self.candidate.graph.nodes for v in n.outputs if v not in other_lost}
         ends = {v.name for v in (*self.reference.graph.outputs, *self.candidate.graph.outputs)}
         values = (v for n in self.reference.graph.nodes for v in n.outputs if v not in lost and v.name)
-        return [v for v in values if v.type_proto is None and v.name in other and v.name not in ends]
+        return [v for v in values if v.name in other and v.name not in ends]
 
     def inner(self, names: list[str]) -> tuple[dict[str, Tally], dict[str, Tally]]:
         """Tallies of the values ``names``, and of their noise."""
