@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from onnx import ModelProto, StringStringEntryProto, TensorProto
@@ -19,7 +20,7 @@ from surgery.errors import InputError, ModelError, WeightsMissing
 from surgery.ir.staging import Staging
 from surgery.ir.store import Source
 from surgery.ir.weights import Weight
-from surgery.ir.wire import Piece, filled, splice, split
+from surgery.ir.wire import Piece, chunks, filled, splice, split
 
 MAX_EMBEDDED = 1_900_000_000
 """Bytes from which weights go to a data file unless asked otherwise: protobuf itself ends at 2 GiB."""
@@ -50,7 +51,6 @@ def write(
         In every case, and when interrupted, what was there before is unchanged.
     """
     target = Path(path)
-    _check_target(target)
     _check_present(heavy)
     skeleton = proto.SerializeToString(deterministic=True)
     total = len(skeleton) + sum(weight.nbytes for weight in heavy.values())
@@ -59,6 +59,7 @@ def write(
     if not external and total > MAX_PROTOBUF:
         raise InputError(f"{total} bytes do not fit into one file of 2 GiB", hint="save with external data")
     try:
+        _check_target(target)
         _publish(skeleton, heavy, target, external and bool(heavy))
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", where=str(target)) from error
@@ -69,9 +70,10 @@ def _publish(skeleton: bytes, heavy: Mapping[str, Weight], target: Path, externa
     with Staging(target) as staging:
         if external:
             pieces, places = _layout(heavy)
-            digest = hashlib.sha256()
-            temporary = staging.write(pieces, digest.update)
-            name = f"{target.stem}-{digest.hexdigest()[:16]}.data"
+            with ThreadPoolExecutor(1) as second_core:
+                digest = second_core.submit(_digest, pieces)
+                temporary = staging.write(pieces)
+            name = f"{target.stem}-{digest.result()[:16]}.data"
             staging.publish(temporary, target.with_name(name))
             stale.discard(target.with_name(name))
             model = splice(skeleton, MARK, lambda tensor: _placed(tensor, name, places))
@@ -80,6 +82,14 @@ def _publish(skeleton: bytes, heavy: Mapping[str, Weight], target: Path, externa
         staging.publish(staging.write(model), target)
     for path in stale:
         path.unlink(missing_ok=True)
+
+
+def _digest(pieces: Iterable[Piece]) -> str:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        for chunk in chunks(piece):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _embedded(tensor: TensorProto, heavy: Mapping[str, Weight]) -> list[Piece] | None:

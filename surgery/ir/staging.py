@@ -6,15 +6,13 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from surgery.ir.store import FileSlice
-from surgery.ir.wire import Piece
-
-Observer = Callable[[bytes | memoryview], object]
+from surgery.ir.wire import Piece, chunks
 
 COPY_BYTES = 1 << 26
 """Bytes per system call that copies: an interrupt waits no longer than this."""
@@ -42,8 +40,8 @@ class Staging:
         for path in (*self._temporary, *(self._fresh if kind else ())):
             path.unlink(missing_ok=True)
 
-    def write(self, pieces: Iterable[Piece], observe: Observer | None = None) -> Path:
-        """Write a temporary file, flushed to the disk; ``observe`` is given all bytes in their order."""
+    def write(self, pieces: Iterable[Piece]) -> Path:
+        """Write a temporary file, flushed to the disk."""
         path = self.folder / f".surgery-{secrets.token_hex(8)}.tmp"
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         self._temporary.add(path)
@@ -51,7 +49,7 @@ class Staging:
             if self.mode is not None:
                 os.fchmod(fd, self.mode)
             for piece in pieces:
-                _append(fd, piece, observe)
+                _append(fd, piece)
             os.fsync(fd)
         finally:
             os.close(fd)
@@ -70,23 +68,11 @@ class Staging:
             os.close(folder)
 
 
-def _append(fd: int, piece: Piece, observe: Observer | None) -> None:
-    if isinstance(piece, (bytes, memoryview)):
-        chunks: Iterable[bytes | memoryview] = (piece,)
-    else:
-        if isinstance(piece, FileSlice) and observe is None:
-            piece = _file_copy(fd, piece)
-        chunks = piece.chunks()
-    for chunk in chunks:
-        if observe is not None:
-            observe(chunk)
-        _write_all(fd, chunk)
-
-
-def _write_all(fd: int, data: bytes | memoryview) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+def _append(fd: int, piece: Piece) -> None:
+    for chunk in chunks(_file_copy(fd, piece) if isinstance(piece, FileSlice) else piece):
+        view = memoryview(chunk)
+        while view:
+            view = view[os.write(fd, view) :]
 
 
 def _file_copy(fd: int, piece: FileSlice) -> FileSlice:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 from onnx import StringStringEntryProto, TensorProto
@@ -99,6 +99,11 @@ def splice(skeleton: bytes, mark: bytes, content: Callable[[TensorProto], list[P
 
     marks = _Marks(skeleton, mark)
     return _Walk(memoryview(skeleton), edit, marks.within).message(0, len(skeleton), MODEL) or [skeleton]
+
+
+def chunks(piece: Piece) -> Iterable[bytes | memoryview]:
+    """The bytes of a piece, those of a source in parts of at most 1 MiB."""
+    return (piece,) if isinstance(piece, (bytes, memoryview)) else piece.chunks()
 
 
 def size_of(pieces: list[Piece]) -> int:
