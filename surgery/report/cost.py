@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from surgery.report.base import Document, ModelRef, Part, Span, Text, schema
+
+if TYPE_CHECKING:
+    from surgery.cost import Estimate, NodeCost, Transfer
+    from surgery.ir import Model
 
 
 class Traffic(Part):
@@ -15,7 +19,7 @@ class Traffic(Part):
 
 
 class NodeTime(Part):
-    """One node: microseconds, and what bounds it (compute, memory, overhead …)."""
+    """One node: microseconds (None where there is no estimate), what bounds it, and the basis of that knowledge."""
 
     name: Text
     op: Text
@@ -24,6 +28,7 @@ class NodeTime(Part):
     bound: str
     macs: int
     basis: str = ""
+    reason: Text = ""
 
 
 class TransferTime(Part):
@@ -33,6 +38,7 @@ class TransferTime(Part):
     direction: str
     bytes: int
     us: Span
+    basis: str = ""
 
 
 class CostDocument(Document):
@@ -50,5 +56,50 @@ class CostDocument(Document):
     reason: str = ""
     macs: int
     bytes: Traffic
-    nodes: tuple[NodeTime, ...]
-    transfers: tuple[TransferTime, ...]
+    nodes: tuple[NodeTime, ...] = ()
+    transfers: tuple[TransferTime, ...] = ()
+
+
+def cost_document(model: Model, march: str, estimate: Estimate) -> CostDocument:
+    """The document of an estimate."""
+    return CostDocument(
+        model=ModelRef.of(model),
+        march=march,
+        bpu_ms=Span.of(estimate.bpu_ms),
+        latency_ms=Span.of(estimate.latency_ms),
+        macs=estimate.macs,
+        bytes=Traffic(read=estimate.bytes_read, written=estimate.bytes_written),
+        nodes=tuple(map(_node, estimate.nodes)),
+        transfers=tuple(map(_transfer, estimate.transfers)),
+    )
+
+
+def no_estimate(model: Model, march: str, reason: str) -> CostDocument:
+    """The document of a march without coefficients."""
+    nothing = Traffic(read=0, written=0)
+    return CostDocument(
+        model=ModelRef.of(model), march=march, bpu_ms=None, latency_ms=None, reason=reason, macs=0, bytes=nothing
+    )
+
+
+def _node(cost: NodeCost) -> NodeTime:
+    return NodeTime(
+        name=cost.node.name,
+        op=cost.node.op,
+        device=cost.device,
+        us=Span.of(cost.us),
+        bound=cost.bound,
+        macs=cost.macs,
+        basis=cost.basis,
+        reason=cost.reason,
+    )
+
+
+def _transfer(transfer: Transfer) -> TransferTime:
+    return TransferTime(
+        tensor=transfer.tensor,
+        direction=transfer.direction,
+        bytes=transfer.bytes,
+        us=Span.of(transfer.us),
+        basis=transfer.basis,
+    )

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
 
 from surgery.report.base import Document, ModelRef, Number, Part, Text, schema
+
+if TYPE_CHECKING:
+    from surgery.drift.metrics import OutputDrift
+    from surgery.drift.taps import Drift
+    from surgery.ir import Model
 
 
 class ValueDrift(Part):
     """One value of both models over all samples.
 
     ``rel_to_range`` is the largest difference over the value's own range, ``sqnr_db`` signal over difference;
-    ``mismatches`` counts unequal elements of integer and boolean values. Metrics without meaning are None.
+    ``worst_rel`` and ``worst_cosine`` are those of the worst channel (axis 1), ``worst_channel`` its index;
+    ``problem`` says why the values cannot be compared. Metrics that are not finite are None.
     """
 
     name: Text
@@ -20,7 +27,22 @@ class ValueDrift(Part):
     cosine: Number
     sqnr_db: Number
     bit_identical: bool
-    mismatches: int | None = None
+    mismatches: int = 0
+    elements: int = 0
+    nonfinite: int = 0
+    worst_channel: int = 0
+    worst_rel: Number = None
+    worst_cosine: Number = None
+    problem: Text | None = None
+
+
+class FirstBad(Part):
+    """The first value, in the order of the reference, that moved by more than rounding, and its node."""
+
+    name: Text
+    node: Text
+    op: Text
+    reason: Text
 
 
 class DiffDocument(Document):
@@ -33,4 +55,25 @@ class DiffDocument(Document):
     inputs: Text = ""
     outputs: tuple[ValueDrift, ...]
     taps: tuple[ValueDrift, ...] = ()
-    first_bad: Text | None = None
+    first_bad: FirstBad | None = None
+    notes: tuple[Text, ...] = ()
+
+
+def value_drifts(values: Iterable[OutputDrift]) -> tuple[ValueDrift, ...]:
+    """The figures of several values."""
+    return tuple(ValueDrift(**value.document()) for value in values)
+
+
+def diff_document(reference: Model, candidate: Model, drift: Drift, inputs: str) -> DiffDocument:
+    """The document of a comparison; ``inputs`` says in words what was run."""
+    bad = drift.first_bad
+    return DiffDocument(
+        model=ModelRef.of(reference),
+        candidate=ModelRef.of(candidate),
+        samples=drift.samples,
+        inputs=inputs,
+        outputs=value_drifts(drift.outputs),
+        taps=value_drifts(drift.taps),
+        first_bad=FirstBad(name=bad.name, node=bad.node, op=bad.op, reason=bad.reason) if bad else None,
+        notes=tuple(drift.notes),
+    )

@@ -8,14 +8,19 @@ from surgery.report.base import Document, ModelRef, Number, Part, Text, renamed,
 
 
 class Reason(Part):
-    """What one rule says of one node; ``at`` is the node the refusal points to."""
+    """What became of one rule at one node; ``at`` is the node or value that a refusal points to."""
 
     rule: str
     node: Text
     op: Text
-    fires: bool
+    outcome: Literal["applied", "refused", "not-wanted", "not-kept"]
     reason: Text = ""
     at: Text = ""
+
+    @property
+    def fires(self) -> bool:
+        """Whether the rewrite would stay."""
+        return self.outcome == "applied"
 
 
 class ExplainDocument(Document):

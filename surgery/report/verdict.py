@@ -15,9 +15,6 @@ from surgery.report.run import RunDocument
 from surgery.report.text import interval, listed, number, plural, visible
 from surgery.report.trace import BisectDocument, ExplainDocument
 
-TOLERANCE = 1e-4
-"""Largest difference over the range of an output that ``diff`` calls the same numbers (the bound of ROUNDING)."""
-
 
 class Finding(StrEnum):
     """What makes a finished command exit 1; ``--fail-on`` narrows it."""
@@ -81,12 +78,8 @@ def _(document: BisectDocument) -> frozenset[Finding]:
 
 
 def drifted(document: DiffDocument) -> bool:
-    """Whether an output is further from the reference than rounding explains, or holds different integers."""
-    return any(not out.bit_identical and not _close(out.rel_to_range) for out in document.outputs)
-
-
-def _close(drift: float | None) -> bool:
-    return drift is not None and drift <= TOLERANCE
+    """Whether a value is further from the reference than rounding explains, or an output cannot be compared."""
+    return document.first_bad is not None or any(out.problem for out in document.outputs)
 
 
 @closing.register
@@ -117,18 +110,18 @@ def _(document: RunDocument) -> Closing:
 
 @closing.register
 def _(document: DiffDocument) -> Closing:
-    worst = max(document.outputs, key=lambda out: _rank(out.rel_to_range, out.bit_identical), default=None)
-    if worst is None or all(out.bit_identical for out in document.outputs):
-        return Closing(True, f"All {plural(len(document.outputs), 'output')} bit-identical.")
-    drift = f"{number(worst.rel_to_range)} of its range at output {worst.name}"
-    if not drifted(document):
-        return Closing(True, f"The same numbers up to rounding: at most {drift}.")
-    first = f"; the first value beyond rounding is {document.first_bad}" if document.first_bad else ""
-    return Closing(False, f"The numbers differ: {drift}{first}.")
-
-
-def _rank(drift: float | None, identical: bool) -> float:
-    return -1.0 if identical else float("inf") if drift is None else drift
+    broken = next((out for out in document.outputs if out.problem), None)
+    if broken is not None:
+        return Closing(False, f"Output {broken.name} cannot be compared: {broken.problem}.")
+    if bad := document.first_bad:
+        return Closing(
+            False, f"The numbers differ, first at {bad.name}, computed by {bad.op} {bad.node}: {bad.reason}."
+        )
+    if all(out.bit_identical for out in document.outputs):
+        return Closing(True, "Every output is bit-identical.")
+    worst = max(document.outputs, key=lambda out: out.worst_rel or 0.0)
+    said = f"at most {number(worst.worst_rel)} of a channel's range, at output {worst.name}"
+    return Closing(True, f"The same numbers up to rounding: {said}.")
 
 
 @closing.register

@@ -5,7 +5,7 @@ from __future__ import annotations
 from surgery.report.base import ModelRef, Span
 from surgery.report.check import CheckDocument, NodeRow, Refusal, Summary, Violation
 from surgery.report.cost import CostDocument, NodeTime, Traffic, TransferTime
-from surgery.report.diff import DiffDocument, ValueDrift
+from surgery.report.diff import DiffDocument, FirstBad, ValueDrift
 from surgery.report.run import Accuracy, Edit, Interface, Left, PassRow, Port, RunDocument, Side
 
 HOSTILE = "a|b`c`<script>alert(1)</script>[bold]x[/bold]\x1b[31m\n# h\u202e"
@@ -66,13 +66,19 @@ def cost(name: str = "conv_1") -> CostDocument:
 
 def drift(name: str = "y", far: float = 2e-6) -> ValueDrift:
     return ValueDrift(
-        name=name, max_abs=far, rel_to_range=far, cosine=1.0 - far, sqnr_db=98.5, bit_identical=far == 0.0
+        name=name,
+        max_abs=far,
+        rel_to_range=far,
+        cosine=1.0 - far,
+        sqnr_db=98.5,
+        bit_identical=far == 0.0,
+        worst_rel=far,
     )
 
 
 def diff(name: str = "y", far: float = 2e-6) -> DiffDocument:
     taps = (drift("h", 0.0), drift(name, far))
-    first = name if far > 1e-4 else None
+    first = None if far <= 1e-4 else FirstBad(name=name, node="n", op="Add", reason=f"differs by {far}")
     return DiffDocument(
         model=MODEL,
         candidate=MODEL,

@@ -6,18 +6,19 @@ from collections.abc import Sequence
 
 from surgery.report.diff import DiffDocument, ValueDrift
 from surgery.report.text import number, plural
-from surgery.report.verdict import TOLERANCE, closing
-from surgery.report.view.content import Block, Cell, Note, Page, Section, Table, Tone, code, table
+from surgery.report.verdict import closing
+from surgery.report.view.content import Block, Cell, Note, Page, Section, Table, code, table
 
 
 def diff_page(document: DiffDocument) -> Page:
     """The drift of every output, then of the internal values that are furthest apart."""
     reference = "in memory" if document.model is None else document.model.path
     candidate = "in memory" if document.candidate is None else document.candidate.path
-    first = code(document.first_bad, "bad") if document.first_bad else Cell("none", "good")
+    first = code(document.first_bad.name, "bad") if document.first_bad else Cell("none", "good")
     facts = (("Samples", Cell(str(document.samples))), ("First value beyond rounding", first))
     sections = (
         Section("Outputs", drift_blocks(document)),
+        Section("Not compared", tuple(Note(note, "warn") for note in document.notes)),
         Section("Internal values", _taps(document.taps)),
         Section("Internal values in order", (values(document.taps),) if document.taps else (), detail=True),
     )
@@ -27,7 +28,7 @@ def diff_page(document: DiffDocument) -> Page:
 
 def drift_blocks(document: DiffDocument) -> tuple[Block, ...]:
     """What was compared, and each output."""
-    said = f"Over {plural(document.samples, 'sample')}" + (f": {document.inputs}" if document.inputs else ".")
+    said = f"Over {document.inputs or plural(document.samples, 'sample')}."
     return (Note(said, "muted"), values(document.outputs))
 
 
@@ -41,22 +42,25 @@ def _taps(taps: Sequence[ValueDrift]) -> tuple[Block, ...]:
 
 
 def _size(drift: ValueDrift) -> float:
-    return float("inf") if drift.rel_to_range is None else drift.rel_to_range
+    return float("inf") if drift.worst_rel is None else drift.worst_rel
 
 
 def values(rows: Sequence[ValueDrift]) -> Table:
     """A table of drift, one row per value."""
-    return table("Value|Bit-identical|#Largest difference|#Over range|#Cosine|#SQNR dB|#Mismatches", map(_row, rows))
+    head = "Value|Same bits|#Largest difference|#Over range|#Worst channel|#Cosine|#SQNR dB|#Elements that differ"
+    return table(head, map(_row, rows))
 
 
 def _row(drift: ValueDrift) -> list[Cell | str]:
-    tone: Tone = "good" if drift.bit_identical or _size(drift) <= TOLERANCE else "bad"
+    if drift.problem:
+        return [code(drift.name), Cell(drift.problem, "bad"), *["–"] * 6]
     return [
         code(drift.name),
-        Cell("yes" if drift.bit_identical else "no", tone if drift.bit_identical else ""),
+        Cell("yes", "good") if drift.bit_identical else Cell("no"),
         number(drift.max_abs),
-        Cell(number(drift.rel_to_range), tone),
+        number(drift.rel_to_range),
+        number(drift.worst_rel),
         number(drift.cosine, 6),
         "∞" if drift.bit_identical and drift.sqnr_db is None else number(drift.sqnr_db),
-        number(drift.mismatches),
+        f"{drift.mismatches} of {drift.elements}",
     ]

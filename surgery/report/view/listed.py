@@ -28,15 +28,15 @@ def explain_page(document: ExplainDocument) -> Page:
 
 
 def _reasons(reasons: Sequence[Reason]) -> Table:
-    rows = ((code(r.node), code(r.op), r.rule, r.reason, code(r.at)) for r in reasons)
-    return table("Node|Operator|Rule|Reason|At", rows)
+    rows = ((code(r.node), code(r.op), r.rule, r.outcome, r.reason, code(r.at)) for r in reasons)
+    return table("Node|Operator|Rule|Outcome|Reason|At", rows)
 
 
 def _grouped(reasons: Sequence[Reason]) -> Table:
-    many = Counter((r.rule, r.reason) for r in reasons)
-    first = {(r.rule, r.reason): r.node for r in reversed(reasons)}
-    rows = ((rule, why, str(count), code(first[rule, why])) for (rule, why), count in many.most_common())
-    return table("Rule|Reason|#Nodes|First", rows)
+    many = Counter((r.rule, r.outcome, r.reason) for r in reasons)
+    first = {(r.rule, r.outcome, r.reason): r.node for r in reversed(reasons)}
+    rows = ((*key, str(count), code(first[key])) for key, count in many.most_common())
+    return table("Rule|Outcome|Reason|#Nodes|First", rows)
 
 
 def bisect_page(document: BisectDocument) -> Page:
