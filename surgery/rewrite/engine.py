@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from surgery.ir import Node
 from surgery.ir.normalise import some
-from surgery.rewrite.rewriter import Rewriter
+from surgery.rewrite.rewriter import Change, Rewriter
 from surgery.rewrite.rule import Context, Mismatch, Rule
 
 Tries = Sequence[Rule[Any]]
@@ -42,6 +42,7 @@ class Stats:
     fired: Counter[str] = field(default_factory=Counter)
     fired_rules: dict[str, Rule[Any]] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
+    edits: list[Change] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
 
@@ -159,6 +160,7 @@ class Engine:
         self.stats.applied += 1
         self.stats.fired[rule.name] += 1
         self.stats.fired_rules[rule.name] = rule
+        self.stats.edits.append(self.rw.change(rule.name))
         if self.trace:
             self.stats.events.append(Event(rule.name, name, op, "applied"))
         self._revisit(node)

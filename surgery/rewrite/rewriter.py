@@ -25,6 +25,15 @@ class Origin:
     root: Node
 
 
+@dataclass(frozen=True)
+class Change:
+    """One applied match: the rule, and the names of the nodes that left and came."""
+
+    rule: str
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+
+
 class Rewriter:
     """Edits one model on behalf of rules.
 
@@ -40,6 +49,7 @@ class Rewriter:
         self.removed: list[Node] = []
         self.touched: list[Node] = []
         self._origin: Origin | None = None
+        self._former: dict[int, str] = {}
         names = {t.name for t in _tensors(main)}
         self._fresh_tensor = namer(names)
         self._fresh_node = namer(n.name for g in main.walk() for n in g.nodes)
@@ -48,6 +58,11 @@ class Rewriter:
         """Start a group of edits at ``root`` on behalf of the rule ``by``."""
         self._origin = Origin(by, root)
         self.made, self.removed, self.touched = [], [], []
+
+    def change(self, rule: str) -> Change:
+        """What the current group did, by node names; removed nodes under the names they had."""
+        old = tuple(self._former.get(id(n), n.name) for n in self.removed)
+        return Change(rule, old, tuple(n.name for n in self.made if n.graph is not None))
 
     def op(self, op: str, *inputs: Tensor | None, heir: Node | None = None, domain: str = "", **attrs: Any) -> Value:
         """Make a node and return its only output.
@@ -151,7 +166,7 @@ class Rewriter:
         self.touched.append(node)
 
     def _inherit(self, heir: Node) -> str:
-        name = heir.name
+        name = self._former[id(heir)] = heir.name
         self.editor.rename(heir, self._fresh_node(f"{name}_replaced"))
         return name
 

@@ -1,0 +1,71 @@
+"""What rules and policies may ask: the march's verdicts and the predicted cost, for the graph as it is now."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from surgery.cost import NoCoefficients, estimate, local_us
+from surgery.ir import Graph, Model, Node, Tensor
+from surgery.target import Target, Violation, place
+
+
+@dataclass
+class PassContext:
+    """The world around the nodes of one model, for one march.
+
+    Attributes:
+        model: being rewritten.
+        target: the march; None when the pipeline runs without one.
+        protect: names of nodes that no pass may touch.
+    """
+
+    model: Model
+    target: Target | None = None
+    protect: re.Pattern[str] | None = None
+
+    @property
+    def main(self) -> Graph:
+        """The main graph."""
+        return self.model.graph
+
+    @property
+    def opset(self) -> int:
+        """Version of the default domain."""
+        return self.model.opset
+
+    def violations(self, node: Node) -> Sequence[Violation]:
+        """The limits of the march that ``node`` violates; none without a march."""
+        return () if self.target is None else self.target.verdict(node, self.opset).violations
+
+    def device(self, node: Node) -> str:
+        """Where the march's toolchain puts ``node``, judged by itself; ``unknown`` without a march."""
+        return "unknown" if self.target is None else self.target.verdict(node, self.opset).device
+
+    def is_output(self, tensor: Tensor) -> bool:
+        """Whether the main graph or a body returns ``tensor``."""
+        return any(graph.is_output(tensor) for graph in self.main.walk())
+
+    def is_protected(self, node: Node) -> bool:
+        """Whether the user forbade to touch ``node``."""
+        return self.protect is not None and self.protect.search(node.name) is not None
+
+    @cached_property
+    def total_us(self) -> float | None:
+        """Predicted latency when this context was made, host included; None without coefficients."""
+        if self.target is None:
+            return None
+        try:
+            total = estimate(place(self.model, self.target)).latency_ms
+        except NoCoefficients:
+            return None
+        return 1000 * total.mid if total.known else None
+
+    def local_us(self, nodes: Sequence[Node]) -> float | None:
+        """Predicted time of ``nodes`` with the borders around them; None where it cannot be said."""
+        if self.total_us is None or self.target is None:
+            return None
+        time = local_us(nodes, self.device, self.target)
+        return time.mid if time.known else None

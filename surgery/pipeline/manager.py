@@ -1,0 +1,163 @@
+"""Runs passes one after the other, and keeps of each only what holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from surgery.drift.verifier import Step, Verifier
+from surgery.errors import DefectError, ModelError
+from surgery.ir import Model, Tensor
+from surgery.ir.edit import Editor
+from surgery.ir.infer import dims
+from surgery.pipeline.context import PassContext
+from surgery.pipeline.iomap import IoMap
+from surgery.pipeline.passes import Outcome, Pass, PassRun
+from surgery.pipeline.policy import ByPurpose
+from surgery.pipeline.result import Edit, PassResult, Status
+from surgery.rewrite import Diverged, Purpose, Rewriter, Rule
+from surgery.target import Target
+
+Interface = list[tuple[str, str, str]]
+
+
+@dataclass
+class Manager:
+    """Applies passes to one model in place.
+
+    Attributes:
+        model: rewritten in place.
+        target: the march, None to run without one.
+        verifier: judges every pass that changed something; None to verify nothing here.
+        trace: keep an event per attempt of a rule.
+        io: how the interface moved so far.
+    """
+
+    model: Model
+    target: Target | None = None
+    verifier: Verifier | None = None
+    protect: Any = None
+    trace: bool = False
+    io: IoMap | None = None
+    results: list[PassResult] = field(default_factory=list)
+
+    def run(
+        self,
+        steps: Sequence[tuple[str, Pass]],
+        progress: Callable[[str], None] | None = None,
+        limits: dict[str, int] | None = None,
+    ) -> list[PassResult]:
+        """Run ``steps`` (id and pass) in order.
+
+        Args:
+            progress: called with the id of each pass before it runs.
+            limits: most applied matches, by id (for bisecting).
+        """
+        for index, (name, step) in enumerate(steps):
+            if progress is not None:
+                progress(name)
+            later = [rule for _, p in steps[index:] for rule in self._legalisers(p)]
+            self.results.append(_PassRunner(self, name, step, later, (limits or {}).get(name)).run())
+        return self.results
+
+    def _legalisers(self, step: Pass) -> list[Rule[Any]]:
+        return [rule for rule in step.rules(self.target) if rule.purpose is Purpose.LEGALISE]
+
+    def whole(self, io: IoMap | None = None) -> Model:
+        """The model with its original interface: composed with what moved to the host."""
+        io = io or self.io
+        return self.model if io is None else io.compose(self.model)
+
+
+class _PassRunner:
+    """One pass: rewrite, infer, check, verify; and undo it when any of these says so."""
+
+    def __init__(self, manager: Manager, name: str, step: Pass, later: list[Rule[Any]], limit: int | None) -> None:
+        self.manager, self.name, self.step, self.limit = manager, name, step, limit
+        self.model, self.editor = manager.model, Editor()
+        self.ctx = PassContext(manager.model, manager.target, manager.protect)
+        self.policy = ByPurpose(self.ctx, later)
+        self.start = time.perf_counter()
+
+    def run(self) -> PassResult:
+        """The result; the model is changed only when its status is applied."""
+        face = _interface(self.model)
+        try:
+            outcome = self._rewrite()
+        except Diverged as error:
+            return self._undo(Status.FAILED, Outcome(), str(error))
+        if not self.editor.mark():
+            return self._nothing(outcome)
+        try:
+            self.model.infer(self.editor.retype)
+            self.model.check()
+        except (DefectError, ModelError) as error:
+            return self._undo(Status.FAILED, outcome, str(error))
+        if outcome.io is None and (moved := _moved(face, _interface(self.model))):
+            return self._undo(Status.FAILED, outcome, f"changed the interface: {moved}")
+        return self._verify(outcome)
+
+    def _rewrite(self) -> Outcome:
+        rw = Rewriter(self.model.graph, self.model.opset, self.editor)
+        outcome = self.step.run(
+            PassRun(self.model, self.ctx, rw, self.policy, limit=self.limit, trace=self.manager.trace)
+        )
+        self.editor.settle()
+        return outcome
+
+    def _verify(self, outcome: Outcome) -> PassResult:
+        io = self.manager.io
+        if outcome.io is not None:
+            io = outcome.io if io is None else io.then(outcome.io)
+        step: Step | None = None
+        if self.manager.verifier is not None:
+            step = self.manager.verifier.check(self.manager.whole(io), outcome.exactness.value)
+            if not step.ok:
+                return self._undo(Status.ROLLED_BACK, outcome, step.reason, step)
+            self.manager.verifier.accept(step)
+        self.manager.io = io
+        return self._result(Status.APPLIED, outcome, "", step)
+
+    def _nothing(self, outcome: Outcome) -> PassResult:
+        stats = outcome.stats
+        reason = "; ".join(f"{text} ({count})" for text, count in stats.reasons.most_common(3))
+        if stats.not_kept:
+            return self._result(Status.NOT_KEPT, outcome, reason)
+        return self._result(Status.REFUSED if stats.refused else Status.UNCHANGED, outcome, reason)
+
+    def _undo(self, status: Status, outcome: Outcome, reason: str, step: Step | None = None) -> PassResult:
+        self.editor.rollback()
+        return self._result(status, outcome, reason, step)
+
+    def _result(self, status: Status, outcome: Outcome, reason: str, step: Step | None = None) -> PassResult:
+        stats = outcome.stats
+        fired = list(stats.fired_rules.values()) or list(self.step.rules(self.manager.target))
+        applied = status is Status.APPLIED
+        return PassResult(
+            name=self.name,
+            purposes=tuple(dict.fromkeys(rule.purpose for rule in fired)),
+            exactness=outcome.exactness if stats.fired else self.step.exactness(self.manager.target),
+            status=status,
+            matched=stats.matched,
+            applied=stats.applied if applied else 0,
+            refused=stats.refused,
+            seconds=time.perf_counter() - self.start,
+            reason=reason,
+            drift_step=step.drift_step if step else None,
+            drift_total=step.drift_total if step else None,
+            events=tuple(stats.events),
+            edits=tuple(Edit(self.name, change) for change in stats.edits) if applied else (),
+        )
+
+
+def _interface(model: Model) -> Interface:
+    ends: Sequence[Tensor] = (*model.graph.inputs, *model.graph.outputs)
+    return [(t.name, str(t.dtype), dims(t.shape)) for t in ends]
+
+
+def _moved(before: Interface, after: Interface) -> str:
+    if len(before) != len(after):
+        return f"{len(before)} inputs and outputs became {len(after)}"
+    return next((f"{' '.join(b)} became {' '.join(a)}" for b, a in zip(before, after, strict=True) if b != a), "")

@@ -1,0 +1,87 @@
+"""What a pass is: rules under options, run by one contract.
+
+To add one, subclass :class:`Pass`, give it a ``name`` and its options as fields, return rules from :meth:`Pass.rules`,
+and name the class under ``surgery.passes`` in the entry points of your distribution. Documentation, YAML keys,
+``--set`` and search spaces derive from the fields. Whole-graph work overrides :meth:`Pass.run`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from surgery.ir import Model
+from surgery.pipeline.context import PassContext
+from surgery.pipeline.iomap import IoMap
+from surgery.rewrite import Engine, Exactness, Purpose, Rewriter, Rule, Stats, weakest
+from surgery.rewrite.engine import Policy
+
+
+@dataclass
+class PassRun:
+    """What a pass works with: the model, its context, and the hands to edit it.
+
+    Attributes:
+        limit: stop after so many applied matches; None for no limit.
+        trace: keep an event per attempt.
+    """
+
+    model: Model
+    ctx: PassContext
+    rw: Rewriter
+    policy: Policy | None = None
+    limit: int | None = None
+    trace: bool = False
+
+
+@dataclass
+class Outcome:
+    """What a pass did: counts, the weakest promise among the rules that fired, and how the interface moved."""
+
+    stats: Stats = field(default_factory=Stats)
+    exactness: Exactness = Exactness.EXACT
+    io: IoMap | None = None
+
+
+class Pass(BaseModel):
+    """A named group of rules; its fields are its options.
+
+    Attributes:
+        name: as in pipelines and on the command line.
+        after: passes that have to run before this one when they are in the same pipeline; checked, never used to
+            reorder.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: ClassVar[str]
+    after: ClassVar[frozenset[str]] = frozenset()
+
+    def rules(self, target: Any) -> Sequence[Rule[Any]]:
+        """The rules under these options for a march (None without one), in the order they are tried."""
+        return ()
+
+    def run(self, run: PassRun) -> Outcome:
+        """Apply the rules until none fires."""
+        engine = Engine(
+            self.name, self.rules(run.ctx.target), run.ctx, run.rw, run.policy, limit=run.limit, trace=run.trace
+        )
+        stats = engine.run()
+        return Outcome(stats, weakest([rule.exactness for rule in stats.fired_rules.values()]))
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first paragraph of the class's documentation, on one line."""
+        return " ".join((inspect.getdoc(cls) or "").split("\n\n")[0].split())
+
+    def purposes(self, target: Any) -> list[Purpose]:
+        """The purposes of its rules, each once."""
+        return list(dict.fromkeys(rule.purpose for rule in self.rules(target)))
+
+    def exactness(self, target: Any) -> Exactness:
+        """The weakest promise of its rules."""
+        return weakest([rule.exactness for rule in self.rules(target)])

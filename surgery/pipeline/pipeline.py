@@ -1,0 +1,179 @@
+"""A pipeline: passes with their options, in the order the user wrote."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import yaml
+from pydantic import ValidationError
+
+from surgery.errors import InputError, unknown
+from surgery.pipeline import registry
+from surgery.pipeline.passes import Pass
+
+if TYPE_CHECKING:
+    from surgery.pipeline.result import RunResult
+
+SCHEMA = "surgery.pipeline/1"
+KEYS = ("schema", "passes", "budget")
+
+Entry: TypeAlias = "str | Mapping[str, Any] | Pass"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One pass of a pipeline under the id by which ``--set``, ``--skip`` and reports name it."""
+
+    id: str
+    step: Pass
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Passes in order, and the budget that approximate ones may spend.
+
+    Raises:
+        InputError: an ordering fact does not hold, or two steps have one id.
+    """
+
+    steps: tuple[Step, ...]
+    budget: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        twice = [name for name, count in Counter(s.id for s in self.steps).items() if count > 1]
+        if twice:
+            raise InputError(f"the pipeline holds {twice[0]!r} twice", hint="give one of them another id")
+        _check_order([s.step for s in self.steps])
+
+    @staticmethod
+    def of(*entries: Entry, budget: Mapping[str, float] | None = None) -> Pipeline:
+        """A pipeline of names, ``{name: options}`` mappings (with an optional ``id``), or passes."""
+        return Pipeline(tuple(_step(entry) for entry in entries), dict(budget or {}))
+
+    @staticmethod
+    def from_yaml(source: str | os.PathLike[str]) -> Pipeline:
+        """The pipeline of a YAML file; raises InputError that names the file and what is wrong in it."""
+        path = Path(source)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"cannot read the pipeline: {error}", where=str(path)) from error
+        return _parse(text, str(path))
+
+    @staticmethod
+    def default(march: str | None = None) -> Pipeline:
+        """The pipeline that runs when none is given: that of the march where it has its own."""
+        folder = files("surgery.pipeline") / "defaults"
+        own = folder / f"{march}.yaml"
+        source = own if own.is_file() else folder / "default.yaml"
+        return _parse(source.read_text(encoding="utf-8"), source.name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of a pipeline file that gives this pipeline again."""
+        return {"schema": SCHEMA, "passes": [_entry(s) for s in self.steps], "budget": dict(self.budget)}
+
+    def with_options(self, settings: Mapping[str, str]) -> Pipeline:
+        """A pipeline with options changed, ``{"PASS.FIELD": value as YAML text}``."""
+        steps = list(self.steps)
+        for key, text in settings.items():
+            name, _, option = key.partition(".")
+            place = next((i for i, s in enumerate(steps) if s.id == name), None)
+            if place is None:
+                raise unknown("pass of the pipeline", name, [s.id for s in steps], where=f"--set {key}")
+            old = steps[place]
+            options = {**old.step.model_dump(), option: yaml.safe_load(text)}
+            steps[place] = Step(old.id, _options(type(old.step), options, f"--set {key}"))
+        return Pipeline(tuple(steps), self.budget)
+
+    def adding(self, names: Sequence[str]) -> Pipeline:
+        """A pipeline with further passes at the end."""
+        return Pipeline((*self.steps, *map(_step, names)), self.budget)
+
+    def skipping(self, names: Sequence[str]) -> Pipeline:
+        """A pipeline without some passes; raises InputError for one that it does not hold."""
+        held = [s.id for s in self.steps]
+        if wrong := next((n for n in names if n not in held), None):
+            raise unknown("pass of the pipeline", wrong, held, where="--skip")
+        return Pipeline(tuple(s for s in self.steps if s.id not in names), self.budget)
+
+    def run(self, model: Any, *, march: str, **options: Any) -> RunResult:
+        """Run this pipeline; see :func:`surgery.pipeline.run.run` for the options."""
+        from surgery.pipeline.run import run
+
+        return run(model, march=march, pipeline=self, **options)
+
+
+def _parse(text: str, where: str) -> Pipeline:
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"not YAML: {' '.join(str(error).split())}", where=where) from error
+    if not isinstance(data, dict) or not isinstance(data.get("passes"), list):
+        raise InputError("a pipeline is a mapping with a list under 'passes'", where=where)
+    if wrong := next((k for k in data if k not in KEYS), None):
+        raise unknown("key", str(wrong), KEYS, where=where)
+    if data.get("schema") != SCHEMA:
+        raise InputError(f"schema {data.get('schema')!r}, this version reads {SCHEMA!r}", where=where)
+    try:
+        return Pipeline.of(*data["passes"], budget=_budget(data.get("budget"), where))
+    except InputError as error:
+        error.where = f"{where}: {error.where}" if error.where else where
+        raise
+
+
+def _budget(data: Any, where: str) -> dict[str, float]:
+    if data is None:
+        return {}
+    if not isinstance(data, dict) or not all(isinstance(v, (int, float)) for v in data.values()):
+        raise InputError("a budget maps metrics to numbers", where=where)
+    return {str(k): float(v) for k, v in data.items()}
+
+
+def _step(entry: Entry) -> Step:
+    if isinstance(entry, Pass):
+        return Step(entry.name, entry)
+    if isinstance(entry, str):
+        return Step(entry, registry.load(entry)())
+    if not isinstance(entry, Mapping):
+        raise InputError(f"a pass is a name or a mapping, not {entry!r}")
+    rest = dict(entry)
+    name_id = rest.pop("id", None)
+    if len(rest) != 1:
+        raise InputError(f"a pass is one name with its options, not {sorted(map(str, rest))}")
+    name, options = next(iter(rest.items()))
+    if not isinstance(options, Mapping | None):
+        raise InputError(f"the options of {name} are a mapping, not {options!r}")
+    return Step(str(name_id or name), _options(registry.load(str(name)), dict(options or {}), str(name)))
+
+
+def _options(kind: type[Pass], options: dict[str, Any], where: str) -> Pass:
+    if wrong := next((o for o in options if o not in kind.model_fields), None):
+        raise unknown("option", str(wrong), kind.model_fields, where=where)
+    try:
+        return kind(**options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{option}: {first['msg']} (given: {first.get('input')!r})", where=where) from error
+
+
+def _entry(step: Step) -> Any:
+    changed = step.step.model_dump(mode="json", exclude_defaults=True)
+    if step.id == step.step.name and not changed:
+        return step.id
+    extra = {} if step.id == step.step.name else {"id": step.id}
+    return {step.step.name: changed, **extra}
+
+
+def _check_order(passes: Sequence[Pass]) -> None:
+    names = [p.name for p in passes]
+    for index, step in enumerate(passes):
+        late = next((name for name in names[index + 1 :] if name in step.after), None)
+        if late is not None:
+            raise InputError(f"{step.name} has to run after {late}", hint="exchange them in the pipeline")

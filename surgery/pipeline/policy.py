@@ -1,0 +1,121 @@
+"""Purpose decides: which matches are wanted, and which rewrites stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from surgery.ir import Node
+from surgery.pipeline.context import PassContext
+from surgery.rewrite import Engine, Purpose, Rewriter, Rule
+from surgery.rewrite.engine import Policy
+
+GAIN = 0.005
+"""Share of the predicted latency that an ACCELERATE rewrite has to save."""
+ILLEGAL = frozenset({"cpu", "refused"})
+
+
+class ByPurpose(Policy):
+    """The policy of the pass manager.
+
+    Args:
+        ctx: the march's verdicts and costs.
+        later: the LEGALISE rules of this and later passes, which may finish what a rewrite begins.
+    """
+
+    def __init__(self, ctx: PassContext, later: Sequence[Rule[Any]]) -> None:
+        self.ctx, self.later = ctx, later
+
+    def wanted(self, rule: Rule[Any], node: Node) -> str | None:
+        """Why ``rule`` is not to be tried at ``node``: protected, legal already, or not its trouble."""
+        if self.ctx.is_protected(node):
+            return "protected"
+        if rule.purpose is Purpose.ACCELERATE and self.ctx.total_us is None:
+            return "no cost coefficients: whether it pays cannot be said"
+        if rule.purpose is not Purpose.LEGALISE:
+            return None
+        if node.graph is not self.ctx.main:
+            return "inside a body, which runs on the CPU as a whole"
+        violations = self.ctx.violations(node)
+        if not violations:
+            return "violates no limit of the march"
+        if not rule.cure(violations):
+            return f"does not cure {', '.join(v.constraint for v in violations)}"
+        return None
+
+    def kept(self, rule: Rule[Any], apply: Callable[[], None], rw: Rewriter) -> str | None:
+        """Apply, and say why it has to be undone: protected, still illegal, or no gain."""
+        if rule.purpose not in (Purpose.LEGALISE, Purpose.ACCELERATE):
+            apply()
+            return self._protected(rw)
+        mark = rw.editor.mark()
+        reason = self._apply(rule, apply, rw)
+        after, removed = self.ctx.local_us(_alive(rw.made)), list(rw.removed)
+        if reason is not None or after is None:
+            return reason
+        rw.editor.rollback(mark)
+        before = self.ctx.local_us(removed)
+        if before is not None and (loss := self._loss(rule, before, after)) is not None:
+            return loss
+        return self._apply(rule, apply, rw)
+
+    def _loss(self, rule: Rule[Any], before: float, after: float) -> str | None:
+        if rule.purpose is Purpose.LEGALISE:
+            return f"predicted {after:.0f} us instead of {before:.0f} us" if after > before else None
+        needed = GAIN * (self.ctx.total_us or 0.0)
+        if before - after >= needed:
+            return None
+        return f"predicted to save {before - after:.1f} us, under {100 * GAIN} % of the model ({needed:.1f} us)"
+
+    def _apply(self, rule: Rule[Any], apply: Callable[[], None], rw: Rewriter) -> str | None:
+        apply()
+        if (reason := self._protected(rw)) is not None or rule.purpose is not Purpose.LEGALISE:
+            return reason
+        return self._finish(rw)
+
+    def _finish(self, rw: Rewriter) -> str | None:
+        """Legalise what the rewrite made, by rules yet to come; why that failed, or None."""
+        made, removed, touched = list(rw.made), list(rw.removed), list(rw.touched)
+        illegal = [n for n in made if self._illegal(n)]
+        if illegal:
+            nested = _Nested(self, rw, made, removed, touched)
+            Engine("legalise", self.later, self.ctx, rw, nested).run(illegal)
+        rw.made, rw.removed, rw.touched = made, removed, touched
+        worst = next((n for n in _alive(made) if self._illegal(n)), None)
+        if worst is None:
+            return None
+        limits = ", ".join(f"{v.constraint} {v.found}" for v in self.ctx.violations(worst))
+        return f"makes {worst.op}, which is not legal either ({limits})"
+
+    def _illegal(self, node: Node) -> bool:
+        return self.ctx.device(node) in ILLEGAL and bool(self.ctx.violations(node))
+
+    def _protected(self, rw: Rewriter) -> str | None:
+        name = next((n.name for n in (*rw.removed, *rw.touched) if self.ctx.is_protected(n)), None)
+        return None if name is None else f"would change {name!r}, which is protected"
+
+
+class _Nested(Policy):
+    """Keeps what later rules do to the nodes of one group, and adds it to that group."""
+
+    def __init__(
+        self, outer: ByPurpose, rw: Rewriter, made: list[Node], removed: list[Node], touched: list[Node]
+    ) -> None:
+        self.outer, self.rw, self.made, self.removed, self.touched = outer, rw, made, removed, touched
+
+    def wanted(self, rule: Rule[Any], node: Node) -> str | None:
+        """As outside; but nothing beyond the group is rewritten."""
+        return self.outer.wanted(rule, node) if node in self.made else "not of this group"
+
+    def kept(self, rule: Rule[Any], apply: Callable[[], None], rw: Rewriter) -> str | None:
+        """Apply and keep; the group is judged as a whole."""
+        apply()
+        mine = {id(n) for n in self.made}
+        self.made += rw.made
+        self.removed += [n for n in rw.removed if id(n) not in mine]
+        self.touched += rw.touched
+        return None
+
+
+def _alive(nodes: Sequence[Node]) -> list[Node]:
+    return [n for n in nodes if n.graph is not None]

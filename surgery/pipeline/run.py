@@ -1,0 +1,188 @@
+"""The main job: rewrite, verify, place, estimate."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from surgery.cost import NoCoefficients, Speedup, estimate, speedup
+from surgery.drift.inputs import InputSet, make_inputs
+from surgery.drift.runner import open_runner
+from surgery.drift.taps import Drift
+from surgery.drift.verifier import Verifier
+from surgery.errors import InputError, unknown
+from surgery.ir import Model
+from surgery.ir.model import Source
+from surgery.ir.session import SessionError
+from surgery.pipeline.bisect import first_bad_pass
+from surgery.pipeline.manager import Manager
+from surgery.pipeline.pipeline import Pipeline
+from surgery.pipeline.result import RunResult, State, Status
+from surgery.target import Target, load_target, place
+
+VERIFY = ("each", "end", "off")
+Evaluator = Callable[[Any], Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to verify and what to leave alone; the fields are the parameters of :func:`run`."""
+
+    verify: str = "each"
+    inputs: Any = None
+    samples: int = 4
+    seed: int = 0
+    input_shapes: Mapping[str, Sequence[int]] | None = None
+    input_ranges: Mapping[str, tuple[float, float]] | None = None
+    budget: Mapping[str, float] | None = None
+    protect: str | None = None
+    evaluate: Evaluator | None = None
+    trace: bool = False
+    progress: Callable[[str], None] | None = None
+
+
+def run(
+    model: Source,
+    *,
+    march: str | Target,
+    pipeline: Pipeline | None = None,
+    assume: str | None = None,
+    keep_input_initializers: bool = False,
+    **options: Any,
+) -> RunResult:
+    """Rewrite ``model`` for ``march``.
+
+    Args:
+        model: path, file content, ModelProto or Model; never changed.
+        march: name, board alias, path of a march file, or a loaded Target.
+        pipeline: the default one of the march when None.
+        assume: march whose limits stand in for unknown ones.
+        keep_input_initializers: leave initializers among the graph inputs.
+        options: the fields of :class:`Options`: ``verify`` ("each": after every pass; "end": once, dropping passes
+            that are found guilty; "off"), ``inputs`` (npz, folder or arrays by name), ``samples``, ``seed``,
+            ``input_shapes``, ``input_ranges``, ``budget``, ``protect`` (regular expression of node names),
+            ``evaluate`` (called with a runner before and after), ``trace``, ``progress``.
+
+    Raises:
+        InputError, ModelError: something given cannot be used.
+        WeightsMissing: the external data of the model is absent.
+    """
+    start = time.perf_counter()
+    choices = Options(**options)
+    if choices.verify not in VERIFY:
+        raise unknown("value of verify", choices.verify, VERIFY)
+    target = march if isinstance(march, Target) else load_target(march, assume)
+    original = Model.load(model, keep_input_initializers=keep_input_initializers)
+    chosen = pipeline or Pipeline.default(target.name)
+    result = _Run(original, target, chosen, choices).result()
+    result.seconds = time.perf_counter() - start
+    return result
+
+
+class _Run:
+    def __init__(self, original: Model, target: Target, pipeline: Pipeline, options: Options) -> None:
+        self.original, self.target, self.pipeline, self.options = original, target, pipeline, options
+        self.budget = {**pipeline.budget, **(options.budget or {})}
+        self.protect = _pattern(options.protect)
+        self.inputs = self._inputs()
+        self.verifier = None if self.inputs is None else Verifier(original, self.inputs, budget=self.budget or None)
+
+    def result(self) -> RunResult:
+        """Run the passes and put everything together."""
+        manager = self._at_end() if self.options.verify == "end" else self._passes(self.pipeline, self.verifier)
+        before, after = (state_of(m, self.target) for m in (self.original, manager.model))
+        drift = self._drift()
+        return RunResult(
+            model=manager.model,
+            original=self.original,
+            target=self.target,
+            before=before,
+            after=after,
+            speedup=_speedup(before, after),
+            passes=manager.results,
+            verify=self.options.verify,
+            verified="off" if self.options.verify == "off" else self.verifier.verified if self.verifier else "none",
+            reasons=self.verifier.reasons if self.verifier else [],
+            inputs=self.inputs,
+            drift=drift,
+            io=manager.io,
+            metrics=self._metrics(manager),
+            budget=self.budget,
+        )
+
+    def _inputs(self) -> InputSet | None:
+        options = self.options
+        if options.verify == "off":
+            return None
+        return make_inputs(
+            self.original,
+            samples=options.samples,
+            seed=options.seed,
+            given=options.inputs,
+            shapes=options.input_shapes,
+            ranges=options.input_ranges,
+        )
+
+    def _passes(self, pipeline: Pipeline, verifier: Verifier | None) -> Manager:
+        manager = Manager(self.original.copy(), self.target, verifier, self.protect, trace=self.options.trace)
+        manager.run([(s.id, s.step) for s in pipeline.steps], self.options.progress)
+        return manager
+
+    def _at_end(self) -> Manager:
+        """Verify once; while that fails, find the guilty pass and run again without it."""
+        if self.verifier is None:
+            raise InputError("verify='end' needs inputs")
+        pipeline, guilty = self.pipeline, {}
+        while True:
+            manager = self._passes(pipeline, None)
+            step = self.verifier.check(manager.whole(), promise(manager))
+            if step.ok:
+                self.verifier.accept(step)
+                return manager
+            bad = first_bad_pass(self.original, pipeline, self.target, self.verifier)
+            guilty[bad] = step.reason
+            pipeline = pipeline.skipping([bad])
+
+    def _drift(self) -> Drift | None:
+        if self.verifier is None or self.inputs is None or self.verifier.verified == "none":
+            return None
+        return Drift(len(self.inputs.samples), self.verifier.drift)
+
+    def _metrics(self, manager: Manager) -> tuple[dict[str, float], dict[str, float]] | None:
+        evaluate = self.options.evaluate
+        if evaluate is None:
+            return None
+        before, after = (dict(evaluate(open_runner(m))) for m in (self.original, manager.whole()))
+        return before, after
+
+
+def state_of(model: Model, target: Target) -> State:
+    """Placement and estimate of ``model`` as it is."""
+    placement = place(model, target)
+    try:
+        return State(placement, estimate(placement))
+    except NoCoefficients as error:
+        return State(placement, None, str(error))
+
+
+def _speedup(before: State, after: State) -> Speedup:
+    if before.estimate is None or after.estimate is None:
+        return Speedup(None, before.reason or after.reason)
+    return speedup(before.estimate, after.estimate)
+
+
+def promise(manager: Manager) -> str:
+    """The weakest promise among the applied passes."""
+    from surgery.rewrite import weakest
+
+    return weakest([r.exactness for r in manager.results if r.status is Status.APPLIED]).value
+
+
+def _pattern(text: str | None) -> re.Pattern[str] | None:
+    try:
+        return None if text is None else re.compile(text)
+    except re.error as error:
+        raise InputError(f"not a regular expression: {error}", where=f"--protect {text}") from error
