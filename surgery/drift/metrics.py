@@ -69,24 +69,31 @@ class ChannelSums:
         self.ab, self.aa, self.bb = np.zeros(count), np.zeros(count), np.zeros(count)
 
     def add(self, a: Array, b: Array) -> None:
-        """Account for two float64 blocks of shape (channels, elements), ``a`` of the reference."""
+        """Account for two float64 blocks of shape (channels, elements), ``a`` of the reference; ``a is b`` is cheap."""
+        if a is b:
+            finite = np.where(np.isfinite(a), a, 0.0)
+            self._moments(finite, finite)
+            self._range(a)
+            return
         with np.errstate(invalid="ignore", over="ignore"):
             diff = np.abs(a - b)
+        self._range(a)
         if not np.isfinite(diff).all():
-            self._range(np.where(np.isfinite(a), a, np.inf), np.where(np.isfinite(a), a, -np.inf))
             a, b, diff = _finite(a, b, diff)
-        else:
-            self._range(a, a)
         np.maximum(self.diff, diff.max(axis=1), out=self.diff)
-        with np.errstate(invalid="ignore", over="ignore"):
-            self.error += _dot(diff, diff)
-            self.ab += _dot(a, b)
-            self.aa += _dot(a, a)
-            self.bb += _dot(b, b)
+        self.error += _dot(diff, diff)
+        self._moments(a, b)
 
-    def _range(self, lows: Array, highs: Array) -> None:
-        np.minimum(self.low, lows.min(axis=1), out=self.low)
-        np.maximum(self.high, highs.max(axis=1), out=self.high)
+    def _moments(self, a: Array, b: Array) -> None:
+        power = _dot(a, a)
+        self.aa += power
+        self.ab += power if a is b else _dot(a, b)
+        self.bb += power if a is b else _dot(b, b)
+
+    def _range(self, a: Array) -> None:
+        finite = np.isfinite(a)
+        np.minimum(self.low, np.where(finite, a, np.inf).min(axis=1), out=self.low)
+        np.maximum(self.high, np.where(finite, a, -np.inf).max(axis=1), out=self.high)
 
     def scale(self) -> Array:
         """Range of each channel of the reference, at least SMALLEST_SCALE."""
@@ -117,7 +124,7 @@ def _cosine(ab: float, aa: float, bb: float, error: float) -> float:
         return math.nan
     if error == 0:
         return 1.0
-    return float(ab / math.sqrt(aa * bb)) if aa > 0 and bb > 0 else 0.0
+    return min(1.0, float(ab / math.sqrt(aa * bb))) if aa > 0 and bb > 0 else 0.0
 
 
 class Tally:
@@ -137,10 +144,11 @@ class Tally:
             self.problem = self.problem or problem
             return
         self.elements += reference.size
-        self.is_float = _is_float(reference)
-        self.mismatches += _mismatches(reference, candidate)
+        self.is_float = is_float(reference)
+        mismatches = count_mismatches(reference, candidate)
+        self.mismatches += mismatches
         if reference.size and reference.dtype.kind not in "OUS":
-            self._sums(reference, candidate)
+            self._sums(reference, candidate if mismatches else reference)
 
     def _sums(self, reference: Array, candidate: Array) -> None:
         a, b = _by_channel(reference), _by_channel(candidate)
@@ -149,7 +157,8 @@ class Tally:
         for row in range(a.shape[0]):
             for start in range(0, a.shape[2], step):
                 block = a[row, :, start : start + step].astype(np.float64)
-                sums.add(block, b[row, :, start : start + step].astype(np.float64))
+                same = candidate is reference
+                sums.add(block, block if same else b[row, :, start : start + step].astype(np.float64))
                 self.nonfinite += int(np.count_nonzero(~np.isfinite(block)))
 
     def drift(self) -> OutputDrift:
@@ -201,13 +210,15 @@ def _dims(array: Array) -> str:
     return "x".join(map(str, array.shape)) or "scalar"
 
 
-def _is_float(array: Array) -> bool:
+def is_float(array: Array) -> bool:
+    """Whether the dtype is a floating one, those of ml_dtypes included."""
     return array.dtype.kind in "fcV" and "int" not in array.dtype.name
 
 
-def _mismatches(a: Array, b: Array) -> int:
+def count_mismatches(a: Array, b: Array) -> int:
+    """Elements that differ between arrays of one dtype and shape; NaN equals NaN, 0.0 equals -0.0."""
     differ = np.asarray(a != b)
-    if _is_float(a) and differ.any():
+    if is_float(a) and differ.any():
         differ &= ~(np.isnan(a.astype(np.float64)) & np.isnan(b.astype(np.float64)))
     return int(np.count_nonzero(differ))
 

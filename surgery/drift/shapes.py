@@ -94,7 +94,7 @@ def _example(value: Value) -> str:
     rank4 = (1, 3, 640, 640)
     if value.shape is None or len(value.shape) > len(rank4):
         return _dims([d if isinstance(d, int) else 1 for d in value.shape or rank4])
-    guess = rank4 if len(value.shape) == len(rank4) else (1, *[128] * (len(value.shape) - 1))
+    guess = rank4 if len(value.shape) == len(rank4) else (*[1] * (len(value.shape) - 1), 128)
     return _dims([d if isinstance(d, int) else g for d, g in zip(value.shape, guess, strict=True)])
 
 

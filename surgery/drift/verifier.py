@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
+
 from surgery.drift.inputs import InputSet, Sample
 from surgery.drift.judge import Verdict, check_budget, judge
-from surgery.drift.metrics import Array, OutputDrift, Tally, compare
+from surgery.drift.metrics import Array, OutputDrift, Tally, compare, count_mismatches, is_float
 from surgery.drift.noise import one_ulp
 from surgery.drift.runner import Runner, open_runner
 from surgery.ir.session import SessionError, open_file
@@ -155,8 +157,8 @@ class Verifier:
                 self._inputs.notes.append(f"the original does not run at {sizes}: not checked there")
 
     def _drop_random(self, runner: Runner) -> None:
-        again = compare([(self._base[0], runner.run(self._samples[0]))])
-        self._random = frozenset(name for name, tally in again.items() if not tally.drift().bit_identical)
+        again = runner.run(self._samples[0])
+        self._random = frozenset(n for n, a in self._base[0].items() if n not in again or not _same(a, again[n]))
         if self._random:
             self._lower("partial", f"random, not comparable: {', '.join(sorted(self._random))}")
 
@@ -176,11 +178,11 @@ class Verifier:
         return outputs
 
     def _note_empty(self) -> None:
-        tallies = compare(zip(self.reference, self.reference, strict=True))
-        void = [t.name for t in tallies.values() if t.elements and t.nonfinite == t.elements]
+        names = dict.fromkeys(n for outputs in self.reference for n in outputs)
+        void = [n for n in names if all(_is_void(o[n]) for o in self.reference if n in o)]
         if void:
             self._lower("partial", f"NaN or infinite everywhere: {', '.join(void)}")
-        if not tallies:
+        if not names:
             self._lower("none", "no output could be compared")
 
     def _known(self, outputs: Mapping[str, Array]) -> Mapping[str, Array]:
@@ -197,6 +199,14 @@ class Verifier:
     def _lower(self, verified: str, reason: str) -> None:
         self.verified = "none" if "none" in (verified, self.verified) else verified
         self.reasons.append(reason)
+
+
+def _same(a: Array, b: Array) -> bool:
+    return a.shape == b.shape and count_mismatches(a, b) == 0
+
+
+def _is_void(array: Array) -> bool:
+    return is_float(array) and array.size > 0 and not np.isfinite(array).any()
 
 
 def _broken(reason: str, exactness: str) -> Step:
