@@ -1,0 +1,285 @@
+"""What the toolchain makes disappear before it places anything: constants, fusions into convolutions and lookups.
+
+Each fusion has a name that a march file lists under ``fuses``; :func:`find_folds` returns, for every node that
+goes away, the node it goes into (itself when it is turned into a constant or dropped).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Set
+from dataclasses import dataclass, field
+
+from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
+from surgery.target.params import Params, Unknown
+from surgery.target.target import Target
+
+CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "Gemm"})
+RESHAPES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze"})
+_RANDOM = frozenset({"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial"})
+_SCALES = frozenset({"Mul", "Add", "Sub", "Div"})
+_LOOKUPS: dict[str, tuple[frozenset[str], ...]] = {
+    "silu": (frozenset({"Sigmoid", "Mul"}),),
+    "hardswish": (frozenset({"HardSigmoid", "Mul"}),),
+    "hardswish-clip": (frozenset({"Add", "Clip", "Mul", "Div"}), frozenset({"Add", "Clip", "Mul"})),
+    "gelu-erf": (frozenset({"Erf", "Add", "Mul", "Div"}), frozenset({"Erf", "Add", "Mul"})),
+    "mish": (frozenset({"Softplus", "Tanh", "Mul"}),),
+}
+_LOOKUP_OPS = frozenset().union(*(ops for group in _LOOKUPS.values() for ops in group))
+_LOOKUP_NODES = 8
+
+
+@dataclass
+class Folds:
+    """The nodes that go away and where each goes; ``lookups`` are survivors that stand for a fused activation."""
+
+    into: dict[Node, Node] = field(default_factory=dict)
+    constants: set[Value | Constant] = field(default_factory=set)
+    activated: set[Node] = field(default_factory=set)
+    lookups: set[Node] = field(default_factory=set)
+
+    def home(self, node: Node) -> Node:
+        """The survivor that computes what ``node`` computed."""
+        while (host := self.into.get(node, node)) is not node:
+            node = host
+        return node
+
+    def is_constant(self, tensor: Tensor) -> bool:
+        """Whether the toolchain knows the tensor before running."""
+        return isinstance(tensor, Constant) or tensor in self.constants
+
+    def drop(self, node: Node, host: Node | None = None) -> None:
+        """Let ``node`` go into ``host``, or away altogether."""
+        self.into[node] = host or node
+
+
+def find_folds(graph: Graph, target: Target, bound: Set[Node]) -> Folds:
+    """The nodes of ``graph`` that go away on ``target``.
+
+    ``bound`` holds nodes with something quantised behind them: only these are fused where the march calls the
+    operator passive behind a convolution.
+    """
+    folds = Folds()
+    for node in graph.nodes:
+        if node.is_onnx and not _fold_constant(node, target, folds) and not _fold_lookup(node, target, folds):
+            _fold_local(node, target, folds, bound)
+    return folds
+
+
+def sole_reader(node: Node) -> Node | None:
+    """The one node that reads the first output, None where others or the graph's output do too."""
+    out = node.outputs[0]
+    if len(out.outputs) != 1 or (node.graph is not None and node.graph.is_output(out)):
+        return None
+    return out.outputs[0]
+
+
+def _fold_constant(node: Node, target: Target, folds: Folds) -> bool:
+    row = target.op(node.op)
+    if node.op in ("Identity", "Dropout"):
+        folds.drop(node, node.inputs[0].producer if node.inputs else None)
+        if folds.is_constant(node.inputs[0]):
+            folds.constants.update(node.outputs)
+        return True
+    inputs = [t for t in node.inputs if not t.is_empty()]
+    known = all(folds.is_constant(t) for t in inputs) and bool(inputs) and not any(True for _ in node.bodies())
+    static = node.op in ("Shape", "Size") and all(t.is_static for t in inputs)
+    if node.op in _RANDOM or not (known or static or node.op == "Constant"):
+        return False
+    if row is not None and row.device == "refused":
+        return False
+    folds.drop(node)
+    folds.constants.update(node.outputs)
+    return True
+
+
+# --- into convolutions ----------------------------------------------------------------------------------------
+
+
+def _computed(node: Node, folds: Folds) -> list[Tensor]:
+    return [t for t in node.inputs if not t.is_empty() and not folds.is_constant(t)]
+
+
+def _open_host(tensor: Tensor, reader: Node, folds: Folds) -> Node | None:
+    """The convolution whose result ``tensor`` is, if ``reader`` alone reads it and nothing is applied yet."""
+    maker = tensor.producer
+    if maker is None or sole_reader(maker) is not reader:
+        return None
+    host = folds.home(maker)
+    return host if host.op in CONVOLUTIONS and host not in folds.activated else None
+
+
+def _fold_local(node: Node, target: Target, folds: Folds, bound: Set[Node]) -> None:
+    for name, fuse in _LOCAL.get(node.op, ()):
+        if not target.fuses(name) or (node.op in target.march.passive.after_conv and node not in bound):
+            continue
+        host = fuse(node, folds)
+        if host is not None:
+            folds.drop(node, host)
+            return
+
+
+def _batchnorm(node: Node, folds: Folds) -> Node | None:
+    return _open_host(node.inputs[0], node, folds)
+
+
+def _activation(node: Node, folds: Folds) -> Node | None:
+    host = _open_host(node.inputs[0], node, folds)
+    if host is not None:
+        folds.activated.add(host)
+    return host
+
+
+def _scale(node: Node, folds: Folds) -> Node | None:
+    data = _computed(node, folds)
+    if len(data) != 1 or (node.op == "Div" and data[0] is not node.inputs[0]) or not _per_channel(node, data[0]):
+        return None
+    return _open_host(data[0], node, folds)
+
+
+def _per_channel(node: Node, data: Tensor) -> bool:
+    """Whether every constant operand is one number or one number per channel of ``data``."""
+    for tensor in node.inputs:
+        shape = tensor.shape if tensor is not data else ()
+        if shape is None or data.rank is None:
+            return False
+        wide = [axis - len(shape) for axis, size in enumerate(shape) if size != 1]
+        if wide not in ([], [1 - data.rank]):
+            return False
+    return True
+
+
+def _residual(node: Node, folds: Folds) -> Node | None:
+    data = _computed(node, folds)
+    if len(data) != 2 or data[0].shape != data[1].shape or data[0] is data[1]:
+        return None
+    hosts = [host for t in data if (host := _open_host(t, node, folds)) is not None and host.op == "Conv"]
+    return max(hosts, key=lambda n: n.position, default=None)
+
+
+def _before_conv(node: Node, folds: Folds) -> Node | None:
+    """A scale that an unpadded convolution behind it can take into its weights."""
+    reader = sole_reader(node)
+    data = _computed(node, folds)
+    if reader is None or reader.op != "Conv" or len(data) != 1 or not _per_channel_or_norm(node, data[0]):
+        return None
+    try:
+        return None if any(Params(reader, 0)["pads"]) else reader
+    except Unknown:
+        return None
+
+
+def _per_channel_or_norm(node: Node, data: Tensor) -> bool:
+    return node.op == "BatchNormalization" or _per_channel(node, data)
+
+
+def _pad(node: Node, folds: Folds) -> Node | None:
+    reader = sole_reader(node)
+    if reader is None or reader.op != "Conv":
+        return None
+    params = Params(node, 0)
+    try:
+        return reader if params["mode"] == "constant" and set(params["padded_axes"]) <= {2, 3} else None
+    except Unknown:
+        return None
+
+
+def _inverse_transpose(node: Node, folds: Folds) -> Node | None:
+    first = node.inputs[0].producer
+    if first is None or first.op != "Transpose" or sole_reader(first) is not node or first in folds.into:
+        return None
+    one, two = first.attrs.get("perm"), node.attrs.get("perm")
+    if not one or not two or [one[i] for i in two] != list(range(len(one))):
+        return None
+    host = first.inputs[0].producer or node
+    folds.drop(first, host if host is not node else None)
+    return host
+
+
+def _reshape(node: Node, folds: Folds) -> Node | None:
+    reader = sole_reader(node)
+    return reader if reader is not None and reader.op in RESHAPES else None
+
+
+def _flatten_gemm(node: Node, folds: Folds) -> Node | None:
+    reader = sole_reader(node)
+    if reader is None or reader.op != "Gemm" or node.inputs[0].rank != 4:
+        return None
+    return reader
+
+
+_Fuse = Callable[[Node, Folds], "Node | None"]
+_LOCAL: dict[str, tuple[tuple[str, _Fuse], ...]] = {
+    "BatchNormalization": (("conv-batchnorm", _batchnorm), ("scale-conv", _before_conv)),
+    "Relu": (("conv-relu", _activation),),
+    "Clip": (("conv-clip", _activation),),
+    "Add": (("conv-scale", _scale), ("conv-residual", _residual)),
+    "Sub": (("conv-scale", _scale),),
+    "Mul": (("conv-scale", _scale), ("scale-conv", _before_conv)),
+    "Div": (("conv-scale", _scale),),
+    "Pad": (("conv-pad", _pad),),
+    "Transpose": (("inverse-transposes", _inverse_transpose),),
+    **{op: (("flatten-gemm", _flatten_gemm), ("reshape-chain", _reshape)) for op in RESHAPES},
+}
+
+
+# --- into lookups ---------------------------------------------------------------------------------------------
+
+
+def _fold_lookup(node: Node, target: Target, folds: Folds) -> bool:
+    """Fuse the activation that ends at ``node``, if it does; False also lets the other fusions try."""
+    if node.op not in ("Mul", "Div"):
+        return False
+    cone = _cone(node, folds)
+    ops = frozenset(n.op for n in cone)
+    name = next((name for name, groups in _LOOKUPS.items() if ops in groups and target.fuses(name)), None)
+    if name is None or _continues(node, ops):
+        return False
+    _swallow(node, cone, folds)
+    return True
+
+
+def _continues(node: Node, ops: frozenset[str]) -> bool:
+    """Whether a constant factor behind ``node`` still belongs to the activation."""
+    reader = sole_reader(node)
+    constant = reader is not None and any(isinstance(t, Constant) for t in reader.inputs)
+    return bool(constant and reader is not None and reader.op in ("Mul", "Div") and ops & {"Erf", "Clip"})
+
+
+def _swallow(root: Node, cone: list[Node], folds: Folds) -> None:
+    for node in cone:
+        if node is not root:
+            folds.drop(node, root)
+    folds.lookups.add(root)
+
+
+def _cone(root: Node, folds: Folds) -> list[Node]:
+    """The elementwise nodes that compute ``root`` from one value, none read elsewhere; empty if there are none."""
+    cone, seen = [root], {root}
+    for node in cone:
+        for maker in _makers(node, folds):
+            if maker in seen:
+                continue
+            if maker.op in _LOOKUP_OPS and len(cone) < _LOOKUP_NODES and _read_only_by(maker, seen):
+                cone.append(maker)
+                seen.add(maker)
+    sources = {t for n in cone for t in _computed(n, folds) if t.producer not in seen}
+    return cone if len(sources) == 1 and _shape_of_lookup(cone) else []
+
+
+def _makers(node: Node, folds: Folds) -> Iterator[Node]:
+    for tensor in _computed(node, folds):
+        if tensor.producer is not None:
+            yield tensor.producer
+
+
+def _read_only_by(node: Node, readers: set[Node]) -> bool:
+    out = node.outputs[0]
+    return all(r in readers for r in out.outputs) and not (node.graph is not None and node.graph.is_output(out))
+
+
+def _shape_of_lookup(cone: list[Node]) -> bool:
+    """Whether the counts of operators are those of one activation, so that two in a row do not pass for one."""
+    counts = Counter(n.op for n in cone)
+    single = ("Erf", "Clip", "Sigmoid", "HardSigmoid", "Softplus", "Tanh", "Add")
+    return len(cone) > 1 and all(counts[op] <= 1 for op in single) and counts["Mul"] <= 2 + counts["Erf"]

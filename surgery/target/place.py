@@ -1,0 +1,226 @@
+"""Placement of a whole model: which node runs where, what is folded away, and the numbered BPU segments.
+
+Follows the toolchain: active operators are quantised; passive ones run on the BPU only when an active one reads
+their result (directly, or through passive ones); what lies between two CPU nodes is a segment of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from surgery.ir.graph import Constant, Graph, Node, Tensor
+from surgery.target.folds import Folds, find_folds
+from surgery.target.params import macs
+from surgery.target.target import Target
+from surgery.target.verdict import Device, Refusal, Verdict
+
+if TYPE_CHECKING:
+    from surgery.ir import Model
+
+_FOLDED = Verdict("folded")
+
+
+@dataclass(slots=True)
+class Row:
+    """One node and where it runs; ``segment`` numbers BPU nodes; ``note`` says what it is folded into, or why."""
+
+    node: Node
+    device: Device
+    segment: int | None
+    verdict: Verdict
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Counts of a placement; ``mac_coverage`` is the share of multiply-accumulates on the BPU, 0..1."""
+
+    nodes: int
+    bpu: int
+    cpu: int
+    folded: int
+    refused: int
+    unknown: int
+    segments: int
+    macs: int
+    mac_coverage: float | None
+
+    def as_dict(self) -> dict[str, int | float | None]:
+        """The same as a plain mapping."""
+        return asdict(self)
+
+
+class Placement:
+    """The rows of a model on a target, main graph first, then bodies; made by :func:`place`."""
+
+    def __init__(self, target: Target, rows: list[Row], refusals: list[Refusal], folds: Folds) -> None:
+        self.target, self.rows, self.refusals, self.folds = target, rows, refusals, folds
+        self._by_node = {row.node: row for row in rows}
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the toolchain takes the model: no rule about models broken, no node refused."""
+        return not self.refusals and all(row.device != "refused" for row in self.rows)
+
+    @property
+    def segments(self) -> int:
+        """Number of BPU segments."""
+        return len({row.segment for row in self.rows if row.segment is not None})
+
+    def row(self, node: Node) -> Row:
+        """The row of a node; KeyError for a node of another model."""
+        return self._by_node[node]
+
+    def device(self, node: Node) -> Device:
+        """Where a node runs."""
+        return self._by_node[node].device
+
+    def borders(self) -> list[tuple[Row, Row]]:
+        """Producer and consumer of every value that crosses between the BPU and another device, in order."""
+        rows, crossing = self._by_node, {}
+        for maker, reader in _edges(self.rows, self.folds):
+            if isinstance(maker, Node) and maker in rows and reader in rows:
+                before, after = rows[maker], rows[reader]
+                if "folded" not in (before.device, after.device) and "bpu" in (before.device, after.device):
+                    if before.device != after.device:
+                        crossing[maker, reader] = (before, after)
+        return list(crossing.values())
+
+    def summary(self) -> Summary:
+        """Counts by device, segments, and the work on the BPU."""
+        count = dict.fromkeys(("bpu", "cpu", "folded", "refused", "unknown"), 0)
+        total = on_bpu = 0
+        for row in self.rows:
+            count[row.device] += 1
+            work = macs(row.node)
+            total += work
+            on_bpu += work if row.device == "bpu" else 0
+        share = on_bpu / total if total else None
+        return Summary(len(self.rows), **count, segments=self.segments, macs=total, mac_coverage=share)
+
+
+def place(model: Model, target: Target) -> Placement:
+    """Where every node of ``model`` runs on ``target``."""
+    rows: list[Row] = []
+    main, folds = _place_graph(model.graph, target, model.opset, rows)
+    _number_segments(main, folds)
+    for graph in list(model.graph.walk())[1:]:
+        _place_body(graph, target, model.opset, rows)
+    return Placement(target, rows, target.refusals(model), folds)
+
+
+def _place_graph(graph: Graph, target: Target, opset: int, rows: list[Row]) -> tuple[list[Row], Folds]:
+    verdicts = {node: target.verdict(node, opset) for node in graph.nodes}
+    bound = _bound(graph, target, verdicts)
+    folds = find_folds(graph, target, bound)
+    main = [_row(node, verdicts[node], target, folds, node in bound) for node in graph.nodes]
+    rows.extend(main)
+    return main, folds
+
+
+def _row(node: Node, verdict: Verdict, target: Target, folds: Folds, bound: bool) -> Row:
+    if node in folds.into:
+        home = folds.home(node)
+        return Row(node, "folded", None, _FOLDED, f"into {home.name}" if home is not node else "constant or dropped")
+    if node in folds.lookups:
+        return Row(node, "bpu", None, Verdict("bpu"), "one lookup")
+    if verdict.device == "bpu" and not bound and _waits(node, target, folds):
+        return Row(node, "cpu", None, verdict, "passive: nothing quantised reads it")
+    return Row(node, verdict.device, None, verdict)
+
+
+def _waits(node: Node, target: Target, folds: Folds) -> bool:
+    """Whether the node is one that the toolchain quantises only for the sake of its readers."""
+    return target.is_passive(node.op) or _behind_conv(node, target, folds)
+
+
+def _behind_conv(node: Node, target: Target, folds: Folds | None) -> bool:
+    if node.op not in target.march.passive.after_conv:
+        return False
+    makers = [t.producer for t in node.inputs if not isinstance(t, Constant)]
+    return all(m is not None and (folds.home(m) if folds else m).op in ("Conv", "Gemm") for m in makers)
+
+
+def _bound(graph: Graph, target: Target, verdicts: dict[Node, Verdict]) -> set[Node]:
+    """Nodes that an active BPU node reads, directly or through passive ones (walked from the end)."""
+    bound: set[Node] = set()
+    for node in reversed(graph.nodes):
+        if any(_pulls(reader, target, verdicts, bound) for reader in node.outputs[0].outputs if reader in verdicts):
+            bound.add(node)
+    return bound
+
+
+def _pulls(reader: Node, target: Target, verdicts: dict[Node, Verdict], bound: set[Node]) -> bool:
+    """Whether ``reader`` asks for quantised input: it is active on the BPU, or passes on to one that is."""
+    device = verdicts[reader].device
+    if device == "folded":
+        return reader in bound
+    if device not in ("bpu", "unknown"):
+        return False
+    return reader in bound or not (target.is_passive(reader.op) or _behind_conv(reader, target, None))
+
+
+def _place_body(graph: Graph, target: Target, opset: int, rows: list[Row]) -> None:
+    """Nodes of If, Loop and Scan bodies run where their owner does: never on the BPU."""
+    for node in graph.nodes:
+        verdict = target.verdict(node, opset)
+        device: Device = "cpu" if verdict.device == "bpu" else verdict.device
+        rows.append(Row(node, device, None, verdict, "inside the body of a control-flow operator"))
+
+
+def _edges(rows: Iterable[Row], folds: Folds) -> Iterator[tuple[Node | Tensor, Node]]:
+    """What feeds each surviving node: a surviving or dropped node, or a graph input; in topological order."""
+    for row in rows:
+        reader = folds.home(row.node)
+        for tensor in row.node.inputs:
+            if tensor.is_empty() or folds.is_constant(tensor):
+                continue
+            maker: Node | Tensor = folds.home(tensor.producer) if tensor.producer is not None else tensor
+            if maker is not reader:
+                yield maker, reader
+
+
+def _number_segments(rows: list[Row], folds: Folds) -> None:
+    """Give BPU rows their segment: those connected, by a value passed on or read in common, at one depth.
+
+    Depth counts the changes from another device back to the BPU on the way to a node, at most.
+    """
+    device = {row.node: row.device for row in rows}
+    depth: dict[Node, int] = {}
+    links: list[tuple[Node | Tensor, Node]] = []
+    for maker, reader in _edges(rows, folds):
+        on_bpu = device.get(reader) == "bpu"
+        back = on_bpu and isinstance(maker, Node) and device.get(maker) in ("cpu", "unknown", "refused")
+        before = depth.get(maker, 0) if isinstance(maker, Node) else 0
+        depth[reader] = max(depth.get(reader, 0), before + back)
+        if on_bpu:
+            links.append((maker, reader))
+    union = _Union()
+    for maker, reader in links:
+        same = isinstance(maker, Node) and device.get(maker) == "bpu" and depth.get(maker, 0) == depth[reader]
+        union.join(maker if same else (id(maker), depth[reader]), reader)
+    numbers: dict[Hashable, int] = {}
+    for row in rows:
+        if row.device == "bpu":
+            row.segment = numbers.setdefault(union.root(row.node), len(numbers))
+
+
+class _Union:
+    """Disjoint sets of hashable things."""
+
+    def __init__(self) -> None:
+        self._parent: dict[Hashable, Hashable] = {}
+
+    def root(self, item: Hashable) -> Hashable:
+        """The representative of the set of ``item``."""
+        parent = self._parent
+        while (up := parent.get(item, item)) is not item:
+            parent[item] = parent.get(up, up)
+            item = up
+        return item
+
+    def join(self, one: Hashable, other: Hashable) -> None:
+        """Make the sets of two things one."""
+        self._parent[self.root(other)] = self.root(one)

@@ -1,0 +1,86 @@
+"""Arithmetic on shapes that limits speak about: broadcasting, merging of dims, operand forms. All pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import groupby
+from typing import TypeAlias
+
+Dims: TypeAlias = "tuple[int, ...]"
+
+
+def aligned(shapes: Sequence[Dims]) -> list[Dims]:
+    """The shapes with ones put in front until all have the same rank, as broadcasting reads them."""
+    rank = max((len(shape) for shape in shapes), default=0)
+    return [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
+
+
+def broadcast_kinds(shapes: Sequence[Dims]) -> list[frozenset[int]]:
+    """Per dim of the result, which operands are stretched there (by index); empty where none is."""
+    full = aligned(shapes)
+    return [
+        frozenset(i for i, size in enumerate(sizes) if size == 1 and max(sizes) > 1)
+        for sizes in zip(*full, strict=True)
+    ]
+
+
+def broadcast_sides(shapes: Sequence[Dims]) -> int:
+    """How many operands are stretched somewhere.
+
+    >>> broadcast_sides([(1, 8, 4, 4), (1, 8, 1, 1)]), broadcast_sides([(1, 8, 1, 4), (1, 8, 4, 1)])
+    (1, 2)
+    """
+    return len(frozenset[int]().union(*broadcast_kinds(shapes)))
+
+
+def merged_rank(shapes: Sequence[Dims], *, whole: bool) -> int:
+    """Rank of an elementwise operator after neighbouring dims of the same kind are merged.
+
+    Dims that no operand broadcasts always merge with each other. ``whole`` is the wider rule (merge_v2 of the
+    reference): dims of size one vanish first, and dims broadcast in the same operands merge too.
+
+    >>> merged_rank([(2, 5, 4, 5, 2), (2, 1, 4, 1, 2)], whole=True)
+    5
+    >>> merged_rank([(2, 3, 4, 5, 1), (2, 1, 4, 5, 6)], whole=False)
+    4
+    """
+    sizes = zip(*aligned(shapes), strict=True)
+    kinds = [kind for kind, dims in zip(broadcast_kinds(shapes), sizes, strict=True) if not whole or max(dims) > 1]
+    return sum(1 if whole or not kind else len(list(run)) for kind, run in groupby(kinds))
+
+
+def matmul_batch_ok(left: Dims, right: Dims) -> bool:
+    """Whether the batch dims of a MatMul broadcast as the bayes marches allow.
+
+    One operand at most is stretched; the left one in all its batch dims or none; the right one may keep
+    leading dims but not trailing ones (``BHDMK x B11KN`` yes, ``BHDMK x B1DKN`` no).
+    """
+    kinds = broadcast_kinds([left[:-2], right[:-2]])
+    stretched = frozenset[int]().union(*kinds)
+    if len(stretched) > 1:
+        return False
+    if stretched == {0}:
+        return all(size == 1 for size in left[:-2])
+    first = next((i for i, kind in enumerate(kinds) if kind), len(kinds))
+    return all(size == 1 for size in right[:-2][first:])
+
+
+@lru_cache(maxsize=None)
+def _parse_form(form: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(operand.split("x")) for operand in re.sub(r"\s", "", form).split(","))
+
+
+def fits_form(shapes: Sequence[Dims], form: str) -> bool:
+    """Whether operand shapes have a form such as ``"1xBxMxK,1x1xKxN"``: digits as they are, a letter one size.
+
+    >>> fits_form([(1, 8, 4, 4), (1, 8, 1, 1)], "NxCxHxW,NxCx1x1")
+    True
+    """
+    operands = _parse_form(form)
+    if [len(o) for o in operands] != [len(s) for s in shapes]:
+        return False
+    bound: dict[str, int] = {}
+    pairs = ((t, size) for o, shape in zip(operands, shapes, strict=True) for t, size in zip(o, shape, strict=True))
+    return all(int(term) == size if term.isdigit() else bound.setdefault(term, size) == size for term, size in pairs)

@@ -1,0 +1,191 @@
+"""A chip to check against: one node, or the rules about whole models."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from surgery.ir.graph import Node, Tensor
+from surgery.target import march as marches
+from surgery.target.limits import Check, compile_limits
+from surgery.target.march import March, Op
+from surgery.target.params import PARAMS, Params, Unknown
+from surgery.target.verdict import Refusal, Verdict, Violation
+
+if TYPE_CHECKING:
+    from surgery.ir import Model
+
+MODEL_FACTS = ("opset", "ir_version", "inputs", "outputs", "input_ranks", "dynamic_dims")
+
+
+class Target:
+    """One march, compiled as far as it has been asked about.
+
+    Args:
+        march: its data.
+        path: the file it came from, for messages.
+        assumed: a march whose limits stand in where this one's are not known.
+    """
+
+    def __init__(self, march: March, path: Path, assumed: Target | None = None) -> None:
+        self.march, self.path, self.assumed = march, path, assumed
+        self._checks: dict[str, tuple[Check, ...]] = {}
+        self._cost: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"Target({self.name!r})"
+
+    @property
+    def name(self) -> str:
+        """Name of the march."""
+        return self.march.march
+
+    @property
+    def cost(self) -> dict[str, Any]:
+        """The cost coefficients in ``<march>.cost.yaml`` beside the march file; empty when there are none."""
+        if self._cost is None:
+            beside = self.path.with_suffix(".cost.yaml")
+            self._cost = yaml.safe_load(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
+        return self._cost
+
+    def op(self, op_type: str) -> Op | None:
+        """The row of an operator, None when no list names it."""
+        return self.march.ops.get(op_type)
+
+    def is_passive(self, op_type: str) -> bool:
+        """Whether the toolchain quantises this operator only for the sake of one behind it."""
+        return op_type in self.march.passive.ops
+
+    def fuses(self, pattern: str) -> bool:
+        """Whether the toolchain is known to do the named fusion (see :mod:`surgery.target.folds`)."""
+        return pattern in self.march.fuses
+
+    def checks(self, op_type: str) -> tuple[Check, ...]:
+        """The compiled limits of an operator; InputError, naming file and id, when one cannot be compiled."""
+        if op_type not in self._checks:
+            row = self.march.ops[op_type]
+            common = self.march.every if row.device in ("bpu", "request") else ()
+            limits = (*row.limits, *common)
+            self._checks[op_type] = compile_limits(
+                limits, op_type, row.source, row.evidence, PARAMS, str(self.path)
+            )
+        return self._checks[op_type]
+
+    def verdict(self, node: Node, opset: int) -> Verdict:
+        """Where this node could run, looked at by itself.
+
+        Reads shapes, dtypes, attributes and small integer operands; never a weight's bytes.
+        """
+        if not node.is_onnx:
+            return Verdict("unknown", reasons=(f"operator of domain {node.domain!r}",))
+        row = self.march.ops.get(node.op)
+        if row is None or row.device == "unknown":
+            return self._unnamed(node, opset, row)
+        if row.device not in ("bpu", "request"):
+            return Verdict(row.device, self._off_bpu(node.op, row))
+        verdict = self._checked(node, opset, row)
+        if verdict.device == "bpu" and not row.complete:
+            return self._incomplete(node, opset)
+        if row.device == "request":
+            return replace(verdict, device="cpu", violations=(*self._off_bpu(node.op, row), *verdict.violations))
+        return verdict
+
+    def refusals(self, model: Model) -> list[Refusal]:
+        """The rules about whole models that this one breaks: opset, IR version, inputs, outputs, dynamic dims."""
+        found = model_facts(model)
+        checks = compile_limits(self.march.model, "model", "", "read", MODEL_FACTS, str(self.path))
+        broken = (violation for check in checks if (violation := check(found)) is not None)
+        return [Refusal(v.constraint, _plain(v.found), v.allowed, v.text, v.source, v.evidence) for v in broken]
+
+    def _checked(self, node: Node, opset: int, row: Op) -> Verdict:
+        params = Params(node, opset)
+        violations: list[Violation] = []
+        reasons: dict[str, None] = {}
+        refused = False
+        for check in self.checks(node.op):
+            try:
+                violation = check(params)
+            except Unknown as unknown:
+                reasons[f"{check.constraint}: {unknown}"] = None
+                continue
+            if violation is not None:
+                violations.append(violation)
+                refused = refused or check.effect == "refused"
+        if violations:
+            return Verdict("refused" if refused else "cpu", tuple(violations), tuple(reasons))
+        return Verdict("unknown" if reasons else "bpu", (), tuple(reasons))
+
+    def _unnamed(self, node: Node, opset: int, row: Op | None) -> Verdict:
+        if self.assumed is not None:
+            return self._borrowed(node, opset)
+        if row is None and self.march.unlisted == "cpu":
+            text = "operators the list does not name are not supported"
+            where = self.march.listed_in
+            return Verdict("cpu", (Violation(f"{node.op}.unlisted", node.op, "a listed operator", text, where, "read"),))
+        return Verdict("unknown", reasons=(f"no public row for {node.op} on {self.name}",))
+
+    def _incomplete(self, node: Node, opset: int) -> Verdict:
+        if self.assumed is not None:
+            return self._borrowed(node, opset)
+        return Verdict("unknown", reasons=(f"listed for the BPU; the limits of {node.op} on {self.name} are not public",))
+
+    def _borrowed(self, node: Node, opset: int) -> Verdict:
+        assert self.assumed is not None
+        verdict = self.assumed.verdict(node, opset)
+        marked = tuple(replace(v, evidence="assumed") for v in verdict.violations)
+        return replace(verdict, violations=marked, reasons=(*verdict.reasons, f"limits assumed from {self.assumed.name}"))
+
+    def _off_bpu(self, op_type: str, row: Op) -> tuple[Violation, ...]:
+        if row.device == "folded":
+            return ()
+        kind, text = _OFF_BPU[row.device]
+        return (Violation(f"{op_type}.{kind}", row.device, "bpu", row.text or text, row.source, row.evidence),)
+
+
+_OFF_BPU = {
+    "cpu": ("device", "the toolchain has a CPU kernel only"),
+    "request": ("request", "stays on the CPU unless the toolchain is asked to run it on the BPU"),
+    "refused": ("kernel", "the toolchain has no kernel for it"),
+}
+
+
+def _plain(value: str | int | float) -> str | int:
+    return value if isinstance(value, str) else int(value)
+
+
+def model_facts(model: Model) -> dict[str, Any]:
+    """What the rules about whole models are written in."""
+    graph = model.graph
+    return {
+        "opset": model.opset,
+        "ir_version": model.ir_version,
+        "inputs": len(graph.inputs),
+        "outputs": len(graph.outputs),
+        "input_ranks": tuple(len(t.shape) for t in graph.inputs if t.shape is not None),
+        "dynamic_dims": tuple(text for t in graph.inputs for text in _dynamic(t)),
+    }
+
+
+def _dynamic(tensor: Tensor) -> list[str]:
+    if tensor.shape is None:
+        return [f"{tensor.name}: rank"]
+    return [f"{tensor.name}: {d or f'dim {i}'}" for i, d in enumerate(tensor.shape) if not isinstance(d, int)]
+
+
+@lru_cache(maxsize=32)
+def load_target(name: str, assume: str | None = None) -> Target:
+    """The march of that name, board name (``X5``, any case) or march file.
+
+    Args:
+        name: ``bayes-e``, ``X5``, ``RDK S100``, or a path ending in ``.yaml``.
+        assume: a march whose limits stand in for those not known; verdicts made from them say so.
+
+    Raises:
+        InputError: unknown name (the nearest ones are offered), or a file that is not valid.
+    """
+    path = marches.find(name)
+    return Target(marches.load(path), path, load_target(assume) if assume else None)

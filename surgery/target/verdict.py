@@ -1,0 +1,57 @@
+"""What a chip says about one operator: its device, the limits it breaks, and why nothing could be said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Device: TypeAlias = Literal["bpu", "cpu", "folded", "refused", "unknown"]
+Evidence: TypeAlias = Literal["read", "probed", "inferred", "assumed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One limit that one node breaks.
+
+    Attributes:
+        constraint: id of the limit, ``<Op>.<param>[.<n>]``.
+        found: the value of the node.
+        allowed: what the march allows, as text.
+        text: the limit as a rule in general form.
+        source: where the limit stands (a source id of the march file).
+        evidence: read in the vendor's text, probed with the vendor's tool, inferred, or assumed from another march.
+        cured_by: passes that can satisfy the limit; filled in by those who know passes.
+    """
+
+    constraint: str
+    found: str | int | float
+    allowed: str
+    text: str
+    source: str
+    evidence: Evidence
+    cured_by: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.constraint}: {self.found}, allowed {self.allowed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Where one node, by itself, would run, every limit it breaks, and the reasons for anything else."""
+
+    device: Device
+    violations: tuple[Violation, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A rule of the toolchain about whole models that this model breaks: it would not be taken at all."""
+
+    rule: str
+    found: str | int
+    allowed: str
+    text: str
+    source: str
+    evidence: Evidence
+    cured_by: tuple[str, ...] = ()
