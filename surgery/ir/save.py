@@ -18,7 +18,7 @@ from onnx import ModelProto, StringStringEntryProto, TensorProto
 
 from surgery.errors import InputError, ModelError, WeightsMissing
 from surgery.ir.staging import Staging
-from surgery.ir.store import Source
+from surgery.ir.store import Absent, Source
 from surgery.ir.weights import Weight
 from surgery.ir.wire import Piece, chunks, filled, splice, split
 
@@ -139,10 +139,10 @@ def _check_target(target: Path) -> None:
 
 
 def _check_present(heavy: Mapping[str, Weight]) -> None:
-    missing = [name for name, weight in heavy.items() if weight.missing]
-    if missing:
-        first = heavy[missing[0]].source
-        raise WeightsMissing(f"the data of {len(missing)} weights is missing, first of '{missing[0]}': {first}")
+    missing = {name: weight.source for name, weight in heavy.items() if isinstance(weight.source, Absent)}
+    for name, source in missing.items():
+        counts = f"{len(missing)} of {len(heavy)} weights"
+        raise WeightsMissing(f"the data of {counts} is missing, first of '{name}': no file {source.path}")
 
 
 def _own_data(target: Path) -> set[Path]:

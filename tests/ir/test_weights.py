@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
@@ -16,6 +16,7 @@ from surgery.errors import DefectError, InputError, ModelError, WeightsMissing
 from surgery.ir.store import FileSlice, MappedFile, Memory
 from surgery.ir.weights import Weight, raw_size
 
+PROPERTY = settings(deadline=None, derandomize=True, max_examples=25)
 ELEM_TYPES = [v for n, v in sorted(TensorProto.DataType.items()) if n not in ("UNDEFINED", "STRING")]
 SHAPES = st.lists(st.integers(0, 5), max_size=3).map(tuple)
 
@@ -40,6 +41,7 @@ def bits(array: np.ndarray, mask: int) -> bytes:
 
 
 @pytest.mark.parametrize("elem_type", ELEM_TYPES, ids=TensorProto.DataType.Name)
+@PROPERTY
 @given(shape=SHAPES, seed=st.integers(0, 9))
 def test_every_dtype_goes_there_and_back_like_onnx(elem_type: int, shape: tuple[int, ...], seed: int) -> None:
     array = sample(elem_type, shape, seed)

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import onnx.parser
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
@@ -17,6 +17,7 @@ from surgery.ir.external import CUT
 from surgery.ir.store import FileSlice, Memory
 from surgery.ir.weights import Weight
 
+PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
 UNKNOWN = b"\xba\x3e\x03abc"  # field 999, three bytes
 FLOATS = st.lists(st.floats(width=32), max_size=20)
 
@@ -101,6 +102,7 @@ def all_raw(model: ModelProto) -> ModelProto:
     return ModelProto.FromString(joined(wire.splice(model.SerializeToString(), b"", content)))
 
 
+@PROPERTY
 @given(models())
 def test_split_and_splice_give_back_the_model(model: ModelProto) -> None:
     data = model.SerializeToString()
@@ -109,6 +111,7 @@ def test_split_and_splice_give_back_the_model(model: ModelProto) -> None:
     assert len(skeleton) <= len(data) + 60 * len(blobs)
 
 
+@PROPERTY
 @given(models())
 def test_the_weights_of_the_skeleton_are_those_of_the_model(model: ModelProto) -> None:
     skeleton, blobs = wire.split(model.SerializeToString(), min_bytes=8)
@@ -118,6 +121,7 @@ def test_the_weights_of_the_skeleton_are_those_of_the_model(model: ModelProto) -
             assert (cut.dtype, cut.shape, bytes(cut.raw())) == (given_.dtype, given_.shape, bytes(given_.raw()))
 
 
+@PROPERTY
 @given(models())
 def test_what_is_small_is_passed_on_byte_by_byte(model: ModelProto) -> None:
     data = model.SerializeToString()
@@ -258,6 +262,7 @@ def test_every_truncation_is_found() -> None:
         assert ModelProto.FromString(skeleton).HasField("graph")  # it ended between two fields of the model
 
 
+@PROPERTY
 @given(st.data())
 def test_damage_never_ends_in_another_error(data: st.DataObject) -> None:
     model = bytearray(weighty(2, 8).SerializeToString())
@@ -269,6 +274,7 @@ def test_damage_never_ends_in_another_error(data: st.DataObject) -> None:
         return
 
 
+@PROPERTY
 @given(st.binary(max_size=200))
 def test_garbage_never_ends_in_another_error(data: bytes) -> None:
     try:
