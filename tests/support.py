@@ -97,7 +97,7 @@ def nodes_text(model: Model) -> str:
     """The nodes of the main graph in ONNX text, one per line, without node names."""
     proto = model.to_proto()
     for node in proto.graph.node:
-        node.name = ""
+        node.ClearField("name")
         del node.metadata_props[:]
     text = onnx.printer.to_text(proto.graph)
     return "\n".join(line.strip() for line in text.split("{\n", 1)[1].rsplit("}", 1)[0].splitlines() if line.strip())

@@ -13,14 +13,16 @@ from surgery.drift.inputs import InputSet, make_inputs
 from surgery.drift.runner import open_runner
 from surgery.drift.taps import Drift
 from surgery.drift.verifier import Verifier
-from surgery.errors import InputError, unknown
+from surgery.errors import DefectError, InputError, WeightsMissing, unknown
 from surgery.ir import Model
 from surgery.ir.model import Source
+from surgery.ir.normalise import some
 from surgery.ir.session import SessionError
-from surgery.pipeline.bisect import first_bad_pass
+from surgery.pipeline.bisect import Bisector, Guilty
 from surgery.pipeline.manager import Manager
 from surgery.pipeline.pipeline import Pipeline
-from surgery.pipeline.result import RunResult, State, Status
+from surgery.pipeline.result import PassResult, RunResult, State, Status
+from surgery.rewrite import weakest
 from surgery.target import Target, load_target, place
 
 VERIFY = ("each", "end", "off")
@@ -77,6 +79,12 @@ def run(
     target = march if isinstance(march, Target) else load_target(march, assume)
     original = Model.load(model, keep_input_initializers=keep_input_initializers)
     chosen = pipeline or Pipeline.default(target.name)
+    if missing := original.missing_weights():
+        raise WeightsMissing(
+            f"the external data of {some(missing)} is missing",
+            where=str(original.path or ""),
+            hint="put the data file beside the model; check and cost work without it",
+        )
     result = _Run(original, target, chosen, choices).result()
     result.seconds = time.perf_counter() - start
     return result
@@ -87,6 +95,7 @@ class _Run:
         self.original, self.target, self.pipeline, self.options = original, target, pipeline, options
         self.budget = {**pipeline.budget, **(options.budget or {})}
         self.protect = _pattern(options.protect)
+        self.reasons: list[str] = []
         self.inputs = self._inputs()
         self.verifier = None if self.inputs is None else Verifier(original, self.inputs, budget=self.budget or None)
 
@@ -94,7 +103,6 @@ class _Run:
         """Run the passes and put everything together."""
         manager = self._at_end() if self.options.verify == "end" else self._passes(self.pipeline, self.verifier)
         before, after = (state_of(m, self.target) for m in (self.original, manager.model))
-        drift = self._drift()
         return RunResult(
             model=manager.model,
             original=self.original,
@@ -104,27 +112,37 @@ class _Run:
             speedup=_speedup(before, after),
             passes=manager.results,
             verify=self.options.verify,
-            verified="off" if self.options.verify == "off" else self.verifier.verified if self.verifier else "none",
-            reasons=self.verifier.reasons if self.verifier else [],
+            verified=self._verified(),
+            reasons=[*self.reasons, *(self.verifier.reasons if self.verifier else ())],
             inputs=self.inputs,
-            drift=drift,
+            drift=self._drift(),
             io=manager.io,
             metrics=self._metrics(manager),
             budget=self.budget,
         )
 
+    def _verified(self) -> str:
+        if self.options.verify == "off":
+            return "off"
+        return self.verifier.verified if self.verifier else "none"
+
     def _inputs(self) -> InputSet | None:
+        """What to verify on; None when nothing is to be verified, or no inputs can be made."""
         options = self.options
         if options.verify == "off":
             return None
-        return make_inputs(
-            self.original,
-            samples=options.samples,
-            seed=options.seed,
-            given=options.inputs,
-            shapes=options.input_shapes,
-            ranges=options.input_ranges,
-        )
+        try:
+            return make_inputs(
+                self.original,
+                samples=options.samples,
+                seed=options.seed,
+                given=options.inputs,
+                shapes=options.input_shapes,
+                ranges=options.input_ranges,
+            )
+        except SessionError as error:
+            self.reasons.append(error.what)
+            return None
 
     def _passes(self, pipeline: Pipeline, verifier: Verifier | None) -> Manager:
         manager = Manager(self.original.copy(), self.target, verifier, self.protect, trace=self.options.trace)
@@ -133,18 +151,21 @@ class _Run:
 
     def _at_end(self) -> Manager:
         """Verify once; while that fails, find the guilty pass and run again without it."""
-        if self.verifier is None:
-            raise InputError("verify='end' needs inputs")
-        pipeline, guilty = self.pipeline, {}
+        pipeline, dropped = self.pipeline, list[Guilty]()
         while True:
             manager = self._passes(pipeline, None)
+            if self.verifier is None or self.inputs is None:
+                return manager
             step = self.verifier.check(manager.whole(), promise(manager))
             if step.ok:
                 self.verifier.accept(step)
+                manager.results += [_dropped(g, self.pipeline, self.target) for g in dropped]
                 return manager
-            bad = first_bad_pass(self.original, pipeline, self.target, self.verifier)
-            guilty[bad] = step.reason
-            pipeline = pipeline.skipping([bad])
+            guilty = Bisector(self.original, pipeline, self.target, self.inputs).first()
+            if guilty is None:
+                raise DefectError(f"the whole breaks the numbers, no pass alone does: {step.reason}")
+            dropped.append(guilty)
+            pipeline = pipeline.skipping([guilty.name])
 
     def _drift(self) -> Drift | None:
         if self.verifier is None or self.inputs is None or self.verifier.verified == "none":
@@ -157,6 +178,12 @@ class _Run:
             return None
         before, after = (dict(evaluate(open_runner(m))) for m in (self.original, manager.whole()))
         return before, after
+
+
+def _dropped(guilty: Guilty, pipeline: Pipeline, target: Target) -> PassResult:
+    step = next(s.step for s in pipeline.steps if s.id == guilty.name)
+    purposes, exactness = tuple(step.purposes(target)), step.exactness(target)
+    return PassResult(guilty.name, purposes, exactness, Status.ROLLED_BACK, guilty.matches, reason=guilty.reason)
 
 
 def state_of(model: Model, target: Target) -> State:
@@ -176,8 +203,6 @@ def _speedup(before: State, after: State) -> Speedup:
 
 def promise(manager: Manager) -> str:
     """The weakest promise among the applied passes."""
-    from surgery.rewrite import weakest
-
     return weakest([r.exactness for r in manager.results if r.status is Status.APPLIED]).value
 
 

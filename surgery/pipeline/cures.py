@@ -1,0 +1,43 @@
+"""Which passes cure what a placement complains about, by asking their rules without rewriting anything."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any, TypeAlias
+
+from surgery.errors import WeightsMissing
+from surgery.ir import Model, Node
+from surgery.pipeline import registry
+from surgery.pipeline.context import PassContext
+from surgery.rewrite import Mismatch, Rule
+from surgery.target import Placement, Violation
+
+Cures: TypeAlias = "dict[tuple[str, str], tuple[str, ...]]"
+
+
+def cures(model: Model, placement: Placement) -> Cures:
+    """The passes, at their default options, whose rule for a broken limit matches the node that breaks it.
+
+    Keys are node name and limit; for rules about whole models the name is empty.
+    """
+    ctx = PassContext(model, placement.target)
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name in registry.names():
+        rules = registry.load(name)().rules(placement.target)
+        for row in placement.rows:
+            for violation in row.verdict.violations:
+                if any(_matches(rule, row.node, violation, ctx) for rule in rules):
+                    found[row.node.name, violation.constraint].append(name)
+        for refusal in placement.refusals:
+            if any(refusal.rule in rule.cures for rule in rules):
+                found["", refusal.rule].append(name)
+    return {key: tuple(names) for key, names in found.items()}
+
+
+def _matches(rule: Rule[Any], node: Node, violation: Violation, ctx: PassContext) -> bool:
+    if node.op not in rule.roots or not rule.cure([violation]):
+        return False
+    try:
+        return not isinstance(rule.attempt(node, ctx), Mismatch)
+    except WeightsMissing:  # the rule has to see weights that are not there: nothing can be promised
+        return False
