@@ -69,7 +69,7 @@ LISTS_A, LISTS_B = ({n: v.tolist() for n, v in arrays.items()} for arrays in (A,
 
 
 @settings(deadline=None, derandomize=True, max_examples=50)
-@given(st.dictionaries(st.text(max_size=4), st.integers(0, 300), max_size=4), st.text(max_size=4))
+@given(st.dictionaries(st.text(min_size=1, max_size=4), st.integers(0, 300), max_size=4), st.text(max_size=4))
 def test_embedded_weights_are_written_as_protobuf_would(sizes: dict[str, int], doc: str) -> None:
     model = model_of({name: np.arange(size, dtype=np.int16) for name, size in sizes.items()}, doc=doc)
     with tempfile.TemporaryDirectory() as folder:
@@ -87,6 +87,7 @@ def test_weights_of_bodies_and_constant_nodes_are_embedded_too(tmp_path: Path) -
     for attribute in skeleton.graph.node[-1].attribute:
         for tensor in attribute.g.initializer:
             tensor.CopyFrom(heavy[tensor.name].declare(tensor.name))
+            tensor.doc_string = ""
     save.write(skeleton, heavy, tmp_path / "m.onnx")
     assert (tmp_path / "m.onnx").read_bytes() == whole
 
@@ -225,8 +226,6 @@ def test_a_source_that_became_shorter_is_an_error(tmp_path: Path, monkeypatch: p
 
 # Failure leaves everything as it was.
 
-STEPS = ["open", "write", "fsync", "fchmod", "rename"]
-
 
 def fail_at(monkeypatch: pytest.MonkeyPatch, step: str, count: int, fail: Callable[[], None]) -> None:
     """Have the ``count``-th system call of a kind fail."""
@@ -235,7 +234,7 @@ def fail_at(monkeypatch: pytest.MonkeyPatch, step: str, count: int, fail: Callab
 
     def call(*args: object, **kwargs: object) -> object:
         calls.append(1)
-        if len(calls) == count and not (step == "open" and str(args[0]).startswith("/proc")):
+        if len(calls) == count:
             fail()
         return original(*args, **kwargs)
 
@@ -280,10 +279,15 @@ def test_a_kill_leaves_a_whole_model(tmp_path: Path, external: bool, step: str) 
     for count in range(1, 12):
         child = os.fork()
         if child == 0:
-            fail_at(pytest.MonkeyPatch(), step, count, lambda: os._exit(9))
-            save.write(*light(model_of(B)), path, external)
-            os._exit(0)
-        killed = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+            try:
+                fail_at(pytest.MonkeyPatch(), step, count, lambda: os._exit(9))
+                save.write(*light(model_of(B)), path, external)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert code in (0, 9)
+        killed = code == 9
         assert arrays_of(path) in ((LISTS_A, LISTS_B) if killed else (LISTS_B,))
         survived += killed
         save.write(*light(model_of(A)), path, True)
@@ -329,10 +333,10 @@ def test_impossible_targets_are_refused(tmp_path: Path, name: str, reason: str) 
     assert [p.name for p in tmp_path.iterdir()] == ["sub"]
 
 
-def test_a_device_is_not_replaced(tmp_path: Path) -> None:
+def test_a_device_is_not_replaced() -> None:
     with pytest.raises(InputError, match="no regular file"):
         save.write(*light(model_of(A)), "/dev/null")
-    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
 
 def test_too_much_for_one_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
