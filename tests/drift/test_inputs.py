@@ -25,7 +25,8 @@ def given(model: Any, data: Any, **options: Any) -> InputSet:
 
 def test_drawn_values_have_the_dtypes_and_shapes_of_the_model() -> None:
     inputs = make_inputs(STATIC, samples=3)
-    assert len(inputs.samples) == 3 and not inputs.extra
+    assert len(inputs.samples) == 3
+    assert not inputs.extra
     kinds = {name: (array.dtype.name, array.shape) for name, array in inputs.samples[0].items()}
     assert kinds == {"x": ("float32", (1, 3)), "i": ("int64", (2,)), "c": ("bool", ()), "u": ("uint8", (4,))}
     assert "x float32 1x3: standard normal" in inputs.description
@@ -35,14 +36,18 @@ def test_drawn_values_have_the_dtypes_and_shapes_of_the_model() -> None:
 def test_the_seed_decides_and_samples_differ() -> None:
     first, again, other = (make_inputs(STATIC, samples=2, seed=s).samples for s in (0, 0, 1))
     np.testing.assert_array_equal(first[0]["x"], again[0]["x"])
-    assert (first[0]["x"] != first[1]["x"]).any() and (first[0]["x"] != other[0]["x"]).any()
+    assert (first[0]["x"] != first[1]["x"]).any()
+    assert (first[0]["x"] != other[0]["x"]).any()
 
 
 def test_a_stated_range_is_kept_and_said() -> None:
     inputs = make_inputs(STATIC, samples=20, ranges={"x": (0, 1), "i": (5, 6)})
     x, i = (np.stack([s[n] for s in inputs.samples]) for n in "xi")
-    assert x.min() >= 0 and x.max() <= 1 and set(i.ravel()) == {5, 6}
-    assert "uniform 0 to 1" in inputs.description and "integers 5 to 6" in inputs.description
+    assert x.min() >= 0
+    assert x.max() <= 1
+    assert set(i.ravel()) == {5, 6}
+    assert "uniform 0 to 1" in inputs.description
+    assert "integers 5 to 6" in inputs.description
 
 
 def test_an_index_stays_inside_the_table_it_reads() -> None:
@@ -52,7 +57,8 @@ def test_an_index_stays_inside_the_table_it_reads() -> None:
 
 def test_a_symbolic_batch_is_1_and_said_and_2_beside_it() -> None:
     inputs = make_inputs(BATCH)
-    assert inputs.samples[0]["x"].shape == (1, 3) and inputs.extra[0]["x"].shape == (2, 3)
+    assert inputs.samples[0]["x"].shape == (1, 3)
+    assert inputs.extra[0]["x"].shape == (2, 3)
     assert inputs.notes == ["batch of x assumed to be 1"]
 
 
@@ -98,7 +104,8 @@ def test_a_leading_axis_is_samples() -> None:
     data = np.arange(24, dtype=np.float32).reshape(8, 3)
     inputs = given(ONE, {"x": data}, samples=3)
     np.testing.assert_array_equal(inputs.samples[1]["x"], data[2:4])
-    assert len(inputs.samples) == 3 and "3 of 4 given samples used" in inputs.notes
+    assert len(inputs.samples) == 3
+    assert "3 of 4 given samples used" in inputs.notes
 
 
 def test_a_single_sample_goes_with_all_of_another_input() -> None:

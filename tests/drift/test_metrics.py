@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -55,14 +56,19 @@ def test_blocks_and_samples_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_identical_values_are_told_with_nan_inf_and_minus_zero() -> None:
     a = np.array([np.nan, np.inf, 0.0, 1.0], np.float32)
     d = drift(a, np.array([np.nan, np.inf, -0.0, 1.0], np.float32))
-    assert d.bit_identical and d.max_abs == 0 and d.cosine == 1 and d.nonfinite == 2
+    assert d.bit_identical
+    assert d.max_abs == 0
+    assert d.cosine == 1
+    assert d.nonfinite == 2
     assert d.document()["sqnr_db"] is None
 
 
 @pytest.mark.parametrize(("x", "y"), [(np.nan, 1.0), (1.0, np.nan), (np.inf, -np.inf), (np.inf, 1.0)])
 def test_a_value_that_stops_being_finite_is_infinitely_far(x: float, y: float) -> None:
     d = drift(np.array([x, 1.0], np.float32), np.array([y, 1.0], np.float32))
-    assert d.max_abs == math.inf and d.mismatches == 1 and math.isnan(d.cosine)
+    assert d.max_abs == math.inf
+    assert d.mismatches == 1
+    assert math.isnan(d.cosine)
     json.dumps(d.document(), allow_nan=False)
 
 
@@ -80,7 +86,7 @@ def test_a_silent_channel_that_speaks_has_no_cosine() -> None:
     "dtype", [np.int64, np.uint8, np.bool_, np.float16, ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn]
 )
 def test_every_dtype_is_compared(dtype: type) -> None:
-    a = np.array([0, 1, 1, 0]).astype(dtype)
+    a: np.ndarray[Any, Any] = np.array([0, 1, 1, 0]).astype(dtype)
     assert drift(a, a.copy()).bit_identical
     assert drift(a, a[::-1].copy()).mismatches == 0
     assert drift(a, np.array([1, 1, 1, 0]).astype(dtype)).mismatches == 1
@@ -102,7 +108,8 @@ def test_scalars_and_empty_arrays() -> None:
 def test_what_cannot_be_compared_says_why(other: np.ndarray | None, problem: str) -> None:
     tally = Tally("y")
     tally.add(A, other)
-    assert tally.drift().problem is not None and problem in str(tally.drift().problem)
+    assert tally.drift().problem is not None
+    assert problem in str(tally.drift().problem)
     assert not tally.drift().bit_identical
 
 

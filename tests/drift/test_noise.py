@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -12,12 +14,14 @@ from tests.support import model_of
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ml_dtypes.bfloat16])
 def test_each_element_goes_to_a_neighbour(dtype: type) -> None:
-    old = np.random.default_rng(1).standard_normal((33, 3)).astype(dtype)
+    old: np.ndarray[Any, Any] = np.random.default_rng(1).standard_normal((33, 3)).astype(dtype)
     new = nudge(old, 0)
-    assert new.dtype == old.dtype and new.shape == old.shape
+    assert new.dtype == old.dtype
+    assert new.shape == old.shape
     up, down = np.nextafter(old, np.array(np.inf, dtype)), np.nextafter(old, np.array(-np.inf, dtype))
     assert ((new == up) | (new == down)).all()
-    assert (new == up).any() and (new == down).any()
+    assert (new == up).any()
+    assert (new == down).any()
 
 
 def test_zeros_and_the_ends_of_the_range_stay() -> None:
@@ -29,7 +33,7 @@ def test_zeros_and_the_ends_of_the_range_stay() -> None:
 
 @pytest.mark.parametrize("dtype", [np.int64, np.bool_, ml_dtypes.float8_e4m3fn, ml_dtypes.int4])
 def test_other_types_stay(dtype: type) -> None:
-    old = np.ones(4).astype(dtype)
+    old: np.ndarray[Any, Any] = np.ones(4).astype(dtype)
     assert nudge(old, 0) is old
 
 

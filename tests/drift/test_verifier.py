@@ -29,7 +29,9 @@ def verifier(text: str, **options: object) -> Verifier:
 def test_an_equal_model_is_exact() -> None:
     v = verifier(ORIGINAL)
     step = v.check(model_of(ORIGINAL), "exact")
-    assert step.ok and step.drift_step == 0 and v.verified == "full"
+    assert step.ok
+    assert step.drift_step == 0
+    assert v.verified == "full"
 
 
 def test_a_rounding_rewrite_is_not_exact_and_a_wrong_one_is_neither() -> None:
@@ -37,7 +39,8 @@ def test_a_rounding_rewrite_is_not_exact_and_a_wrong_one_is_neither() -> None:
     assert v.check(model_of(ROUNDED), "rounding").ok
     assert not v.check(model_of(ROUNDED), "exact").ok
     step = v.check(model_of(WRONG), "rounding")
-    assert not step.ok and "output 'y'" in step.reason
+    assert not step.ok
+    assert "output 'y'" in step.reason
 
 
 def test_exact_is_against_the_last_accepted_step() -> None:
@@ -45,7 +48,9 @@ def test_exact_is_against_the_last_accepted_step() -> None:
     step = v.check(model_of(ROUNDED), "rounding")
     v.accept(step)
     later = v.check(model_of(ROUNDED), "exact")
-    assert later.ok and later.drift_step == 0 and later.drift_total == step.drift_total > 0
+    assert later.ok
+    assert later.drift_step == 0
+    assert later.drift_total == step.drift_total != 0
     assert v.drift[0].worst_rel == step.drift_total
 
 
@@ -62,12 +67,14 @@ def test_a_model_that_onnxruntime_refuses_is_a_broken_promise() -> None:
     v = verifier("g (float[4] x) => (float[4] y) { y = Relu(x) }")
     text = '<ir_version: 8, opset_import: ["": 17, "my": 1]> g (float[4] x) => (float[4] y) { y = my.Foo(x) }'
     step = v.check(model_of(text), "exact")
-    assert not step.ok and "my:Foo" in step.reason
+    assert not step.ok
+    assert "my:Foo" in step.reason
 
 
 def test_operators_onnxruntime_lacks_make_it_partial_up_to_their_inputs() -> None:
     v = verifier(CUSTOM.replace("{NAME}", "Abs"))
-    assert v.verified == "partial" and v.reasons == ["onnxruntime has no my:Foo"]
+    assert v.verified == "partial"
+    assert v.reasons == ["onnxruntime has no my:Foo"]
     assert sorted(v.reference[0]) == ["input 0 of foo", "z"]
     assert v.check(model_of(CUSTOM.replace("{NAME}", "Abs")), "exact").ok
     assert not v.check(model_of(CUSTOM.replace("{NAME}", "Relu")), "exact").ok
@@ -76,9 +83,12 @@ def test_operators_onnxruntime_lacks_make_it_partial_up_to_their_inputs() -> Non
 def test_nothing_to_run_is_none_and_lets_the_run_go_on() -> None:
     text = '<ir_version: 8, opset_import: ["": 17, "my": 1]> g (float[4] x) => (float[4] y) { y = my.Foo(x) }'
     v = verifier(text)
-    assert v.verified == "none" and "my:Foo" in v.reasons[0]
+    assert v.verified == "none"
+    assert "my:Foo" in v.reasons[0]
     step = v.check(model_of(text), "exact")
-    assert step.ok and step.drift_step is None and v.drift == []
+    assert step.ok
+    assert step.drift_step is None
+    assert v.drift == []
 
 
 def test_a_function_that_calls_a_lost_operator_is_lost() -> None:
@@ -86,18 +96,21 @@ def test_a_function_that_calls_a_lost_operator_is_lost() -> None:
         { y = f.Outer(x)  z = Neg(x) }
         <domain: "f", opset_import: ["": 17, "my": 1]> Outer (a) => (b) { b = my.Foo(a) }"""
     v = verifier(text)
-    assert v.verified == "partial" and list(v.reference[0]) == ["z"]
+    assert v.verified == "partial"
+    assert list(v.reference[0]) == ["z"]
 
 
 def test_random_outputs_are_left_out_and_said() -> None:
     v = verifier("g (float[4] x) => (float[4] y, float[4] z) { r = RandomNormalLike(x)  y = Add(x, r)  z = Neg(x) }")
-    assert v.verified == "partial" and v.reasons == ["random, not comparable: y"]
+    assert v.verified == "partial"
+    assert v.reasons == ["random, not comparable: y"]
     assert list(v.reference[0]) == ["z"]
 
 
 def test_an_output_of_nothing_but_nan_proves_nothing() -> None:
     v = verifier("g (float[4] x) => (float[4] y) { a = Sub(x, x)  y = Div(a, a) }")
-    assert v.verified == "partial" and v.reasons == ["NaN or infinite everywhere: y"]
+    assert v.verified == "partial"
+    assert v.reasons == ["NaN or infinite everywhere: y"]
 
 
 def test_a_rewrite_that_used_a_concrete_batch_is_caught() -> None:
@@ -118,7 +131,8 @@ def test_the_reference_is_the_file_as_given(tmp_path: Path) -> None:
     model = Model.load(tmp_path / "m.onnx")
     onnx.save_model(model_of(WRONG).to_proto(), tmp_path / "m.onnx")
     v = Verifier(model, make_inputs(model))
-    assert v.verified == "partial" and "loading already changed the numbers" in v.reasons[0]
+    assert v.verified == "partial"
+    assert "loading already changed the numbers" in v.reasons[0]
 
 
 def test_a_fp16_model_widens_its_own_bound() -> None:
@@ -128,4 +142,5 @@ def test_a_fp16_model_widens_its_own_bound() -> None:
     proto.graph.initializer.append(onnx.numpy_helper.from_array(rng.standard_normal((8, 8)).astype(np.float16), "w"))
     model = Model.load(proto)
     step = Verifier(model, make_inputs(model)).check(model, "rounding")
-    assert step.ok and step.total.widened[0].bound > 1e-3
+    assert step.ok
+    assert step.total.widened[0].bound > 1e-3

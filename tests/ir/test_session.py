@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
@@ -50,7 +51,8 @@ def test_inner_values_come_back_and_what_they_do_not_need_is_left_out() -> None:
 def test_retarget_keeps_what_a_body_reads_from_outside() -> None:
     text = """g (float[1] x, bool c) => (float[1] y) {
         outer = Relu(x)  unused = Exp(x)
-        y = If(c) <then_branch = t () => (float[1] p) { p = Neg(outer) }, else_branch = e () => (float[1] q) { q = Abs(outer) }>
+        y = If(c) <then_branch = t () => (float[1] p) { p = Neg(outer) },
+                   else_branch = e () => (float[1] q) { q = Abs(outer) }>
     }"""
     graph = proto_of(text).graph
     retarget(graph, ["y"])
@@ -97,7 +99,8 @@ def test_a_missing_input_is_named() -> None:
 def test_a_wrong_shape_says_what_was_expected_in_one_line() -> None:
     with pytest.raises(SessionError, match="Got: 5 Expected: 4") as caught:
         open_session(model_of(CHAIN)).run({"x": np.zeros((1, 5), np.float32)})
-    assert "\n" not in caught.value.what and "ONNXRuntimeError" not in caught.value.what
+    assert "\n" not in caught.value.what
+    assert "ONNXRuntimeError" not in caught.value.what
 
 
 @pytest.mark.parametrize(
@@ -117,7 +120,7 @@ def test_another_reason_names_no_operator() -> None:
     assert caught.value.unsupported is None
 
 
-def test_absent_weights_are_no_session_error(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_absent_weights_are_no_session_error(tmp_path: Path) -> None:
     proto = heavy_model().to_proto("inline")
     onnx.save_model(proto, tmp_path / "m.onnx", save_as_external_data=True, location="gone", size_threshold=0)
     (tmp_path / "gone").unlink()
@@ -125,7 +128,7 @@ def test_absent_weights_are_no_session_error(tmp_path) -> None:  # type: ignore[
         open_session(Model.load(tmp_path / "m.onnx"))
 
 
-def test_a_file_runs_as_it_is(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_runs_as_it_is(tmp_path: Path) -> None:
     onnx.save_model(proto_of(CHAIN), tmp_path / "m.onnx")
     np.testing.assert_array_equal(open_file(tmp_path / "m.onnx").run({"x": X})["y"], [[0, 0, 2, 3]])
 
