@@ -71,8 +71,8 @@ def pairs(board: str, column: str, field: str) -> list[Pair]:
 
 def spearman(left: list[float], right: list[float]) -> float:
     """Rank correlation."""
-    ranks = [np.argsort(np.argsort(values)) for values in (left, right)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    ranks = (np.argsort(np.argsort(left)), np.argsort(np.argsort(right)))
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
 def summary(found: list[Pair]) -> str:
@@ -100,7 +100,9 @@ def main(arguments: list[str]) -> int:
             if "--models" in arguments:
                 for pair in sorted(found, key=lambda p: p.error):
                     low, mid, high = pair.predicted
-                    print(f"    {pair.model:32s} {pair.measured:9.3f} {low:9.3f} {mid:9.3f} {high:9.3f} {pair.error:+7.1f} %")
+                    print(
+                        f"    {pair.model:32s} {pair.measured:9.3f} {low:9.3f} {mid:9.3f} {high:9.3f} {pair.error:+7.1f} %"
+                    )
     return 0
 
 

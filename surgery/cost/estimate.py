@@ -63,9 +63,8 @@ def estimate(placement: Placement) -> Estimate:
     Raises:
         NoCoefficients: the march has none.
     """
-    rows, target = placement.rows, placement.target
-    devices = {id(row.node): row.device for row in rows}
-    return estimate_nodes([row.node for row in rows], lambda n: devices.get(id(n), "cpu"), len(placement.segments), target)
+    nodes = [row.node for row in placement.rows]
+    return estimate_nodes(nodes, placement.device, placement.segments, placement.target)
 
 
 def estimate_nodes(nodes: Iterable[Node], device: Devices, segments: int, target: Target) -> Estimate:

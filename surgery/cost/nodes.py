@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from surgery.cost import cpu, work
@@ -66,18 +66,32 @@ def cost_on(node: Node, device: str, table: Rates) -> NodeCost:
     if reason := _opaque(node):
         return _unknown(node, device, reason)
     try:
-        if device == "bpu":
-            return _on_bpu(node, table)
-        return _on_cpu(node, table) if device == "cpu" else _anywhere(node, device, table)
+        cost = _placed(node, device, table)
     except work.NotStatic as error:
         return _unknown(node, device, str(error))
+    return cost if node.graph is None or node.graph.owner is None else _perhaps(cost)
+
+
+def _placed(node: Node, device: str, table: Rates) -> NodeCost:
+    if device == "bpu":
+        return _on_bpu(node, table)
+    return _on_cpu(node, table) if device == "cpu" else _anywhere(node, device, table)
+
+
+def _perhaps(cost: NodeCost) -> NodeCost:
+    """A node of a branch: nothing when the branch is not taken."""
+    us = Interval(0.0, cost.us.mid, cost.us.high)
+    return replace(cost, us=us, basis=Basis.ASSUMED, reason=cost.reason or "runs when its branch is taken")
 
 
 def _opaque(node: Node) -> str:
     if not node.is_onnx:
         return f"{node.op} is an operator of domain {node.domain!r}"
-    if node.op in ("If", "Loop", "Scan"):
-        return f"how often the body of {node.op} runs is not known"
+    around: Node | None = node
+    while around is not None:
+        if around.op in ("Loop", "Scan"):
+            return f"how often the body of {around.op} runs is not known"
+        around = around.graph.owner if around.graph is not None else None
     return ""
 
 
@@ -92,7 +106,9 @@ def _anywhere(node: Node, device: str, table: Rates) -> NodeCost:
     low, high = min(fast.us.low, slow.us.low), max(fast.us.high, slow.us.high)
     mid = (fast.us.mid + slow.us.mid) / 2
     reason = "between its time on the BPU and on the CPU"
-    return NodeCost(node, device, Interval(low, mid, high), "unknown", fast.macs, Basis.ASSUMED, "device", reason=reason)
+    return NodeCost(
+        node, device, Interval(low, mid, high), "unknown", fast.macs, Basis.ASSUMED, "device", reason=reason
+    )
 
 
 def _on_cpu(node: Node, table: Rates) -> NodeCost:

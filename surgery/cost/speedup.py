@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from surgery.cost.estimate import Estimate
-from surgery.cost.interval import Interval
+from surgery.cost.interval import ZERO, Interval
 from surgery.cost.nodes import NodeCost
 
 
@@ -58,17 +58,19 @@ def _largest(groups: list[_Group]) -> float:
     ratio = sum(g.before for g in groups) / sum(g.after for g in groups)
     for _ in range(len(groups) + 1):
         factors = [g.high if g.before > ratio * g.after else g.low for g in groups]
-        top = sum(g.before * f for g, f in zip(groups, factors, strict=True))
-        bottom = sum(g.after * f for g, f in zip(groups, factors, strict=True))
-        better = top / bottom
-        if better <= ratio * (1 + 1e-12) if ratio > 0 else better <= ratio + 1e-15:
-            return ratio
+        better = _dot([g.before for g in groups], factors) / _dot([g.after for g in groups], factors)
+        if better - ratio <= 1e-12 * abs(ratio):
+            break
         ratio = better
     return ratio
 
 
+def _dot(left: list[float], right: list[float]) -> float:
+    return sum(a * b for a, b in zip(left, right, strict=True))
+
+
 def _groups(before: Estimate, after: Estimate) -> list[_Group]:
-    sums: dict[str, list[Interval]] = defaultdict(lambda: [Interval(0, 0, 0), Interval(0, 0, 0)])
+    sums: dict[str, list[Interval]] = defaultdict(lambda: [ZERO, ZERO])
     for side, estimate in enumerate((before, after)):
         for name, us in _parts(estimate):
             sums[name][side] = sums[name][side].plus(us)

@@ -1,0 +1,56 @@
+"""Totals: BPU time, latency, segments, and what is left out."""
+
+from __future__ import annotations
+
+import pytest
+
+from surgery.cost import estimate
+from surgery.target.place import place
+from tests.cost.make import X5, estimated
+from tests.support import model_of
+
+CHAIN = "g (float[1,3,64,64] x) => (y) { a = Exp(x) b = Neg(a) y = Exp(b) }"
+
+
+def test_latency_is_bpu_and_host_and_borders():
+    found = estimated(model_of(CHAIN))
+    parts = sum(c.us.mid for c in found.nodes) + found.segment.mid
+    assert found.bpu_ms.mid == pytest.approx(parts / 1000)
+    host = sum(t.us.mid for t in found.transfers) + sum(us.mid for _, us in found.host)
+    assert found.latency_ms.mid == pytest.approx((parts + host) / 1000)
+    assert found.complete
+    assert found.march == "bayes-e"
+
+
+def test_a_cpu_node_counts_for_latency_alone():
+    found = estimated(model_of(CHAIN), {"Neg": "cpu"}, segments=2)
+    assert found.bpu_ms.mid == pytest.approx(
+        (sum(c.us.mid for c in found.nodes if c.device == "bpu") + found.segment.mid) / 1000
+    )
+    assert dict(found.host)["resubmit"].mid > 0
+
+
+def test_every_further_segment_costs():
+    one, three = (estimated(model_of(CHAIN), segments=n) for n in (1, 3))
+    assert three.latency_ms.mid - one.latency_ms.mid == pytest.approx(2 * (0.25 + 0.0219))
+
+
+def test_without_a_segment_nothing_is_submitted():
+    found = estimated(model_of(CHAIN), {"Exp": "cpu", "Neg": "cpu"}, segments=0)
+    assert found.host == ()
+    assert found.bpu_ms.mid == 0
+
+
+def test_nodes_without_an_estimate_are_left_out_and_named():
+    found = estimated(model_of("g (float[N,8] x) => (y) { y = Exp(x) }"))
+    assert ["is symbolic" in c.reason for c in found.unknown] == [True]
+    assert not found.complete
+    assert found.latency_ms.known
+
+
+def test_an_estimate_of_a_placement():
+    model = model_of(CHAIN)
+    placement = place(model, X5)
+    found = estimate(placement)
+    assert [c.node for c in found.nodes] == [row.node for row in placement.rows]
+    assert found.latency_ms.low < found.latency_ms.mid < found.latency_ms.high

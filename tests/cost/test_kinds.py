@@ -1,0 +1,111 @@
+"""Which engine a node keeps busy, and what is free because a neighbour does it."""
+
+from __future__ import annotations
+
+import pytest
+
+from surgery.cost.kinds import Kind, kinds
+from tests.support import model_of
+
+CONV = "float[8,4,3,3] w"
+
+
+def found(body: str, inputs: str = "float[1,4,8,8] x", outputs: str = "y", weights: str = "") -> dict[str, str]:
+    """The kinds by op type; ops that occur twice get a number."""
+    text = (
+        f"g ({inputs}) => ({outputs}) <{weights}> {{ {body} }}"
+        if weights
+        else f"g ({inputs}) => ({outputs}) {{ {body} }}"
+    )
+    table: dict[str, str] = {}
+    for node in model_of(text).nodes():
+        key = node.op if node.op not in table else f"{node.op}{sum(k.startswith(node.op) for k in table) + 1}"
+        table[key] = "+".join(kinds(node))
+    return table
+
+
+ONE = "float s = {1.0}, float h = {0.5}, float r = {1.414}"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("a = Sigmoid(x) y = Mul(x, a)", {"Sigmoid": "fused", "Mul": "lookup"}),
+        ("a = Sigmoid(x) y = Mul(a, x)", {"Sigmoid": "fused", "Mul": "lookup"}),
+        ("a = HardSigmoid(x) y = Mul(x, a)", {"HardSigmoid": "fused", "Mul": "lookup"}),
+        ("a = Softplus(x) b = Tanh(a) y = Mul(x, b)", {"Softplus": "fused", "Tanh": "fused", "Mul": "lookup"}),
+        ("a = Tanh(x) y = Mul(x, a)", {"Tanh": "lookup", "Mul": "elementwise"}),
+        ("y = Sigmoid(x)", {"Sigmoid": "lookup"}),
+        ("y = Relu(x)", {"Relu": "lookup"}),
+        ("y = Transpose<perm=[0,2,3,1]>(x)", {"Transpose": "move"}),
+        ("y = Flatten(x)", {"Flatten": "view"}),
+        ("y = Softmax(x)", {"Softmax": "lookup+reduce"}),
+        ("y = GlobalAveragePool(x)", {"GlobalAveragePool": "reduce"}),
+        ("y = MatMul(x, x)", {"MatMul": "matmul"}),
+    ],
+)
+def test_without_weights(body, expected):
+    assert found(body) == expected
+
+
+def test_gelu_in_the_erf_form_is_one_lookup():
+    body = "a = Div(x, r) b = Erf(a) c = Add(b, s) d = Mul(x, c) y = Mul(d, h)"
+    assert found(body, weights=ONE) == {
+        "Div": "fused",
+        "Erf": "fused",
+        "Add": "fused",
+        "Mul": "lookup",
+        "Mul2": "fused",
+    }
+
+
+def test_an_activation_whose_inside_is_read_elsewhere_is_no_lookup():
+    table = found("a = Sigmoid(x) y = Mul(x, a) z = Exp(a)", outputs="y, z")
+    assert table["Sigmoid"] == "lookup"
+    assert table["Mul"] == "elementwise"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("y = Conv<pads=[1,1,1,1]>(x, w)", {"Conv": "dense"}),
+        ("a = Conv<pads=[1,1,1,1]>(x, w) y = Relu(a)", {"Conv": "dense", "Relu": "fused"}),
+        (
+            "a = Conv<pads=[1,1,1,1]>(x, w) b = Add(a, x8) y = Relu(b)",
+            {"Conv": "dense", "Add": "fused", "Relu": "fused"},
+        ),
+        ("a = Conv<pads=[1,1,1,1]>(x, w) y = Mul(a, k)", {"Conv": "dense", "Mul": "fused"}),
+        (
+            "a = Conv<pads=[1,1,1,1]>(x, w) y = BatchNormalization(a, k8, k8, k8, k8)",
+            {"Conv": "dense", "BatchNormalization": "fused"},
+        ),
+        ("y = BatchNormalization(x8, k8, k8, k8, k8)", {"BatchNormalization": "elementwise"}),
+        ("y = Mul(x, k)", {"Mul": "elementwise"}),
+        ("y = Conv<group=8>(x8, d)", {"Conv": "depthwise"}),
+        ("y = Conv<group=2>(x8, w)", {"Conv": "dense"}),
+    ],
+)
+def test_around_convolutions(body, expected):
+    weights = (
+        "float[8,4,3,3] w = {" + ",".join(["0.1"] * 288) + "}, float k = {2.0}, float[8] k8 = {1,1,1,1,1,1,1,1},"
+        " float[8,1,3,3] d = {" + ",".join(["0.1"] * 72) + "}"
+    )
+    assert found(body, "float[1,4,8,8] x, float[1,8,8,8] x8", weights=weights) == expected
+
+
+def test_a_reshape_that_drops_ones_is_a_view():
+    weights = "int64[2] flat = {1, -1}, int64[3] three = {1, 4, 64}"
+    assert found("y = Reshape(x, flat)", "float[1,4,1,1] x", weights=weights) == {"Reshape": "view"}
+    assert found("y = Reshape(x, three)", weights=weights) == {"Reshape": "move"}
+
+
+def test_quantise_dequantise_pairs_are_seen_through():
+    weights = "float s = {0.1}, int8 z = {0}"
+    body = "q = QuantizeLinear(x, s, z) d = DequantizeLinear(q, s, z) a = Sigmoid(d) y = Mul(d, a)"
+    table = found(body, weights=weights)
+    assert table["Sigmoid"] == Kind.FUSED
+    assert table["QuantizeLinear"] == Kind.VIEW
+
+
+def test_an_operator_nobody_knows_has_no_kind():
+    assert found("y = RandomNormalLike(x)") == {"RandomNormalLike": ""}

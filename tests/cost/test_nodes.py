@@ -1,0 +1,129 @@
+"""The cost of one node: aligned work, memory, free nodes, the CPU, and what cannot be estimated."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from surgery.cost import Basis, NoCoefficients, node_cost
+from surgery.target.target import load_target
+from tests.cost.make import X5, node_of
+from tests.support import model_of
+
+
+def cost(text: str, op: str, device: str = "bpu", march: str = "bayes-e"):
+    return node_cost(node_of(text, op), device, load_target(march))
+
+
+WEIGHT = "<float[16,8,1,1] w = {" + ",".join(["0.5"] * 128) + "}>"
+
+
+def dense(size: int) -> str:
+    return f"g (float[1,8,{size},{size}] x) => (z) {WEIGHT} {{ r = Exp(x) y = Conv(r, w) z = Exp(y) }}"
+
+
+def test_a_convolution_pays_for_its_aligned_work():
+    """8 in, 16 out, 64 x 64: nothing to round; 65 x 65 is rounded to 66 x 80."""
+    layer = 1000 * 0.0002773
+    exact, rounded = cost(dense(64), "Conv"), cost(dense(65), "Conv")
+    assert exact.us.mid - layer == pytest.approx(1000 * 0.5461 * 8 * 16 * 64 * 64 * 1e-9)
+    assert (rounded.us.mid - layer) / (exact.us.mid - layer) == pytest.approx(66 * 80 / (64 * 64))
+    assert (exact.macs, exact.device, exact.basis) == (8 * 16 * 64 * 64, "bpu", Basis.FITTED)
+
+
+def test_low_mid_high_are_ordered_and_apart():
+    us = cost(dense(64), "Conv").us
+    assert 0 < us.low < us.mid < us.high
+
+
+def test_a_large_weight_is_bound_by_memory():
+    text = f"g (float[1,512] x) => (z) <float[512,64] w = {{{','.join(['0'] * 32768)}}}> {{ r = Exp(x) y = MatMul(r, w) z = Exp(y) }}"
+    found = cost(text, "MatMul")
+    assert (found.bound, found.group, found.read, found.written) == ("memory", "memory", 512 * 64, 0)
+
+
+def test_what_is_folded_or_fused_costs_nothing():
+    text = f"g (float[1,8,8,8] x) => (z) {WEIGHT} {{ y = Conv(x, w) z = Relu(y) }}"
+    assert cost(text, "Relu").us.mid == 0
+    assert cost(text, "Relu").bound == "fused"
+    assert cost(text, "Conv", "folded").us.mid == 0
+
+
+def test_the_cpu_is_an_assumption_with_a_wide_interval():
+    found = cost("g (float[1,8,8,8] x) => (y) { y = Softmax(x) }", "Softmax", "cpu")
+    assert found.basis is Basis.ASSUMED
+    assert found.bound == "host"
+    assert found.us.high > 4 * found.us.low
+
+
+def test_dequantising_on_the_cpu_is_fitted():
+    text = "g (int8[1,1000,100,10] x) => (y) <float s = {0.1}, int8 z = {0}> { y = DequantizeLinear(x, s, z) }"
+    found = cost(text, "DequantizeLinear", "cpu")
+    assert found.basis is Basis.FITTED
+    assert found.us.mid == pytest.approx(2033.7, rel=0.02)
+
+
+def test_an_unknown_device_spans_bpu_and_cpu():
+    text = "g (float[1,8,64,64] x) => (y) { y = Exp(x) }"
+    both, fast, slow = (cost(text, "Exp", device) for device in ("unknown", "bpu", "cpu"))
+    assert both.us.low <= fast.us.low
+    assert both.us.high >= slow.us.high
+    assert both.basis is Basis.ASSUMED
+
+
+@pytest.mark.parametrize(
+    ("text", "op", "reason"),
+    [
+        ("g (float[N,8,8,8] x) => (y) { y = Exp(x) }", "Exp", "dim 'N' of "),
+        ("g (float[N,8] x) => (y) { y = Flatten(x) }", "Flatten", "dim 'N' of 'y' is symbolic"),
+        ("g (float[1,8] x) => (y) { y = RandomNormalLike(x) }", "RandomNormalLike", "no estimate for RandomNormalLike"),
+    ],
+)
+def test_no_estimate_says_why(text, op, reason):
+    found = cost(text, op)
+    assert not found.us.known
+    assert reason in found.reason
+    assert found.bound == "unknown"
+
+
+def test_a_custom_operator_has_no_estimate_on_any_device():
+    text = '<ir_version: 8, opset_import: ["": 17, "my": 1]> g (float[1,8] x) => (float[1,8] y) { y = my.Thing(x) }'
+    for device in ("bpu", "cpu"):
+        assert "domain 'my'" in cost(text, "Thing", device).reason
+
+
+IF = """g (float[1,8] x, bool c) => (float[1,8] y) { y = If (c) <
+    then_branch = a () => (float[1,8] p) { p = Exp(x) }, else_branch = b () => (float[1,8] q) { q = Neg(x) } > }"""
+SCAN = """g (float[4,8] x) => (float[4,8] y) { y = Scan <num_scan_inputs = 1,
+    body = s (float[8] i) => (float[8] o) { o = Exp(i) }> (x) }"""
+
+
+def test_a_node_of_a_branch_may_cost_nothing():
+    found = cost(IF, "Exp", "cpu")
+    assert found.us.low == 0 < found.us.mid
+    assert found.basis is Basis.ASSUMED
+    assert cost(IF, "If", "cpu").us.known
+
+
+def test_how_often_a_loop_runs_is_not_known():
+    for op in ("Scan", "Exp"):
+        assert "the body of Scan runs" in cost(SCAN, op, "cpu").reason
+
+
+def test_a_march_without_coefficients_is_an_error(tmp_path):
+    source = X5.path.read_text(encoding="utf-8")
+    (tmp_path / "bare.yaml").write_text(source, encoding="utf-8")
+    bare = load_target(str(tmp_path / "bare.yaml"))
+    with pytest.raises(NoCoefficients, match="bayes-e has no cost coefficients"):
+        node_cost(node_of(dense(8), "Conv"), "bpu", bare)
+
+
+def test_a_node_takes_microseconds():
+    nodes = list(model_of(dense(64)).nodes())
+    node_cost(nodes[0], "bpu", X5)
+    start = time.perf_counter()
+    for _ in range(300):
+        for node in nodes:
+            node_cost(node, "bpu", X5)
+    assert (time.perf_counter() - start) / (300 * len(nodes)) < 200e-6
