@@ -48,7 +48,8 @@ def write(
     Raises:
         WeightsMissing: the data of a weight is absent.
         InputError: the folder is missing, something cannot be written, or the weights do not fit into one file.
-        In every case, and when interrupted, what was there before is unchanged.
+        In every case, and when interrupted, what was there before is unchanged (unless all that failed is the last
+        flush of the folder, when the new model is in place).
     """
     target = Path(path)
     _check_present(heavy)
@@ -72,14 +73,14 @@ def _publish(skeleton: bytes, heavy: Mapping[str, Weight], target: Path, externa
             pieces, places = _layout(heavy)
             with ThreadPoolExecutor(1) as second_core:
                 digest = second_core.submit(_digest, pieces)
-                temporary = staging.write(pieces)
-            name = f"{target.stem}-{digest.result()[:16]}.data"
-            staging.publish(temporary, target.with_name(name))
-            stale.discard(target.with_name(name))
-            model = splice(skeleton, MARK, lambda tensor: _placed(tensor, name, places))
+                data = staging.write(pieces)
+            beside = target.with_name(f"{target.stem}-{digest.result()[:16]}.data")
+            model = staging.write(splice(skeleton, MARK, lambda tensor: _placed(tensor, beside.name, places)))
+            staging.publish((data, beside), (model, target))
+            stale.discard(beside)
         else:
-            model = splice(skeleton, MARK, lambda tensor: _embedded(tensor, heavy))
-        staging.publish(staging.write(model), target)
+            model = staging.write(splice(skeleton, MARK, lambda tensor: _embedded(tensor, heavy)))
+            staging.publish((model, target))
     for path in stale:
         path.unlink(missing_ok=True)
 

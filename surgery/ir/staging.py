@@ -23,28 +23,26 @@ NO_FILE_COPY = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno
 class Staging:
     """The new files of one save, in the folder of ``target`` and with its permissions if it exists.
 
-    As a context manager: when it is left by an exception, temporary files and newly published names are removed.
-    Errors of the system come out as OSError.
+    A context manager that leaves no temporary file behind. Errors of the system come out as OSError.
     """
 
     def __init__(self, target: Path) -> None:
         self.folder = target.parent
         self.mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
-        self._temporary: set[Path] = set()
-        self._fresh: list[Path] = []
+        self._temporary: list[Path] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for path in (*self._temporary, *(self._fresh if kind else ())):
+        for path in self._temporary:
             path.unlink(missing_ok=True)
 
     def write(self, pieces: Iterable[Piece]) -> Path:
         """Write a temporary file, flushed to the disk."""
         path = self.folder / f".surgery-{secrets.token_hex(8)}.tmp"
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        self._temporary.add(path)
+        self._temporary.append(path)
         try:
             if self.mode is not None:
                 os.fchmod(fd, self.mode)
@@ -55,12 +53,23 @@ class Staging:
             os.close(fd)
         return path
 
-    def publish(self, temporary: Path, name: Path) -> None:
-        """Give a temporary file its name, replacing what has it, and flush the folder."""
-        if not name.exists():
-            self._fresh.append(name)
-        temporary.replace(name)
-        self._temporary.discard(temporary)
+    def publish(self, *renames: tuple[Path, Path]) -> None:
+        """Give temporary files their names, in this order, replacing what has them.
+
+        When it fails before the last rename, names that did not exist before are removed again.
+        """
+        fresh = [name for _, name in renames if not name.exists()]
+        try:
+            for temporary, name in renames:
+                temporary.replace(name)
+                self._flush_folder()
+        except BaseException:
+            last, _ = renames[-1]
+            for name in fresh if last.exists() else ():
+                name.unlink(missing_ok=True)
+            raise
+
+    def _flush_folder(self) -> None:
         folder = os.open(self.folder, os.O_RDONLY)
         try:
             os.fsync(folder)

@@ -7,7 +7,6 @@ descriptor keeps the content that was loaded: replacing or removing the file by 
 from __future__ import annotations
 
 import errno
-import hashlib
 import mmap
 import os
 import stat
@@ -70,13 +69,6 @@ class MappedFile:
                 raise ModelError(f"became shorter while it was read: nothing at byte {offset}", where=str(self.path))
             offset, length = offset + len(piece), length - len(piece)
             yield piece
-
-    def sha256(self) -> str:
-        """Hex digest of the content, without mapping it."""
-        digest = hashlib.sha256()
-        for piece in self.chunks(0, self.size):
-            digest.update(piece)
-        return digest.hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
