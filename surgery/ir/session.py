@@ -121,16 +121,12 @@ class Session:
         return dict(item for name, value in zip(wanted, values, strict=True) for item in _flat(name, value))
 
     def _fetch(self, feeds: dict[str, Array], wanted: list[str]) -> list[Any]:
-        import onnxruntime as ort
-
-        quiet = ort.RunOptions()
-        quiet.log_severity_level = 4
         kinds = {_element(kind) for kind in (*self._inputs.values(), *(self._outputs[n] for n in wanted))}
         if kinds.isdisjoint(_EXOTIC):
-            values: list[Any] = self._ort.run(wanted, {n: np.ascontiguousarray(a) for n, a in feeds.items()}, quiet)
+            values: list[Any] = self._ort.run(wanted, {n: np.ascontiguousarray(a) for n, a in feeds.items()})
             return values
         fed = {name: _ort_value(array, _element(self._inputs[name])) for name, array in feeds.items()}
-        return [_array(value) for value in self._ort.run_with_ort_values(wanted, fed, quiet)]
+        return [_array(value) for value in self._ort.run_with_ort_values(wanted, fed)]
 
 
 def open_session(model: Model, *, outputs: Sequence[str] | None = None, perturb: Perturb | None = None) -> Session:

@@ -55,6 +55,13 @@ def test_batches_stay_below_their_size_and_change_nothing() -> None:
     assert small == diff(model, model_of(B), inputs)
 
 
+def test_a_later_batch_does_not_take_the_place_of_the_first_bad_value() -> None:
+    model, other = model_of(A), model_of(A.replace("2.0", "2.1"))
+    drift = diff(model, other, make_inputs(model), batch_bytes=1)
+    assert drift.first_bad is not None
+    assert drift.first_bad.name == "b"
+
+
 def test_own_noise_widens_what_counts_as_bad() -> None:
     text = "g (float[1,4] x) => (float[1,4] y) <float k = {K}> { a = Mul(x, k)  b = Sin(a)  y = Neg(b) }"
     model, other = model_of(text.replace("K", "1000000.0")), model_of(text.replace("K", "1000000.1"))

@@ -80,6 +80,12 @@ def test_operators_onnxruntime_lacks_make_it_partial_up_to_their_inputs() -> Non
     assert not v.check(model_of(CUSTOM.replace("{NAME}", "Relu")), "exact").ok
 
 
+def test_what_an_operator_left_out_feeds_is_left_out_too() -> None:
+    text = """<ir_version: 8, opset_import: ["": 17, "my": 1]> g (float[4] x) => (float[4] y)
+        { a = Neg(x)  [first] b = my.Foo(a)  c = Abs(b)  [second] y = my.Bar(c, a) }"""
+    assert sorted(verifier(text).reference[0]) == ["input 0 of first", "input 1 of second"]
+
+
 def test_nothing_to_run_is_none_and_lets_the_run_go_on() -> None:
     text = '<ir_version: 8, opset_import: ["": 17, "my": 1]> g (float[4] x) => (float[4] y) { y = my.Foo(x) }'
     v = verifier(text)
