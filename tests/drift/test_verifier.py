@@ -82,7 +82,7 @@ def test_operators_onnxruntime_lacks_make_it_partial_up_to_their_inputs() -> Non
 
 def test_what_an_operator_left_out_feeds_is_left_out_too() -> None:
     text = """<ir_version: 8, opset_import: ["": 17, "my": 1]> g (float[4] x) => (float[4] y)
-        { a = Neg(x)  [first] b = my.Foo(a)  c = Abs(b)  [second] y = my.Bar(c, a) }"""
+        { a = Neg(x)  [first] b = my.Foo(a)  c = Abs(b)  [second] y = my.Foo(c, a) }"""
     assert sorted(verifier(text).reference[0]) == ["input 0 of first", "input 1 of second"]
 
 
