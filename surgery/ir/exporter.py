@@ -82,7 +82,8 @@ class Exporter:
         return graph or main
 
     def _graph(self, graph: Graph, homes: dict[int, list[Constant]]) -> onnx.GraphProto:
-        proto = onnx.GraphProto(name=graph.name, doc_string=graph.doc_string)
+        proto = onnx.GraphProto(name=graph.name)
+        _say(proto, doc_string=graph.doc_string)
         _metadata(proto, graph.metadata)
         proto.input.extend(value_info(v) for v in graph.inputs)
         constants = homes.get(id(graph), [])
@@ -102,7 +103,7 @@ class Exporter:
             proto.initializer.append(_tensor(constant))
         elif self.weights is Weights.EXTERNAL:
             tensor = constant.weight.declare(constant.name)
-            tensor.doc_string = constant.doc_string
+            _say(tensor, doc_string=constant.doc_string)
             _metadata(tensor, constant.metadata)
             proto.initializer.append(tensor)
         elif id(constant) not in listed:
@@ -122,15 +123,9 @@ class Exporter:
         return self._node(node, {})
 
     def _node(self, node: Node, homes: dict[int, list[Constant]]) -> onnx.NodeProto:
-        proto = onnx.NodeProto(
-            op_type=node.op,
-            name=node.name,
-            domain=node.domain or "",
-            overload=node.overload,
-            doc_string=node.doc_string,
-            input=[t.name for t in node.inputs],
-            output=[t.name for t in node.outputs],
-        )
+        inputs, outputs = [t.name for t in node.inputs], [t.name for t in node.outputs]
+        proto = onnx.NodeProto(op_type=node.op, name=node.name, input=inputs, output=outputs)
+        _say(proto, domain=node.domain, overload=node.overload, doc_string=node.doc_string)
         _metadata(proto, node.metadata)
         for name, value in node.attrs.items():
             proto.attribute.append(self._attribute(node, name, value, homes))
@@ -189,7 +184,7 @@ def _bytes(value: str | bytes) -> bytes:
 
 def _tensor(constant: Constant) -> onnx.TensorProto:
     proto = constant.weight.to_proto(constant.name)
-    proto.doc_string = constant.doc_string
+    _say(proto, doc_string=constant.doc_string)
     _metadata(proto, constant.metadata)
     return proto
 
@@ -204,7 +199,8 @@ def _inner_types(graph: Graph) -> Iterator[onnx.ValueInfoProto]:
 
 def value_info(tensor: Tensor) -> onnx.ValueInfoProto:
     """Name, type, documentation and metadata of a tensor as a proto."""
-    info = onnx.ValueInfoProto(name=tensor.name, doc_string=tensor.doc_string)
+    info = onnx.ValueInfoProto(name=tensor.name)
+    _say(info, doc_string=tensor.doc_string)
     _metadata(info, tensor.metadata)
     if isinstance(tensor, Value) and tensor.type_proto is not None and not tensor.type_proto.HasField("tensor_type"):
         info.type.CopyFrom(tensor.type_proto)
@@ -216,7 +212,7 @@ def value_info(tensor: Tensor) -> onnx.ValueInfoProto:
 def _tensor_type(tensor: Tensor) -> onnx.TypeProto:
     proto = onnx.TypeProto()
     if isinstance(tensor, Value) and tensor.type_proto is not None:
-        proto.denotation = tensor.type_proto.denotation
+        _say(proto, denotation=tensor.type_proto.denotation)
         old = list(tensor.type_proto.tensor_type.shape.dim)
     else:
         old = []
@@ -226,7 +222,7 @@ def _tensor_type(tensor: Tensor) -> onnx.TypeProto:
         for index, dim in enumerate(tensor.shape):
             target = proto.tensor_type.shape.dim.add()
             if len(old) == len(tensor.shape):
-                target.denotation = old[index].denotation
+                _say(target, denotation=old[index].denotation)
             if isinstance(dim, str):
                 target.dim_param = dim
             elif dim is not None:
@@ -239,6 +235,13 @@ def elem_type(tensor: Tensor) -> int:
     if isinstance(tensor, Constant):
         return tensor.weight.elem_type
     return int(onnx.helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype)))
+
+
+def _say(proto: Any, **texts: str) -> None:
+    """Set text fields; an empty one stays absent, as files have it."""
+    for name, text in texts.items():
+        if text:
+            setattr(proto, name, text)
 
 
 def _metadata(proto: Any, entries: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,6 +18,7 @@ from surgery.ir.graph import Constant, Graph, Node
 from surgery.ir.infer import Setter, infer
 from surgery.ir.invariants import breaches
 from surgery.ir.read import read_model
+from surgery.ir.store import MappedFile
 
 Source: TypeAlias = "str | os.PathLike[str] | bytes | onnx.ModelProto | Model"
 
@@ -29,14 +31,14 @@ class Model:
         functions: bodies of the model's functions, in file order.
         header: everything of the ModelProto but graph and function bodies.
         path: the file it came from, None for a model built in memory.
-        sha256: of the file's bytes (external data not included), "" without a file.
+        file: that file, open, so that its content is at hand whatever becomes of the name.
         normalised: what loading changed, a sentence each.
     """
 
     def __init__(self, graph: Graph, functions: list[Graph], header: onnx.ModelProto) -> None:
         self.graph, self.functions, self.header = graph, functions, header
         self.path: Path | None = None
-        self.sha256 = ""
+        self.file: MappedFile | None = None
         self.normalised: list[str] = []
 
     @classmethod
@@ -54,6 +56,16 @@ class Model:
         if isinstance(source, Model):
             return source.copy()
         return read_model(cls, source, keep_input_initializers)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the bytes of the file (external data not included), "" for a model built in memory."""
+        if self.file is None:
+            return ""
+        digest = hashlib.sha256()
+        for piece in self.file.chunks(0, self.file.size):
+            digest.update(piece)
+        return digest.hexdigest()
 
     @property
     def opset(self) -> int:
@@ -131,7 +143,7 @@ class Model:
         header = onnx.ModelProto()
         header.CopyFrom(self.header)
         twin = Model(copy_graph(self.graph), [copy_graph(f) for f in self.functions], header)
-        twin.path, twin.sha256, twin.normalised = self.path, self.sha256, list(self.normalised)
+        twin.path, twin.file, twin.normalised = self.path, self.file, list(self.normalised)
         return twin
 
     def save(self, path: str | os.PathLike[str], *, external: bool | None = None) -> None:

@@ -33,7 +33,7 @@ def read_model(kind: type[Model], source: object, keep_input_initializers: bool)
             raise InputError(f"cannot load a model from a {type(source).__name__}")
         path = Path(source)
         model = _parse(kind, path, path, keep_input_initializers)
-        model.path, model.sha256 = path, MappedFile(path).sha256()
+        model.path, model.file = path, MappedFile(path)
         return model
     except ModelError as error:
         if isinstance(source, (str, os.PathLike)) and not str(error.where or "").startswith(str(source)):
