@@ -64,7 +64,7 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 
 
 class Expression:
-    """A compiled expression: call it with a mapping of parameters.
+    """A compiled expression: call it with a mapping of parameters; ``run`` is the bare closure.
 
     Args:
         text: the source, e.g. ``"kernel_h * kernel_w <= 8192"``.
@@ -77,19 +77,19 @@ class Expression:
     True
     """
 
-    __slots__ = ("_run", "names", "text")
+    __slots__ = ("names", "run", "text")
 
     def __init__(self, text: str, known: Iterable[str]) -> None:
         self.text = text
         tree = _parse(text)
         self.names = frozenset(n.id for n in ast.walk(tree) if isinstance(n, ast.Name)) - FUNCTIONS.keys()
         if stray := self.names - set(known):
-            raise ExpressionError(f"unknown name {sorted(stray)[0]!r} in {text!r}")
-        self._run = _compile(tree)
+            raise ExpressionError(f"unknown name {min(stray)!r} in {text!r}")
+        self.run = _compile(tree)
 
     def __call__(self, env: Env) -> Any:
         """The value; a name missing in ``env`` raises what ``env`` raises."""
-        return self._run(env)
+        return self.run(env)
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
@@ -115,7 +115,7 @@ def _constant(node: ast.Constant) -> Closure:
     value = node.value
     if not isinstance(value, (int, float, str)):
         raise ExpressionError(f"constant {value!r} is not allowed")
-    return lambda env: value
+    return lambda _env: value
 
 
 def _name(node: ast.Name) -> Closure:
@@ -145,6 +145,11 @@ def _binary(node: ast.BinOp) -> Closure:
 
 def _boolean(node: ast.BoolOp) -> Closure:
     parts = [_compile(part) for part in node.values]
+    if len(parts) == 2:
+        left, right = parts
+        if isinstance(node.op, ast.And):
+            return lambda env: left(env) and right(env)
+        return lambda env: left(env) or right(env)
     if isinstance(node.op, ast.And):
         return lambda env: all(part(env) for part in parts)
     return lambda env: any(part(env) for part in parts)
@@ -155,6 +160,9 @@ def _compare(node: ast.Compare) -> Closure:
     tests = [_COMPARE.get(type(test)) for test in node.ops]
     if None in tests:
         raise ExpressionError(f"comparison not allowed in {ast.unparse(node)!r}")
+    if len(tests) == 1:
+        left, right, only = terms[0], terms[1], tests[0]
+        return lambda env: only(left(env), right(env))  # type: ignore[misc]
 
     def run(env: Env) -> bool:
         values = [term(env) for term in terms]

@@ -7,7 +7,8 @@ goes away, the node it goes into (itself when it is turned into a constant or dr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
@@ -53,7 +54,7 @@ class Folds:
         self.into[node] = host or node
 
 
-def find_folds(graph: Graph, target: Target, bound: Set[Node]) -> Folds:
+def find_folds(graph: Graph, target: Target, bound: AbstractSet[Node]) -> Folds:
     """The nodes of ``graph`` that go away on ``target``.
 
     ``bound`` holds nodes with something quantised behind them: only these are fused where the march calls the
@@ -109,7 +110,7 @@ def _open_host(tensor: Tensor, reader: Node, folds: Folds) -> Node | None:
     return host if host.op in CONVOLUTIONS and host not in folds.activated else None
 
 
-def _fold_local(node: Node, target: Target, folds: Folds, bound: Set[Node]) -> None:
+def _fold_local(node: Node, target: Target, folds: Folds, bound: AbstractSet[Node]) -> None:
     for name, fuse in _LOCAL.get(node.op, ()):
         if not target.fuses(name) or (node.op in target.march.passive.after_conv and node not in bound):
             continue
@@ -173,7 +174,7 @@ def _per_channel_or_norm(node: Node, data: Tensor) -> bool:
     return node.op == "BatchNormalization" or _per_channel(node, data)
 
 
-def _pad(node: Node, folds: Folds) -> Node | None:
+def _pad(node: Node, _folds: Folds) -> Node | None:
     reader = sole_reader(node)
     if reader is None or reader.op != "Conv":
         return None
@@ -196,12 +197,22 @@ def _inverse_transpose(node: Node, folds: Folds) -> Node | None:
     return host
 
 
-def _reshape(node: Node, folds: Folds) -> Node | None:
+def _tail_transpose(node: Node, folds: Folds) -> Node | None:
+    """To NHWC behind a convolution or lookup at the graph's output: undoes the transpose that the toolchain puts there."""
+    maker, out = node.inputs[0].producer, node.outputs[0]
+    at_end = not out.outputs and node.graph is not None and node.graph.is_output(out)
+    if maker is None or not at_end or list(node.attrs.get("perm", ())) != [0, 2, 3, 1]:
+        return None
+    host = folds.home(maker)
+    return host if host.op in CONVOLUTIONS or host in folds.lookups else None
+
+
+def _reshape(node: Node, _folds: Folds) -> Node | None:
     reader = sole_reader(node)
     return reader if reader is not None and reader.op in RESHAPES else None
 
 
-def _flatten_gemm(node: Node, folds: Folds) -> Node | None:
+def _flatten_gemm(node: Node, _folds: Folds) -> Node | None:
     reader = sole_reader(node)
     if reader is None or reader.op != "Gemm" or node.inputs[0].rank != 4:
         return None
@@ -218,8 +229,8 @@ _LOCAL: dict[str, tuple[tuple[str, _Fuse], ...]] = {
     "Mul": (("conv-scale", _scale), ("scale-conv", _before_conv)),
     "Div": (("conv-scale", _scale),),
     "Pad": (("conv-pad", _pad),),
-    "Transpose": (("inverse-transposes", _inverse_transpose),),
-    **{op: (("flatten-gemm", _flatten_gemm), ("reshape-chain", _reshape)) for op in RESHAPES},
+    "Transpose": (("inverse-transposes", _inverse_transpose), ("tail-transpose", _tail_transpose)),
+    **dict.fromkeys(RESHAPES, (("flatten-gemm", _flatten_gemm), ("reshape-chain", _reshape))),
 }
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Any
 
 from surgery.errors import InputError
-from surgery.target.expression import Expression, ExpressionError
+from surgery.target.expression import Closure, Env, Expression, ExpressionError
 from surgery.target.march import Limit
 from surgery.target.shapes import fits_form
 from surgery.target.verdict import Evidence, Violation
@@ -26,49 +27,65 @@ class Check:
         ExpressionError: when one of its expressions is not of the language.
     """
 
-    __slots__ = ("_found", "_holds", "_when", "allowed", "constraint", "effect", "evidence", "limit", "source", "text")
+    __slots__ = ("_found", "_kept", "_when", "allowed", "constraint", "effect", "evidence", "source", "text")
 
     def __init__(self, limit: Limit, constraint: str, source: str, evidence: Evidence, known: Iterable[str]) -> None:
-        self.limit, self.constraint, self.effect = limit, constraint, limit.effect
+        self.constraint, self.effect = constraint, limit.effect
         self.source, self.evidence = limit.source or source, limit.evidence or evidence
-        self._when = Expression(limit.when, known) if limit.when else None
-        self._holds = Expression(limit.holds, known) if limit.holds else None
-        subject = limit.param or ("shapes" if limit.forms else None)
-        self._found = Expression(subject, known) if subject else None
         self.allowed = allowed_text(limit)
         self.text = limit.text or rule_text(limit, self.allowed)
+        subject = limit.param or ("shapes" if limit.forms else None)
+        holds = Expression(limit.holds, known) if limit.holds else None
+        self._found = Expression(subject, known).run if subject else _facts(holds)
+        self._kept = holds.run if holds else _keeper(limit, self._found)
+        self._when = Expression(limit.when, known) if limit.when else None
 
-    def __call__(self, env: Mapping[str, Any]) -> Violation | None:
+    def __call__(self, env: dict[str, Any]) -> Violation | None:
         """The violation, or None where the limit holds or does not apply.
 
+        Conditions are shared by many limits, so their values are kept in ``env``, under their text.
         Raises what ``env`` raises for a parameter that is not known, and InputError when an expression fails.
         """
         try:
-            if (self._when is not None and not self._when(env)) or self._is_kept(env):
+            if (self._when is not None and not self._applies(self._when, env)) or self._kept(env):
                 return None
-            return Violation(self.constraint, self._shown(env), self.allowed, self.text, self.source, self.evidence)
+            found = show(self._found(env))
         except (ArithmeticError, TypeError, IndexError) as error:
             raise InputError(f"{self.constraint}: cannot be computed ({error})", where="march file") from error
+        return Violation(self.constraint, found, self.allowed, self.text, self.source, self.evidence)
 
-    def _is_kept(self, env: Mapping[str, Any]) -> bool:
-        limit = self.limit
-        if self._holds is not None:
-            return bool(self._holds(env))
-        assert self._found is not None
-        found = self._found(env)
-        if limit.forms:
-            return any(fits_form(found, form) for form in limit.forms)
-        items = found if isinstance(found, tuple) else (found,)
-        if limit.values:
-            return all(item in limit.values for item in items)
-        low, high = limit.min, limit.max
-        return all((low is None or item >= low) and (high is None or item <= high) for item in items)
+    @staticmethod
+    def _applies(when: Expression, env: dict[str, Any]) -> bool:
+        known = env.get(when.text)
+        if known is None:
+            known = env[when.text] = bool(when.run(env))
+        return bool(known)
 
-    def _shown(self, env: Mapping[str, Any]) -> str | int | float:
-        if self._found is not None:
-            return show(self._found(env))
-        names = sorted(self._holds.names) if self._holds is not None else []
-        return ", ".join(f"{name}={show(env[name])}" for name in names)
+
+def _facts(holds: Expression | None) -> Closure:
+    """Shows the parameters of a condition that names no subject of its own."""
+    names = sorted(holds.names) if holds else []
+    return lambda env: ", ".join(f"{name}={show(env[name])}" for name in names)
+
+
+def _keeper(limit: Limit, found: Closure) -> Closure:
+    if limit.forms:
+        forms = limit.forms
+        return lambda env: any(fits_form(found(env), form) for form in forms)
+    if limit.values:
+        values = limit.values
+        return lambda env: all(item in values for item in _items(found(env)))
+    low, high = -inf if limit.min is None else limit.min, inf if limit.max is None else limit.max
+
+    def in_range(env: Env) -> bool:
+        value = found(env)
+        return all(low <= item <= high for item in value) if type(value) is tuple else low <= value <= high
+
+    return in_range
+
+
+def _items(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def show(value: Any) -> str | int | float:
@@ -90,10 +107,16 @@ def allowed_text(limit: Limit) -> str:
         return " or ".join(limit.forms)
     if limit.holds:
         return limit.holds
-    low, high = (None if end is None else f"{end:g}" if end != int(end) else str(int(end)) for end in (limit.min, limit.max))
+    low, high = _number(limit.min), _number(limit.max)
     if low is None:
         return f"at most {high}"
     return f"at least {low}" if high is None else low if low == high else f"{low}..{high}"
+
+
+def _number(value: float | None) -> str | None:
+    if value is None:
+        return None
+    return str(int(value)) if value == int(value) else f"{value:g}"
 
 
 def rule_text(limit: Limit, allowed: str) -> str:

@@ -123,7 +123,7 @@ class March(_Data):
         cited = {s for op in self.ops.values() for s in (op.source, *(lim.source for lim in op.limits))}
         cited |= {lim.source for lim in (*self.model, *self.every)} | {self.passive.source, self.listed_in}
         if missing := cited - self.sources.keys() - {""}:
-            raise ValueError(f"source {sorted(missing)[0]!r} is cited but not described under sources")
+            raise ValueError(f"source {min(missing)!r} is cited but not described under sources")
         return self
 
 

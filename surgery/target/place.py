@@ -83,9 +83,9 @@ class Placement:
         for maker, reader in _edges(self.rows, self.folds):
             if isinstance(maker, Node) and maker in rows and reader in rows:
                 before, after = rows[maker], rows[reader]
-                if "folded" not in (before.device, after.device) and "bpu" in (before.device, after.device):
-                    if before.device != after.device:
-                        crossing[maker, reader] = (before, after)
+                devices = {before.device, after.device}
+                if "bpu" in devices and len(devices) == 2 and "folded" not in devices:
+                    crossing[maker, reader] = (before, after)
         return list(crossing.values())
 
     def summary(self) -> Summary:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from itertools import groupby
 from typing import TypeAlias
 
@@ -67,7 +67,7 @@ def matmul_batch_ok(left: Dims, right: Dims) -> bool:
     return all(size == 1 for size in right[:-2][first:])
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parse_form(form: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(operand.split("x")) for operand in re.sub(r"\s", "", form).split(","))
 

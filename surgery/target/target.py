@@ -70,9 +70,7 @@ class Target:
             row = self.march.ops[op_type]
             common = self.march.every if row.device in ("bpu", "request") else ()
             limits = (*row.limits, *common)
-            self._checks[op_type] = compile_limits(
-                limits, op_type, row.source, row.evidence, PARAMS, str(self.path)
-            )
+            self._checks[op_type] = compile_limits(limits, op_type, row.source, row.evidence, PARAMS, str(self.path))
         return self._checks[op_type]
 
     def verdict(self, node: Node, opset: int) -> Verdict:
@@ -85,9 +83,9 @@ class Target:
         row = self.march.ops.get(node.op)
         if row is None or row.device == "unknown":
             return self._unnamed(node, opset, row)
-        if row.device not in ("bpu", "request"):
+        if row.device in ("cpu", "refused", "folded"):
             return Verdict(row.device, self._off_bpu(node.op, row))
-        verdict = self._checked(node, opset, row)
+        verdict = self._checked(node, opset)
         if verdict.device == "bpu" and not row.complete:
             return self._incomplete(node, opset)
         if row.device == "request":
@@ -101,7 +99,7 @@ class Target:
         broken = (violation for check in checks if (violation := check(found)) is not None)
         return [Refusal(v.constraint, _plain(v.found), v.allowed, v.text, v.source, v.evidence) for v in broken]
 
-    def _checked(self, node: Node, opset: int, row: Op) -> Verdict:
+    def _checked(self, node: Node, opset: int) -> Verdict:
         params = Params(node, opset)
         violations: list[Violation] = []
         reasons: dict[str, None] = {}
@@ -123,27 +121,33 @@ class Target:
         if self.assumed is not None:
             return self._borrowed(node, opset)
         if row is None and self.march.unlisted == "cpu":
-            text = "operators the list does not name are not supported"
-            where = self.march.listed_in
-            return Verdict("cpu", (Violation(f"{node.op}.unlisted", node.op, "a listed operator", text, where, "read"),))
+            return Verdict("cpu", (_unlisted(node.op, self.march.listed_in),))
         return Verdict("unknown", reasons=(f"no public row for {node.op} on {self.name}",))
 
     def _incomplete(self, node: Node, opset: int) -> Verdict:
         if self.assumed is not None:
             return self._borrowed(node, opset)
-        return Verdict("unknown", reasons=(f"listed for the BPU; the limits of {node.op} on {self.name} are not public",))
+        return Verdict(
+            "unknown", reasons=(f"on the BPU of {self.name}, within limits of {node.op} that are not public",)
+        )
 
     def _borrowed(self, node: Node, opset: int) -> Verdict:
         assert self.assumed is not None
         verdict = self.assumed.verdict(node, opset)
         marked = tuple(replace(v, evidence="assumed") for v in verdict.violations)
-        return replace(verdict, violations=marked, reasons=(*verdict.reasons, f"limits assumed from {self.assumed.name}"))
+        reasons = (*verdict.reasons, f"limits assumed from {self.assumed.name}")
+        return replace(verdict, violations=marked, reasons=reasons)
 
     def _off_bpu(self, op_type: str, row: Op) -> tuple[Violation, ...]:
         if row.device == "folded":
             return ()
         kind, text = _OFF_BPU[row.device]
         return (Violation(f"{op_type}.{kind}", row.device, "bpu", row.text or text, row.source, row.evidence),)
+
+
+def _unlisted(op_type: str, source: str) -> Violation:
+    text = "operators the list does not name are not supported"
+    return Violation(f"{op_type}.unlisted", op_type, "a listed operator", text, source, "read")
 
 
 _OFF_BPU = {
@@ -153,7 +157,7 @@ _OFF_BPU = {
 }
 
 
-def _plain(value: str | int | float) -> str | int:
+def _plain(value: str | float) -> str | int:
     return value if isinstance(value, str) else int(value)
 
 

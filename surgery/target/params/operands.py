@@ -1,0 +1,147 @@
+"""Parameters about several operands: constants, broadcasting, matrix products, indices."""
+
+from __future__ import annotations
+
+from math import prod
+
+from surgery.ir.graph import Constant, Tensor
+from surgery.target.params.core import Params, Unknown, dims_of, first_input, param, shape_of, size_of
+from surgery.target.shapes import Dims, aligned, broadcast_kinds, broadcast_sides, matmul_batch_ok, merged_rank
+
+
+def _operands(p: Params) -> list[Tensor]:
+    return [t for t in p.node.inputs if not t.is_empty()]
+
+
+@param
+def shapes(p: Params) -> tuple[Dims, ...]:
+    """Dims of every operand."""
+    return tuple(dims_of(t) for t in _operands(p))
+
+
+@param
+def constants(p: Params) -> int:
+    """How many operands are constants."""
+    return sum(isinstance(t, Constant) for t in p.node.inputs)
+
+
+@param
+def a_constant(p: Params) -> bool:
+    """Whether the first operand is a constant."""
+    return isinstance(p.node.input(0), Constant)
+
+
+@param
+def b_constant(p: Params) -> bool:
+    """Whether the second operand is a constant."""
+    return isinstance(p.node.input(1), Constant)
+
+
+@param
+def b_elements(p: Params) -> int:
+    """Elements of the second operand."""
+    return prod(dims_of(p.node.input(1), "second operand"))
+
+
+@param
+def exponent(p: Params) -> float:
+    """The exponent of a Pow by a constant of one element."""
+    power = p.node.input(1)
+    if not isinstance(power, Constant) or prod(power.shape) != 1:
+        raise Unknown("the exponent is not one constant number")
+    return float(power.values.reshape(-1)[0])
+
+
+@param
+def operand_channels(p: Params) -> Dims:
+    """Dim 1 of every operand of rank 2 and more."""
+    return tuple(size_of(t, 1) for t in _operands(p) if len(shape_of(t)) > 1)
+
+
+@param
+def broadcast_operands(p: Params) -> int:
+    """How many operands are stretched by broadcasting."""
+    return broadcast_sides(p["shapes"])
+
+
+@param
+def broadcast_batch(p: Params) -> bool:
+    """Whether broadcasting stretches the first dim."""
+    return bool(broadcast_kinds(p["shapes"])[:1] not in ([], [frozenset()]))
+
+
+@param
+def merged_rank_plain(p: Params) -> int:
+    """Rank after merging neighbouring dims that no operand broadcasts."""
+    return merged_rank(p["shapes"], whole=False)
+
+
+@param
+def merged_rank_whole(p: Params) -> int:
+    """Rank after dropping dims of size 1 and merging neighbouring dims that broadcast alike."""
+    return merged_rank(p["shapes"], whole=True)
+
+
+@param
+def rank_a(p: Params) -> int:
+    """Rank of the first operand."""
+    return int(p["rank"])
+
+
+@param
+def rank_b(p: Params) -> int:
+    """Rank of the second operand."""
+    return len(shape_of(p.node.input(1), "second operand"))
+
+
+@param
+def rows(p: Params) -> int:
+    """M of a matrix product: rows of the first operand."""
+    return size_of(first_input(p), -2) if p["rank"] > 1 else 1
+
+
+@param
+def inner(p: Params) -> int:
+    """K of a matrix product: the summed dim."""
+    return size_of(first_input(p), 0 if p.attr("transA", 0) else -1)
+
+
+@param
+def columns(p: Params) -> int:
+    """N of a matrix product: columns of the second operand."""
+    return int(p["weight_out_channels"]) if p["rank_b"] > 1 else 1
+
+
+@param
+def batch_dims(p: Params) -> Dims:
+    """Batch dims of both operands of a matrix product."""
+    return tuple(size for shape in p["shapes"][:2] for size in shape[:-2])
+
+
+@param
+def batch_broadcast_ok(p: Params) -> bool:
+    """Whether the batch dims of a matrix product broadcast as the bayes marches allow."""
+    left, right = aligned(p["shapes"][:2])
+    return matmul_batch_ok(left, right)
+
+
+@param
+def indices_constant(p: Params) -> bool:
+    """Whether the indices of a Gather are a constant."""
+    return bool(p["b_constant"])
+
+
+@param
+def indices_dtype(p: Params) -> str:
+    """Element type of the indices of a Gather."""
+    found = p.node.input(1)
+    if found is None or found.dtype is None:
+        raise Unknown("the type of the indices is not known")
+    return str(found.dtype)
+
+
+@param
+def indices_fit(p: Params) -> bool:
+    """Whether indices are no larger than the data along every axis but ``axis``."""
+    sizes = zip(p["shapes"][1], p["shapes"][0], strict=True)
+    return all(a <= b for i, (a, b) in enumerate(sizes) if i != p["axis"])
