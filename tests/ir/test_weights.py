@@ -4,6 +4,7 @@ import os
 import resource
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import onnx
 import pytest
@@ -70,6 +71,11 @@ def test_a_weight_is_a_read_only_view() -> None:
     assert np.shares_memory(held.array(), array)
     assert not held.array().flags.writeable
     assert array.flags.writeable
+
+
+@pytest.mark.parametrize("array", [np.zeros(3, ml_dtypes.int4), np.array(["a"])])
+def test_what_is_no_view_is_read_only_too(array: np.ndarray) -> None:
+    assert not Weight.of(array).array().flags.writeable
 
 
 @pytest.mark.parametrize(

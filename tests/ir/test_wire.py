@@ -205,6 +205,20 @@ def test_a_tensor_refers_only_to_what_was_cut() -> None:
         Weight.from_proto(tensor, None, blobs)
 
 
+def test_external_data_is_never_taken_for_a_cut(tmp_path: Path) -> None:
+    skeleton, blobs = wire.split(weighty(1).SerializeToString())
+    tensor = ModelProto.FromString(skeleton).graph.initializer[0]
+    tensor.external_data[0].value = "data"
+    assert Weight.from_proto(tensor, tmp_path, blobs).missing
+
+
+def test_a_tensor_said_to_be_external_is_left_as_it_is() -> None:
+    model = weighty(1)
+    model.graph.initializer[0].data_location = TensorProto.EXTERNAL
+    data = model.SerializeToString()
+    assert wire.split(data) == (data, {})
+
+
 # Files that are no models.
 
 
