@@ -59,7 +59,7 @@ def load(key: str) -> Model:
 
 def predict(key: str, march: str) -> Estimate:
     """The estimate with every node on the BPU, in one segment."""
-    return estimate_nodes(load(key).nodes(), lambda node: "bpu", 1, load_target(march))
+    return estimate_nodes(load(key).nodes(), lambda _: "bpu", 1, load_target(march))
 
 
 def pairs(board: str, column: str, field: str) -> list[Pair]:
@@ -87,6 +87,12 @@ def summary(found: list[Pair]) -> str:
     )
 
 
+def row(pair: Pair) -> str:
+    """One measurement beside its estimate."""
+    figures = " ".join(f"{value:9.3f}" for value in (pair.measured, *pair.predicted))
+    return f"    {pair.model:32s} {figures} {pair.error:+7.1f} %"
+
+
 def main(arguments: list[str]) -> int:
     """Print the tables."""
     if not MEASURED.is_file():
@@ -98,11 +104,7 @@ def main(arguments: list[str]) -> int:
             found = pairs(board, column, field)
             print(f"{board:10s} {field.split('_')[0]:8s} {summary(found)}")
             if "--models" in arguments:
-                for pair in sorted(found, key=lambda p: p.error):
-                    low, mid, high = pair.predicted
-                    print(
-                        f"    {pair.model:32s} {pair.measured:9.3f} {low:9.3f} {mid:9.3f} {high:9.3f} {pair.error:+7.1f} %"
-                    )
+                print("\n".join(map(row, sorted(found, key=lambda pair: pair.error))))
     return 0
 
 

@@ -6,7 +6,7 @@ that the model itself quantises cross as they are, and an image input arrives in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -14,10 +14,10 @@ from surgery.cost import work
 from surgery.cost.coefficients import Basis, Rates
 from surgery.cost.interval import ZERO, Interval
 from surgery.cost.links import is_weight
+from surgery.cost.segments import ON_BPU, Devices
 from surgery.ir.graph import Constant, Node, Tensor
 
 Direction: TypeAlias = Literal["input", "output", "to_bpu", "to_cpu"]
-Devices: TypeAlias = Callable[[Node], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def transfers(nodes: Iterable[Node], device: Devices, table: Rates) -> list[Tran
 def _crossings(node: Node, device: Devices) -> Iterator[tuple[Tensor, Direction]]:
     if device(node) == "folded":
         return
-    here = device(node) == "bpu"
+    here = device(node) in ON_BPU
     for tensor in node.inputs:
         if tensor.name and not is_weight(tensor) and (found := _inward(tensor, here, device)):
             yield tensor, found
@@ -62,14 +62,14 @@ def _inward(tensor: Tensor, here: bool, device: Devices) -> Direction | None:
     made = _maker(tensor, device)
     if made is None:
         return "input" if here else None
-    return _side(device(made) == "bpu", here)
+    return _side(device(made) in ON_BPU, here)
 
 
 def _outward(tensor: Tensor, node: Node, here: bool, device: Devices) -> Direction | None:
     if here and node.graph is not None and node.graph.is_output(tensor):
         return "output"
     for reader in tensor.outputs:
-        if device(reader) != "folded" and (found := _side(here, device(reader) == "bpu")):
+        if device(reader) != "folded" and (found := _side(here, device(reader) in ON_BPU)):
             return found
     return None
 

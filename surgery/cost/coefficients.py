@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -28,13 +29,7 @@ class Basis(StrEnum):
     SCALED = "scaled"
     ASSUMED = "assumed"
 
-    @staticmethod
-    def weakest(*bases: Basis) -> Basis:
-        """The least trustworthy of ``bases``."""
-        return max(bases, key=_RANK.__getitem__)
 
-
-_RANK = {Basis.FITTED: 0, Basis.SCALED: 1, Basis.ASSUMED: 2}
 Positive = Annotated[float, Field(gt=0)]
 Size = Annotated[int, Field(ge=1)]
 
@@ -172,17 +167,16 @@ def sheet_of(data: dict[str, Any], where: str = "") -> Sheet:
 
 
 def rates(target: Target) -> Rates:
-    """The coefficients of ``target``; raises NoCoefficients when its march has none."""
-    found = _CACHE.get(id(target.cost)) if target.cost else None
-    return found[1] if found else _read(target)
-
-
-def _read(target: Target) -> Rates:
-    if not target.cost:
-        raise NoCoefficients(f"march {target.name} has no cost coefficients", hint="add a cost file to the march")
-    made = Rates(sheet_of(target.cost, f"{target.name}.cost.yaml"))
-    _CACHE[id(target.cost)] = (target.cost, made)
+    """The coefficients of ``target``, read once; raises NoCoefficients when its march has none."""
+    made = _READ.get(target)
+    if made is None:
+        if not target.cost:
+            where = target.path.with_suffix(".cost.yaml").name
+            raise NoCoefficients(
+                f"march {target.name} has no cost coefficients", hint=f"write them to {where} beside it"
+            )
+        made = _READ[target] = Rates(sheet_of(target.cost, f"{target.name}.cost.yaml"))
     return made
 
 
-_CACHE: dict[int, tuple[dict[str, Any], Rates]] = {}
+_READ: WeakKeyDictionary[Target, Rates] = WeakKeyDictionary()

@@ -9,36 +9,30 @@ from surgery.ir.graph import Node
 from surgery.target.params import macs
 
 _HARD = frozenset(
-    [
-        "Softmax",
-        "LogSoftmax",
-        "Exp",
-        "Log",
-        "Erf",
-        "Sigmoid",
-        "Tanh",
-        "Sin",
-        "Cos",
-        "Tan",
-        "Pow",
-        "Softplus",
-        "Mish",
-        "Gelu",
-        "Elu",
-        "Selu",
-        "Celu",
-        "TopK",
-        "NonMaxSuppression",
-        "GridSample",
-        "Resize",
-        "Upsample",
-        "LayerNormalization",
-        "InstanceNormalization",
-        "GroupNormalization",
-    ]
+    {
+        *(
+            "Softmax",
+            "LogSoftmax",
+            "Exp",
+            "Log",
+            "Erf",
+            "Sigmoid",
+            "Tanh",
+            "Sin",
+            "Cos",
+            "Tan",
+            "Pow",
+            "Softplus",
+            "Mish",
+        ),
+        *("Gelu", "Elu", "Selu", "Celu", "TopK", "NonMaxSuppression", "GridSample", "Resize", "Upsample"),
+        *("LayerNormalization", "InstanceNormalization", "GroupNormalization"),
+    }
 )
 _NOTHING = frozenset(
-    ["Identity", "Dropout", "Constant", "Shape", "Size", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "If"]
+    {
+        *("Identity", "Dropout", "Constant", "Shape", "Size", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "If"),
+    }
 )
 _TURNING = {"DequantizeLinear": "dequantise", "QuantizeLinear": "quantise"}
 

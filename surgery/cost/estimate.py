@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from surgery.cost.border import Devices, Transfer, transfers
+from surgery.cost.border import Transfer, transfers
 from surgery.cost.coefficients import Rates, rates
 from surgery.cost.interval import ZERO, Interval
 from surgery.cost.nodes import NodeCost, cost_on
+from surgery.cost.segments import ON_BPU, Devices
+from surgery.cost.segments import segments as count_segments
 from surgery.ir.graph import Node
 
 if TYPE_CHECKING:
@@ -52,6 +54,11 @@ class Estimate:
         return tuple(cost for cost in self.nodes if not cost.us.known)
 
     @property
+    def assumed(self) -> tuple[NodeCost, ...]:
+        """The nodes timed as on the BPU though nothing public says that they run there."""
+        return tuple(cost for cost in self.nodes if cost.device in ("unknown", "refused"))
+
+    @property
     def complete(self) -> bool:
         """Whether every node and transfer has an estimate."""
         return not self.unknown and all(t.us.known for t in self.transfers)
@@ -73,9 +80,10 @@ def estimate_nodes(nodes: Iterable[Node], device: Devices, segments: int, target
     chosen = list(nodes)
     costs = [cost_on(node, device(node), table) for node in chosen]
     crossing = transfers(chosen, device, table)
-    host, start = _host(table, segments), table.engine["segment"].of(segments)
-    bpu = _sum(c.us for c in costs if c.device == "bpu").plus(start)
-    rest = _sum([*(c.us for c in costs if c.device != "bpu"), *(t.us for t in crossing), *(us for _, us in host)])
+    runs = count_segments(chosen, device, segments)
+    host, start = _host(table, runs), table.engine["segment"].of(runs)
+    bpu = _sum(c.us for c in costs if c.device in ON_BPU).plus(start)
+    rest = _sum([*(c.us for c in costs if c.device not in ON_BPU), *(t.us for t in crossing), *(us for _, us in host)])
     return Estimate(
         target.name,
         bpu.scaled(1e-3),

@@ -28,7 +28,7 @@ class NodeCost:
         us: microseconds; NaN when there is no estimate, see ``reason``.
         bound: what the time is spent on; ``fused`` and ``folded`` cost nothing of their own.
         macs: multiply-accumulates.
-        basis: the weakest basis of the coefficients the time comes from.
+        basis: how the coefficient that dominates is known; assumed where the device is.
         group: the coefficient that dominates; costs of one group are wrong together.
         read: bytes loaded from memory by the BPU.
         written: bytes stored to memory by the BPU.
@@ -51,7 +51,7 @@ def node_cost(node: Node, device: str, target: Target) -> NodeCost:
     """The cost of ``node`` on ``device``, borders not included.
 
     Looks at the node's own shapes and its neighbours, so it can be asked about a node in the middle of a rewrite.
-    A node of unknown or refused device spans from its time on the BPU to its time on the CPU.
+    A node of unknown or refused device is timed as on the BPU, as an assumption.
 
     Raises:
         NoCoefficients: the march has none.
@@ -75,7 +75,7 @@ def cost_on(node: Node, device: str, table: Rates) -> NodeCost:
 def _placed(node: Node, device: str, table: Rates) -> NodeCost:
     if device == "bpu":
         return _on_bpu(node, table)
-    return _on_cpu(node, table) if device == "cpu" else _anywhere(node, device, table)
+    return _on_cpu(node, table) if device == "cpu" else _undecided(node, device, table)
 
 
 def _perhaps(cost: NodeCost) -> NodeCost:
@@ -99,16 +99,12 @@ def _unknown(node: Node, device: str, reason: str) -> NodeCost:
     return NodeCost(node, device, Interval.unknown(), "unknown", macs(node), Basis.ASSUMED, reason=reason)
 
 
-def _anywhere(node: Node, device: str, table: Rates) -> NodeCost:
-    fast, slow = _on_bpu(node, table), _on_cpu(node, table)
-    if not fast.us.known:
-        return NodeCost(node, device, slow.us, "host", slow.macs, Basis.ASSUMED, slow.group, reason=fast.reason)
-    low, high = min(fast.us.low, slow.us.low), max(fast.us.high, slow.us.high)
-    mid = (fast.us.mid + slow.us.mid) / 2
-    reason = "between its time on the BPU and on the CPU"
-    return NodeCost(
-        node, device, Interval(low, mid, high), "unknown", fast.macs, Basis.ASSUMED, "device", reason=reason
-    )
+def _undecided(node: Node, device: str, table: Rates) -> NodeCost:
+    cost = _on_bpu(node, table)
+    where = "BPU" if cost.us.known else "CPU"
+    cost = cost if cost.us.known else _on_cpu(node, table)
+    why = "the toolchain refuses it" if device == "refused" else "no public limit decides its device"
+    return replace(cost, device=device, basis=Basis.ASSUMED, reason=f"{why}: timed as on the {where}")
 
 
 def _on_cpu(node: Node, table: Rates) -> NodeCost:

@@ -31,7 +31,7 @@ def test_integers_cross_as_they_are():
     assert crossing(text)["y"] == ("output", 64, False)
 
 
-def test_a_cpu_node_in_the_middle_costs_two_borders():
+def test_borders_are_counted():
     text = "g (float[1,3,8,8] x) => (y) { a = Exp(x) b = Neg(a) y = Exp(b) }"
     assert {k: v[0] for k, v in crossing(text, Neg="cpu").items()} == {
         "x": "input",
@@ -59,5 +59,5 @@ def test_local_cost_is_the_nodes_and_their_borders():
     """Taking Neg off the CPU saves its borders, so the three nodes get cheaper."""
     nodes = list(model_of("g (float[1,3,8,8] x) => (y) { a = Exp(x) b = Neg(a) y = Exp(b) }").nodes())[1:2]
     on_cpu = local_us(nodes, lambda n: "cpu" if n.op == "Neg" else "bpu", X5)
-    on_bpu = local_us(nodes, lambda n: "bpu", X5)
+    on_bpu = local_us(nodes, lambda _: "bpu", X5)
     assert on_cpu.mid > on_bpu.mid + 2 * 192 * 2033.7e-6

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from surgery.cost.coefficients import Basis, rates, sheet_of
+from surgery.cost.coefficients import Basis, NoCoefficients, rates, sheet_of
 from surgery.errors import InputError
 from surgery.target.march import march_names
 from surgery.target.target import load_target
-from tests.cost.make import X5
+from tests.cost.make import X5, estimated
+from tests.support import model_of
 
 
 @pytest.mark.parametrize("march", march_names())
@@ -54,5 +55,9 @@ def test_rates_are_made_once():
     assert rates(X5).engine["dense"].us.mid == pytest.approx(546.1)
 
 
-def test_the_weakest_basis():
-    assert Basis.weakest(Basis.FITTED, Basis.ASSUMED, Basis.SCALED) is Basis.ASSUMED
+def test_march_without_coefficients(tmp_path):
+    source = X5.path.read_text(encoding="utf-8")
+    (tmp_path / "bare.yaml").write_text(source, encoding="utf-8")
+    bare = load_target(str(tmp_path / "bare.yaml"))
+    with pytest.raises(NoCoefficients, match="bayes-e has no cost coefficients"):
+        estimated(model_of("g (float[1,8] x) => (y) { y = Exp(x) }"), target=bare)

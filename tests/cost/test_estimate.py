@@ -5,14 +5,17 @@ from __future__ import annotations
 import pytest
 
 from surgery.cost import estimate
+from surgery.ir import Model
+from surgery.target.march import march_names
 from surgery.target.place import place
+from surgery.target.target import load_target
 from tests.cost.make import X5, estimated
-from tests.support import model_of
+from tests.support import SHARED, model_of
 
 CHAIN = "g (float[1,3,64,64] x) => (y) { a = Exp(x) b = Neg(a) y = Exp(b) }"
 
 
-def test_latency_is_bpu_and_host_and_borders():
+def test_totals_are_sums():
     found = estimated(model_of(CHAIN))
     parts = sum(c.us.mid for c in found.nodes) + found.segment.mid
     assert found.bpu_ms.mid == pytest.approx(parts / 1000)
@@ -41,11 +44,37 @@ def test_without_a_segment_nothing_is_submitted():
     assert found.bpu_ms.mid == 0
 
 
+def test_undecided_nodes_join_their_neighbours_segments():
+    sure = estimated(model_of(CHAIN))
+    unsure = estimated(model_of(CHAIN), {"Neg": "unknown"}, segments=2)
+    assert unsure.latency_ms == sure.latency_ms
+    assert [c.node.op for c in unsure.assumed] == ["Neg"]
+
+
 def test_nodes_without_an_estimate_are_left_out_and_named():
     found = estimated(model_of("g (float[N,8] x) => (y) { y = Exp(x) }"))
     assert ["is symbolic" in c.reason for c in found.unknown] == [True]
     assert not found.complete
     assert found.latency_ms.known
+
+
+WEIGHTLESS = "latency/mobilenetv4_conv_small.onnx"
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("march", march_names())
+def test_needs_no_weights(march):
+    model = Model.load(SHARED / "corpus" / WEIGHTLESS)
+    assert model.missing_weights()
+    assert estimate(place(model, load_target(march))).complete
+
+
+@pytest.mark.parametrize("march", march_names())
+def test_intervals_are_ordered(march):
+    found = estimated(model_of(CHAIN), {"Neg": "cpu"}, load_target(march), 2)
+    every = [found.bpu_ms, found.latency_ms, found.segment, *(c.us for c in found.nodes)]
+    for low, mid, high in (*every, *(t.us for t in found.transfers)):
+        assert 0 <= low <= mid <= high
 
 
 def test_an_estimate_of_a_placement():
