@@ -7,6 +7,8 @@ is a new version of that schema.
 from __future__ import annotations
 
 import math
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
@@ -62,14 +64,34 @@ class Part(BaseModel):
 class Document(Part):
     """A whole document, as ``--json`` writes it."""
 
-    def to_json(self) -> str:
-        """The document as JSON text, two spaces deep, ending in a newline."""
-        return self.model_dump_json(by_alias=True, indent=2) + "\n"
+    def to_json(self, path: str | PathLike[str] | None = None) -> str:
+        """The document as JSON text, two spaces deep, ending in a newline; written to ``path``, too, if given."""
+        return _written(self.model_dump_json(by_alias=True, indent=2) + "\n", path)
+
+    def to_html(self, path: str | PathLike[str] | None = None) -> str:
+        """The document as one self-contained HTML page; written to ``path``, too, if given."""
+        from surgery.report.view import page, to_html
+
+        return _written(to_html(page(self)), path)
+
+    def to_markdown(self, path: str | PathLike[str] | None = None) -> str:
+        """The document as Markdown; written to ``path``, too, if given."""
+        from surgery.report.view import page, to_markdown
+
+        return _written(to_markdown(page(self)), path)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         """The document that :meth:`to_json` wrote; raises pydantic's ValidationError for anything else."""
         return cls.model_validate_json(text)
+
+
+def _written(text: str, path: str | PathLike[str] | None) -> str:
+    if path is not None:
+        from surgery.report.write import write_text
+
+        write_text(text, Path(path))
+    return text
 
 
 class Span(Part):

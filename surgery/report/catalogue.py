@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from surgery.report.base import Document, Part, schema
+
+if TYPE_CHECKING:
+    from surgery.pipeline import Pass
+    from surgery.target import Target
 
 
 class Option(Part):
@@ -40,7 +45,6 @@ class MarchEntry(Part):
     """One march: its boards, how much of it is known, and where from."""
 
     name: str
-    title: str = ""
     aliases: tuple[str, ...] = ()
     ops: int = 0
     constraints: int = 0
@@ -53,3 +57,49 @@ class MarchesDocument(Document):
 
     kind: Literal["surgery.marches/1"] = schema("surgery.marches/1")
     marches: tuple[MarchEntry, ...]
+
+
+def pass_entry(kind: type[Pass], *, default: bool) -> PassEntry:
+    """The entry of a pass at its default options; ``default`` says whether the default pipeline holds it."""
+    rules = kind().rules(None)
+    purposes = dict.fromkeys(rule.purpose.value for rule in rules)
+    return PassEntry(
+        name=kind.name,
+        summary=kind.summary(),
+        purpose=", ".join(purposes),
+        exactness=kind().exactness(None).value,
+        cures=tuple(sorted({limit for rule in rules for limit in rule.cures})),
+        after=tuple(sorted(kind.after)),
+        default=default,
+        options=_options(kind.model_json_schema()),
+    )
+
+
+def _options(schema: Mapping[str, Any]) -> tuple[Option, ...]:
+    return tuple(
+        Option(name=name, type=_type(field), default=field.get("default"), description=field.get("description", ""))
+        for name, field in schema.get("properties", {}).items()
+    )
+
+
+def _type(field: Mapping[str, Any]) -> str:
+    if "enum" in field:
+        return " | ".join(map(str, field["enum"]))
+    if "anyOf" in field:
+        return " | ".join(map(_type, field["anyOf"]))
+    if "items" in field:
+        return f"list of {_type(field['items'])}"
+    return str(field.get("const", field.get("type", "any")))
+
+
+def march_entry(target: Target) -> MarchEntry:
+    """The entry of a march."""
+    march = target.march
+    return MarchEntry(
+        name=march.march,
+        aliases=(*march.boards, *march.aliases),
+        ops=len(march.ops),
+        constraints=sum(len(op.limits) for op in march.ops.values()) + len(march.every) + len(march.model),
+        estimates=bool(target.cost),
+        sources=tuple(f"{name}: {source.where}" for name, source in march.sources.items()),
+    )

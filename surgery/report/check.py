@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Literal
 
 from surgery.report.base import Document, ModelRef, Number, Part, Scalar, Text, schema
 
+if TYPE_CHECKING:
+    from surgery import target
+    from surgery.ir import Model
+
+Cures = Mapping[tuple[str, str], tuple[str, ...]]
+"""Passes by node name and limit; the name is empty for rules about whole models."""
 Device = Literal["bpu", "cpu", "folded", "refused", "unknown"]
 
 
@@ -79,3 +86,47 @@ class CheckDocument(Document):
     def on(self, device: Device) -> tuple[NodeRow, ...]:
         """The nodes placed on ``device``."""
         return tuple(row for row in self.nodes if row.device == device)
+
+
+def check_document(model: Model, placement: target.Placement, cures: Cures | None = None) -> CheckDocument:
+    """The document of a placement; ``cures`` are the passes that cure a limit of a node, by node name and limit."""
+    return CheckDocument(
+        model=ModelRef.of(model),
+        march=placement.target.name,
+        accepted=placement.accepted,
+        refusals=tuple(refusal(found, cures or {}) for found in placement.refusals),
+        summary=Summary.model_validate(placement.summary().as_dict()),
+        nodes=tuple(_row(row, cures or {}) for row in placement.rows),
+    )
+
+
+def refusal(found: target.Refusal, cures: Cures) -> Refusal:
+    """A reason why the toolchain would not take the model."""
+    return Refusal(
+        rule=found.rule,
+        found=found.found,
+        allowed=found.allowed,
+        source=found.source,
+        cured_by=cures.get(("", found.rule), found.cured_by),
+        evidence=found.evidence,
+    )
+
+
+def violations(row: target.Row, cures: Cures) -> Iterable[dict[str, object]]:
+    """The fields of :class:`Violation` of each limit that a node breaks."""
+    for found in row.verdict.violations:
+        by = cures.get((row.node.name, found.constraint), found.cured_by)
+        fields = {name: getattr(found, name) for name in Violation.model_fields}
+        yield {**fields, "cured_by": by}
+
+
+def _row(row: target.Row, cures: Cures) -> NodeRow:
+    why = [row.note, *row.verdict.reasons]
+    return NodeRow(
+        name=row.node.name,
+        op=row.node.op,
+        device=row.device,
+        segment=row.segment,
+        note="; ".join(filter(None, why)),
+        violations=tuple(Violation.model_validate(fields) for fields in violations(row, cures)),
+    )

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import Field
 
 from surgery.report.base import Document, ModelRef, Number, Part, Scalar, Span, Text, renamed, schema
-from surgery.report.check import Refusal, Summary, Violation
-from surgery.report.diff import DiffDocument
+from surgery.report.check import Cures, Refusal, Summary, Violation, refusal, violations
+from surgery.report.diff import DiffDocument, diff_document
 
+if TYPE_CHECKING:
+    from surgery.ir import Tensor
+    from surgery.pipeline import result as ran
+    from surgery.target import Row
+
+Kind = Literal["replaced", "removed", "added", "changed"]
 Status = Literal["applied", "unchanged", "refused", "not-kept", "rolled-back", "failed"]
+
+
+Verified = Literal["full", "partial", "none", "off"]
 
 
 class Side(Summary):
@@ -39,12 +48,13 @@ class PassRow(Part):
 
 
 class Edit(Part):
-    """A name that changed: node or value, the old and the new one (None when added or removed), by which pass."""
+    """One applied match: the nodes that left and came, by the rule of the pass."""
 
-    kind: str
-    old: Text | None
-    new: Text | None
+    kind: Kind
+    old: tuple[Text, ...]
+    new: tuple[Text, ...]
     by: str = renamed("pass")
+    rule: str = ""
 
 
 class Port(Part):
@@ -85,13 +95,13 @@ class RunDocument(Document):
     kind: Literal["surgery.run/1"] = schema("surgery.run/1")
     model: ModelRef
     march: str
-    output: ModelRef | None = None
+    output: Text | None = None
     before: Side
     after: Side
     speedup: Span | None
     speedup_reason: str = ""
     passes: tuple[PassRow, ...]
-    verified: Literal["full", "partial", "none", "off"]
+    verified: Verified
     verified_reason: Text = ""
     drift: DiffDocument | None
     edits: tuple[Edit, ...] = ()
@@ -99,5 +109,106 @@ class RunDocument(Document):
     normalised: tuple[Text, ...] = ()
     violations: tuple[Left, ...] = ()
     accuracy: Accuracy | None = None
+    exceeded: tuple[Text, ...] = ()
     seconds: float = 0.0
     replay: dict[str, Any] = Field(default_factory=dict)
+
+
+def run_document(
+    result: ran.RunResult, *, evaluator: str = "", cures: Cures | None = None, replay: dict[str, Any] | None = None
+) -> RunDocument:
+    """The document of a run.
+
+    Args:
+        result: what the pipeline returned.
+        evaluator: the name of what measured ``result.metrics``.
+        cures: passes that would cure what is left, by node name and limit.
+        replay: settings, seed and versions: what a replay needs.
+    """
+    return RunDocument(
+        model=ModelRef.of(result.original),
+        march=result.target.name,
+        before=_side(result.before),
+        after=_side(result.after),
+        speedup=Span.of(result.speedup.interval) if result.speedup.interval else None,
+        speedup_reason=result.speedup.reason,
+        passes=tuple(map(_pass, result.passes)),
+        verified=cast(Verified, result.verified),
+        verified_reason="; ".join(result.reasons),
+        drift=_drift(result),
+        edits=tuple(map(_edit, result.edits)),
+        io=_interface(result),
+        normalised=tuple(result.original.normalised),
+        violations=tuple(left for row in result.after.placement.rows for left in _left(row, cures or {})),
+        accuracy=_accuracy(result, evaluator),
+        exceeded=tuple(result.exceeded),
+        seconds=result.seconds,
+        replay=replay or {},
+    )
+
+
+def _side(state: ran.State) -> Side:
+    estimate = state.estimate
+    return Side.model_validate(
+        {
+            **state.placement.summary().as_dict(),
+            "accepted": state.placement.accepted,
+            "refusals": [refusal(found, {}) for found in state.placement.refusals],
+            "bpu_ms": Span.of(estimate.bpu_ms) if estimate else None,
+            "latency_ms": Span.of(estimate.latency_ms) if estimate else None,
+        }
+    )
+
+
+def _pass(result: ran.PassResult) -> PassRow:
+    return PassRow(
+        name=result.name,
+        purpose=", ".join(result.purposes),
+        exactness=result.exactness,
+        matched=result.matched,
+        applied=result.applied,
+        refused=result.refused,
+        seconds=result.seconds,
+        status=result.status.value,
+        reason=result.reason,
+        drift_step=result.drift_step,
+        drift_total=result.drift_total,
+    )
+
+
+def _drift(result: ran.RunResult) -> DiffDocument | None:
+    if result.drift is None:
+        return None
+    said = result.inputs.description if result.inputs else ""
+    return diff_document(result.original, result.model, result.drift, said)
+
+
+def _edit(edit: ran.Edit) -> Edit:
+    change = edit.change
+    return Edit(kind=cast(Kind, edit.kind), old=change.old, new=change.new, by=edit.by, rule=change.rule)
+
+
+def _interface(result: ran.RunResult) -> Interface:
+    graph = result.model.graph
+    return Interface(
+        removed=result.io.removed if result.io else (),
+        inputs=tuple(map(_port, graph.inputs)),
+        outputs=tuple(map(_port, graph.outputs)),
+        changed=result.io is not None,
+    )
+
+
+def _port(tensor: Tensor) -> Port:
+    dtype = "unknown" if tensor.dtype is None else str(tensor.dtype)
+    return Port(name=tensor.name, dtype=dtype, shape=tensor.shape)
+
+
+def _left(row: Row, cures: Cures) -> list[Left]:
+    return [Left.model_validate({**v, "node": row.node.name, "op": row.node.op}) for v in violations(row, cures)]
+
+
+def _accuracy(result: ran.RunResult, evaluator: str) -> Accuracy | None:
+    if result.metrics is None:
+        return None
+    before, after = result.metrics
+    return Accuracy(evaluator=evaluator, before={**before}, after={**after})

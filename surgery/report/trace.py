@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
-from surgery.report.base import Document, ModelRef, Number, Part, Text, renamed, schema
+from surgery.report.base import Document, ModelRef, Part, Text, renamed, schema
+
+if TYPE_CHECKING:
+    from surgery.ir import Model
+    from surgery.pipeline.bisect import Guilty
+    from surgery.pipeline.explain import Explanation
+    from surgery.rewrite import Event
+    from surgery.target import Target
 
 
 class Reason(Part):
@@ -24,26 +32,68 @@ class Reason(Part):
 
 
 class ExplainDocument(Document):
-    """Every rule of a pass against every node it looks at."""
+    """Every rule of a pass at every node it looks at; ``status`` is what the whole pass would come to."""
 
     kind: Literal["surgery.explain/1"] = schema("surgery.explain/1")
     model: ModelRef
-    march: str
+    march: str | None
     by: str = renamed("pass")
+    status: str = ""
+    reason: Text = ""
     reasons: tuple[Reason, ...]
 
 
 class BisectDocument(Document):
-    """The first pass, and its first match, after which an output is beyond its bound; all None when none is."""
+    """The first pass, and its first match, after which an output is beyond its bound; all None when none is.
+
+    ``match`` counts from 1 among the ``matches`` that the pass applied; ``nodes`` are those the match replaced.
+    """
 
     kind: Literal["surgery.bisect/1"] = schema("surgery.bisect/1")
     model: ModelRef
-    march: str
+    march: str | None
     passes: tuple[str, ...]
+    inputs: Text = ""
     guilty: str | None
+    matches: int = 0
     match: int | None = None
     rule: str | None = None
-    node: Text | None = None
-    value: Text | None = None
-    drift: Number = None
+    nodes: tuple[Text, ...] = ()
     reason: Text = ""
+
+
+def explain_document(model: Model, name: str, target: Target | None, explanation: Explanation) -> ExplainDocument:
+    """The document of what the pass ``name`` would do."""
+    result = explanation.result
+    return ExplainDocument(
+        model=ModelRef.of(model),
+        march=target.name if target else None,
+        by=name,
+        status=result.status.value,
+        reason=result.reason,
+        reasons=tuple(map(_reason, explanation.events)),
+    )
+
+
+def _reason(event: Event) -> Reason:
+    fields = {"rule": event.rule, "node": event.node, "op": event.op, "reason": event.reason, "at": event.at}
+    return Reason.model_validate({**fields, "outcome": event.outcome})
+
+
+def bisect_document(
+    model: Model, target: Target | None, passes: Sequence[str], inputs: str, guilty: Guilty | None
+) -> BisectDocument:
+    """The document of a search over ``passes`` that ended with ``guilty``; ``inputs`` says what was run."""
+    change = guilty.change if guilty else None
+    return BisectDocument(
+        model=ModelRef.of(model),
+        march=target.name if target else None,
+        passes=tuple(passes),
+        inputs=inputs,
+        guilty=guilty.name if guilty else None,
+        matches=guilty.matches if guilty else 0,
+        match=guilty.match if guilty else None,
+        rule=change.rule if change else None,
+        nodes=change.old if change else (),
+        reason=guilty.reason if guilty else "",
+    )

@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import singledispatch
+from pathlib import PurePath
 
 from surgery.report.base import Document, ModelRef
 from surgery.report.check import CheckDocument, Refusal, Summary
@@ -24,6 +25,7 @@ class Finding(StrEnum):
     UNKNOWN = "unknown"
     UNVERIFIED = "unverified"
     DRIFT = "drift"
+    BUDGET = "budget"
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ def _(document: CheckDocument) -> frozenset[Finding]:
 
 @findings.register
 def _(document: RunDocument) -> frozenset[Finding]:
-    unverified = {Finding.UNVERIFIED} if document.verified != "full" else set()
-    return _placed(document.after.accepted, document.after) | unverified
+    found = {Finding.UNVERIFIED: document.verified != "full", Finding.BUDGET: bool(document.exceeded)}
+    return _placed(document.after.accepted, document.after) | {finding for finding, there in found.items() if there}
 
 
 @findings.register
@@ -101,6 +103,8 @@ def _(document: CostDocument) -> Closing:
 
 @closing.register
 def _(document: RunDocument) -> Closing:
+    if document.exceeded:
+        return Closing(False, f"Over budget, nothing was written: {listed(document.exceeded)}.")
     sentence = takes(document.march, document.after.accepted, document.after.refusals, document.after)
     if document.verified != "full":
         reason = f" ({document.verified_reason})" if document.verified_reason else ""
@@ -127,20 +131,19 @@ def _(document: DiffDocument) -> Closing:
 @closing.register
 def _(document: ExplainDocument) -> Closing:
     fired = sum(reason.fires for reason in document.reasons)
-    sentence = f"{document.by} would rewrite {plural(fired, 'match')}".replace("matchs", "matches")
-    refused = f" and refuses {len(document.reasons) - fired}."
-    more = ("--add", document.by) if fired else ()
-    return Closing(True, sentence + refused, _run(document.model, document.march, *more) if fired else "")
+    refused = len(document.reasons) - fired
+    sentence = f"{document.by} would rewrite {plural(fired, 'node')} and leaves {refused} alone."
+    return Closing(True, sentence, _run(document.model, document.march) if fired else "")
 
 
 @closing.register
 def _(document: BisectDocument) -> Closing:
     if document.guilty is None:
         return Closing(True, "No pass breaks the numbers.", _run(document.model, document.march))
-    at = f", match {document.match} at {document.node}" if document.match is not None else ""
-    words = ["explain", _path(document.model), "--pass", document.guilty, "--march", document.march]
-    words += ["--node", document.node] if document.node else []
-    return Closing(False, f"{document.guilty} breaks the numbers{at}: {document.reason}", command(*words))
+    at = f", first with its match {document.match} at {listed(document.nodes)}" if document.match is not None else ""
+    words = ["explain", _path(document.model), "--pass", document.guilty, *_march(document.march)]
+    words += ["--node", document.nodes[0]] if document.nodes else []
+    return Closing(False, f"{document.guilty} breaks the numbers{at}: {document.reason}.", command(*words))
 
 
 def takes(march: str, accepted: bool, refusals: tuple[Refusal, ...], side: Summary) -> str:
@@ -170,10 +173,14 @@ def _path(model: ModelRef | None) -> str:
     return "MODEL" if model is None or model.path is None else model.path
 
 
-def _run(model: ModelRef, march: str, *more: str) -> str:
+def _march(march: str | None) -> list[str]:
+    return ["--march", march or "MARCH"]
+
+
+def _run(model: ModelRef, march: str | None) -> str:
     path = _path(model)
-    out = f"{path.removesuffix('.onnx')}.{march}.onnx".rsplit("/", 1)[-1]
-    return command("run", path, "-o", out, "--march", march, *more)
+    out = f"{PurePath(path).stem}.{march or 'MARCH'}.onnx"
+    return command("run", path, "-o", out, *_march(march))
 
 
 def _cost(document: CheckDocument) -> str:
@@ -190,5 +197,5 @@ def _after_run(document: RunDocument) -> str:
     if any(row.status in ("rolled-back", "failed") for row in document.passes):
         return command("bisect", _path(document.model), "--march", document.march)
     if document.violations or not document.after.accepted:
-        return command("check", _path(document.output), "--march", document.march)
-    return command("cost", _path(document.output), "--march", document.march)
+        return command("check", document.output, "--march", document.march)
+    return command("cost", document.output, "--march", document.march)

@@ -43,7 +43,7 @@ def test_run_has_the_keys_of_the_contract() -> None:
     promised = {"before", "after", "speedup", "passes", "verified", "drift", "edits", "io", "normalised", "violations"}
     assert promised <= set(data)
     assert {"nodes", "bpu", "cpu", "folded", "unknown", "segments", "macs", "mac_coverage"} <= set(data["before"])
-    assert set(data["edits"][0]) == {"kind", "old", "new", "pass"}
+    assert set(data["edits"][0]) == {"kind", "old", "new", "pass", "rule"}
     assert set(data["after"]["latency_ms"]) == {"low", "mid", "high"}
     assert data["drift"]["schema"] == "surgery.diff/1"
 
@@ -61,4 +61,4 @@ def test_a_path_that_is_not_unicode_can_be_written() -> None:
 
 def test_unknown_keys_are_refused() -> None:
     with pytest.raises(ValidationError, match="extra"):
-        Edit.model_validate({"kind": "node", "old": "a", "new": "b", "pass": "p", "why": "?"})
+        Edit.model_validate({"kind": "added", "old": (), "new": ("b",), "pass": "p", "why": "?"})

@@ -24,7 +24,8 @@ def bisect(guilty: str | None) -> BisectDocument:
         passes=("a", "b"),
         guilty=guilty,
         match=2 if guilty else None,
-        node="Conv_1" if guilty else None,
+        matches=4 if guilty else 0,
+        nodes=("Conv_1",) if guilty else (),
         reason="y moved by 0.2",
     )
 
@@ -66,7 +67,7 @@ def test_a_node_the_compiler_fails_on_is_a_refusal() -> None:
         (unverified(), "Numbers verified: none (custom op)."),
         (samples.diff(far=0.0), "Every output is bit-identical."),
         (samples.diff(far=0.5), "The numbers differ, first at y, computed by Add n: differs by 0.5."),
-        (bisect("b"), "b breaks the numbers, match 2 at Conv_1: y moved by 0.2"),
+        (bisect("b"), "b breaks the numbers, first with its match 2 at Conv_1: y moved by 0.2."),
     ],
 )
 def test_sentences(document: Document, sentence: str) -> None:

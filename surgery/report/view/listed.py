@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from surgery.report.catalogue import MarchEntry, MarchesDocument, Option, PassEntry, PassesDocument
-from surgery.report.text import number
+from surgery.report.text import listed
 from surgery.report.trace import BisectDocument, ExplainDocument, Reason
 from surgery.report.verdict import closing
 from surgery.report.view.content import Block, Cell, Page, Section, Table, code, table
@@ -22,9 +22,12 @@ def explain_page(document: ExplainDocument) -> Page:
         Section("Refusals node by node", (_reasons(refuses),) if refuses else (), detail=True),
     )
     kept = tuple(s for s in sections if s.blocks)
-    facts = (("Fires", Cell(str(len(fires)), "good" if fires else "")), ("Refuses", Cell(str(len(refuses)))))
-    title = f"{document.by} on {document.march}"
-    return Page(title, document.model.path or "in memory", facts, kept, closing(document))
+    facts = (
+        ("Fires", Cell(str(len(fires)), "good" if fires else "")),
+        ("Refuses", Cell(str(len(refuses)))),
+        ("The pass as a whole", Cell(document.status)),
+    )
+    return Page(f"Explain {document.by}", document.model.path or "in memory", facts, kept, closing(document))
 
 
 def _reasons(reasons: Sequence[Reason]) -> Table:
@@ -42,17 +45,18 @@ def _grouped(reasons: Sequence[Reason]) -> Table:
 def bisect_page(document: BisectDocument) -> Page:
     """The guilty pass and match."""
     guilty = code(document.guilty, "bad") if document.guilty else Cell("none", "good")
-    facts = [("Guilty pass", guilty), ("Passes tried", Cell(str(len(document.passes))))]
-    if document.guilty:
+    facts = [
+        ("Guilty pass", guilty),
+        ("Passes tried", Cell(str(len(document.passes)))),
+        ("Run on", Cell(document.inputs)),
+    ]
+    if document.match is not None:
         facts += [
-            ("Match", Cell(number(document.match))),
+            ("Match", Cell(f"{document.match} of {document.matches}")),
             ("Rule", code(document.rule or "–")),
-            ("Node", code(document.node or "–")),
-            ("First value that differs", code(document.value or "–")),
-            ("Drift", Cell(number(document.drift))),
+            ("Nodes", code(listed(document.nodes) or "–")),
         ]
-    title = f"Bisect for {document.march}"
-    return Page(title, document.model.path or "in memory", tuple(facts), (), closing(document))
+    return Page("Bisect", document.model.path or "in memory", tuple(facts), (), closing(document))
 
 
 def passes_page(document: PassesDocument) -> Page:
@@ -81,7 +85,7 @@ def _option(option: Option) -> list[Cell | str]:
 def marches_page(document: MarchesDocument) -> Page:
     """The marches, and the sources of each."""
     rows = map(_march, document.marches)
-    sections = [Section("Marches", (table("March|Boards|#Operators|#Limits|Estimates|What it is", rows),))]
+    sections = [Section("Marches", (table("March|Boards|#Operators|#Limits|Estimates", rows),))]
     sections += [
         Section(entry.name, (table("Source", ((source,) for source in entry.sources)),), detail=True)
         for entry in document.marches
@@ -92,4 +96,4 @@ def marches_page(document: MarchesDocument) -> Page:
 
 def _march(entry: MarchEntry) -> list[Cell | str]:
     estimates = Cell("yes", "good") if entry.estimates else Cell("no", "muted")
-    return [code(entry.name), ", ".join(entry.aliases), str(entry.ops), str(entry.constraints), estimates, entry.title]
+    return [code(entry.name), ", ".join(entry.aliases), str(entry.ops), str(entry.constraints), estimates]

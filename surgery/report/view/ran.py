@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from surgery.report.base import Span
 from surgery.report.run import Accuracy, Edit, Interface, PassRow, Port, RunDocument, Side
-from surgery.report.text import amount, interval, number, percent, plural
+from surgery.report.text import amount, interval, listed, number, percent
 from surgery.report.verdict import closing
 from surgery.report.view.content import Bar, Bars, Block, Cell, Note, Page, Section, Stack, Tone, code, table
 from surgery.report.view.drift import drift_blocks
@@ -33,12 +33,13 @@ def run_page(document: RunDocument) -> Page:
         Section("Latency", _latency(document)),
         Section("Passes", _passes(document.passes)),
         Section("Numbers", _numbers(document)),
+        Section("Over budget", tuple(Note(text, "bad") for text in document.exceeded)),
         Section("Accuracy", _accuracy(document.accuracy)),
         Section("Inputs and outputs", _interface(document.io)),
         Section("Refused by the toolchain", refusal_blocks(document.after.refusals)),
         Section("Limits still broken", violation_blocks((v.node, v) for v in document.violations)),
         Section("Repaired while loading", tuple(Note(text) for text in document.normalised), detail=True),
-        Section("Names that changed", _edits(document.edits), detail=True),
+        Section("Edits", _edits(document.edits), detail=True),
         Section("To run it again", _replay(document), detail=True),
     )
     kept = tuple(s for s in sections if s.blocks)
@@ -143,8 +144,8 @@ def _shape(port: Port) -> str:
 
 
 def _edits(edits: Sequence[Edit]) -> tuple[Block, ...]:
-    rows = ((e.kind, code(e.old or "–"), code(e.new or "–"), code(e.by)) for e in edits)
-    return (Note(f"{plural(len(edits), 'edit')}."), table("Kind|Before|After|Pass", rows)) if edits else ()
+    rows = ((e.kind, code(listed(e.old)), code(listed(e.new)), code(e.by), code(e.rule)) for e in edits)
+    return (table("Kind|Nodes before|Nodes after|Pass|Rule", rows),) if edits else ()
 
 
 def _replay(document: RunDocument) -> tuple[Block, ...]:

@@ -1,0 +1,257 @@
+"""The Python interface: the verbs of the command line as functions, their flags as parameters.
+
+Every function takes a model as a path, the bytes of a file, a ModelProto or a :class:`surgery.Model`, and never
+changes it. Documents are the ones that ``--json`` writes.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from surgery.cost import NoCoefficients, estimate
+from surgery.drift.inputs import make_inputs
+from surgery.drift.taps import diff as measure
+from surgery.errors import InputError
+from surgery.ir import Model
+from surgery.pipeline import Pipeline, registry
+from surgery.pipeline.bisect import Bisector
+from surgery.pipeline.cures import cures
+from surgery.pipeline.explain import explain as why
+from surgery.pipeline.run import run as run_pipeline
+from surgery.report.catalogue import MarchesDocument, PassesDocument, march_entry, pass_entry
+from surgery.report.check import CheckDocument, check_document
+from surgery.report.cost import CostDocument, cost_document, no_estimate
+from surgery.report.diff import DiffDocument, diff_document
+from surgery.report.run import RunDocument, run_document
+from surgery.report.trace import BisectDocument, ExplainDocument, bisect_document, explain_document
+from surgery.target import load_target, march_names, place
+
+if TYPE_CHECKING:
+    from surgery.ir.model import Source
+    from surgery.pipeline.result import RunResult
+    from surgery.report.base import Span
+
+Data: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | None"
+Shapes: TypeAlias = "Mapping[str, Sequence[int]] | None"
+Ranges: TypeAlias = "Mapping[str, tuple[float, float]] | None"
+Evaluator: TypeAlias = "Callable[[Any], float | Mapping[str, float]]"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What :func:`run` returns.
+
+    Attributes:
+        result: all that the pipeline knows.
+        report: the document; its ``to_html``, ``to_markdown`` and ``to_json`` take a path.
+    """
+
+    result: RunResult
+    report: RunDocument
+
+    @property
+    def model(self) -> Model:
+        """The rewritten model."""
+        return self.result.model
+
+    @property
+    def speedup(self) -> Span | None:
+        """Latency before over after; None, with ``report.speedup_reason``, where it cannot be stated."""
+        return self.report.speedup
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the rewritten model; InputError, with nothing written, when a budget is exceeded."""
+        if self.report.exceeded:
+            raise InputError(f"over budget: {'; '.join(self.report.exceeded)}", hint="nothing was written")
+        self.model.save(path)
+
+
+def check(model: Source, *, march: str, assume: str | None = None) -> CheckDocument:
+    """Where every node would run on ``march``, which limits it breaks, and which pass cures it. Needs no weights."""
+    loaded, target = Model.load(model), load_target(march, assume)
+    placement = place(loaded, target)
+    return check_document(loaded, placement, cures(loaded, placement))
+
+
+def cost(model: Source, *, march: str, assume: str | None = None) -> CostDocument:
+    """The predicted time of ``model`` on ``march``, node by node and in total. Needs no weights."""
+    loaded, target = Model.load(model), load_target(march, assume)
+    try:
+        return cost_document(loaded, target.name, estimate(place(loaded, target)))
+    except NoCoefficients as error:
+        return no_estimate(loaded, target.name, error.what)
+
+
+def run(
+    model: Source,
+    *,
+    march: str,
+    pipeline: Pipeline | str | os.PathLike[str] | None = None,
+    verify: str = "each",
+    inputs: Data = None,
+    samples: int = 4,
+    seed: int = 0,
+    input_shape: Shapes = None,
+    input_range: Ranges = None,
+    budget: Mapping[str, float] | None = None,
+    protect: str | None = None,
+    evaluate: Evaluator | None = None,
+    assume: str | None = None,
+    keep_input_initializers: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> Run:
+    """Rewrite ``model`` for ``march``, and prove how far the numbers moved.
+
+    Args:
+        model: what to rewrite.
+        march: name, board or march file.
+        pipeline: a pipeline or the path of its file; the default one of the march when None.
+        verify: ``each`` pass, once at the ``end``, or ``off``.
+        inputs: npz file, folder, or arrays by name; made up from ``seed`` when None.
+        samples: how many to run.
+        seed: of made-up values.
+        input_shape: sizes of dynamic inputs, by name.
+        input_range: lowest and highest made-up value, by name of the input.
+        budget: bounds that approximate rewrites may use up, by metric.
+        protect: regular expression of node names that nothing may touch.
+        evaluate: called with something that has ``run(feeds) -> outputs``, before and after; returns a number or
+            numbers by metric.
+        assume: march whose limits stand in for unknown ones.
+        keep_input_initializers: leave initializers that are also inputs among the inputs.
+        progress: called with the name of each pass before it runs.
+
+    Raises:
+        SurgeryError: something given cannot be used; the message says what and what to do.
+    """
+    chosen = _pipeline(pipeline, load_target(march, assume).name)
+    settings = {"verify": verify, "samples": samples, "seed": seed, "assume": assume, "protect": protect}
+    result = run_pipeline(
+        model,
+        march=march,
+        pipeline=chosen,
+        assume=assume,
+        keep_input_initializers=keep_input_initializers,
+        verify=verify,
+        inputs=inputs,
+        samples=samples,
+        seed=seed,
+        input_shapes=input_shape,
+        input_ranges=input_range,
+        budget=budget,
+        protect=protect,
+        evaluate=_metrics(evaluate),
+        progress=progress,
+    )
+    replay = {
+        **settings,
+        "inputs": result.inputs.description if result.inputs else None,
+        "pipeline": chosen.to_dict(),
+        "versions": versions(),
+    }
+    left = cures(result.model, result.after.placement)
+    return Run(result, run_document(result, evaluator=_name(evaluate), cures=left, replay=replay))
+
+
+def diff(
+    reference: Source,
+    candidate: Source,
+    *,
+    taps: bool = True,
+    inputs: Data = None,
+    samples: int = 4,
+    seed: int = 0,
+    input_shape: Shapes = None,
+    input_range: Ranges = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> DiffDocument:
+    """How far the numbers of ``candidate`` are from those of ``reference``, value by value.
+
+    ``taps`` compares internal values of one name, too; ``progress`` is called with batches done and to do.
+    """
+    left, right = Model.load(reference), Model.load(candidate)
+    data = make_inputs(left, samples=samples, seed=seed, given=inputs, shapes=input_shape, ranges=input_range)
+    return diff_document(left, right, measure(left, right, data, taps=taps, progress=progress), data.description)
+
+
+def explain(
+    model: Source,
+    name: str,
+    *,
+    march: str | None = None,
+    node: str | None = None,
+    pipeline: Pipeline | str | os.PathLike[str] | None = None,
+    assume: str | None = None,
+) -> ExplainDocument:
+    """Why the rules of the pass ``name`` fire or refuse on ``model``, or on one ``node`` of it.
+
+    With a ``pipeline``, the passes before it run first. Needs no weights but those that a rule looks at.
+    """
+    loaded, target = Model.load(model), None if march is None else load_target(march, assume)
+    chosen = None if pipeline is None else _pipeline(pipeline, None)
+    return explain_document(loaded, name, target, why(loaded, name, target, node=node, pipeline=chosen))
+
+
+def bisect(
+    model: Source,
+    *,
+    march: str | None = None,
+    pipeline: Pipeline | str | os.PathLike[str] | None = None,
+    inputs: Data = None,
+    samples: int = 4,
+    seed: int = 0,
+    input_shape: Shapes = None,
+    input_range: Ranges = None,
+    assume: str | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> BisectDocument:
+    """The first pass of ``pipeline``, and its first match, that breaks the numbers of ``model``."""
+    loaded, target = Model.load(model), None if march is None else load_target(march, assume)
+    chosen = _pipeline(pipeline, target.name if target else None)
+    data = make_inputs(loaded, samples=samples, seed=seed, given=inputs, shapes=input_shape, ranges=input_range)
+    guilty = Bisector(loaded, chosen, target, data, progress).first()
+    return bisect_document(loaded, target, [step.id for step in chosen.steps], data.description, guilty)
+
+
+def passes(names: Sequence[str] | None = None) -> PassesDocument:
+    """The passes that are installed, or those named; InputError with the nearest names for one that is not."""
+    default = {step.id for step in Pipeline.default().steps}
+    kinds = map(registry.load, names or registry.names())
+    return PassesDocument(passes=tuple(pass_entry(kind, default=kind.name in default) for kind in kinds))
+
+
+def marches(names: Sequence[str] | None = None) -> MarchesDocument:
+    """The marches that are shipped, or those named."""
+    return MarchesDocument(marches=tuple(march_entry(load_target(name)) for name in names or march_names()))
+
+
+def versions() -> dict[str, str]:
+    """Versions of this tool and of what decides its numbers."""
+    libraries = ("surgery", "onnx", "onnxruntime", "numpy", "onnx-graphsurgeon")
+    return {"python": platform.python_version(), **{name: version(name) for name in libraries}}
+
+
+def _pipeline(given: Pipeline | str | os.PathLike[str] | None, march: str | None) -> Pipeline:
+    if isinstance(given, Pipeline):
+        return given
+    return Pipeline.default(march) if given is None else Pipeline.from_yaml(Path(given))
+
+
+def _metrics(evaluate: Evaluator | None) -> Callable[[Any], Mapping[str, float]] | None:
+    if evaluate is None:
+        return None
+
+    def measured(runner: Any) -> Mapping[str, float]:
+        found = evaluate(runner)
+        return found if isinstance(found, Mapping) else {"score": float(found)}
+
+    return measured
+
+
+def _name(evaluate: Evaluator | None) -> str:
+    return "" if evaluate is None else f"{evaluate.__module__}:{getattr(evaluate, '__qualname__', evaluate)}"

@@ -1,0 +1,28 @@
+"""``surgery cost``."""
+
+from __future__ import annotations
+
+from surgery.cli import options as opt
+
+
+def cost(
+    models: opt.Models,
+    march: opt.Marches,
+    assume: opt.Assume = None,
+    json: opt.Json = None,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+) -> None:
+    """Predict the time of a model, node by node and in total, each with a low and a high.
+
+    Needs no weights.
+    """
+    from surgery import api
+    from surgery.cli.jobs import jobs
+    from surgery.cli.output import Output
+
+    out = Output(json, taken=tuple(models), quiet=quiet, verbose=verbose)
+    for job in jobs(models, march, assume):
+        with out.attempt(job):
+            out.add(api.cost(job.model, march=job.march, assume=assume))
+    out.finish()

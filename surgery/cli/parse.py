@@ -1,0 +1,75 @@
+"""Option values of the form ``NAME=…``, read into what the Python API takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from surgery.errors import InputError
+
+V = TypeVar("V")
+
+
+def shapes(texts: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    """``--input-shape`` values by input name.
+
+    >>> shapes(["x=1x3x640x640", "n=1"])
+    {'x': (1, 3, 640, 640), 'n': (1,)}
+    """
+    return _named("--input-shape", texts, _shape, "NAME=1x3x640x640")
+
+
+def ranges(texts: Iterable[str]) -> dict[str, tuple[float, float]]:
+    """``--input-range`` values by input name.
+
+    >>> ranges(["x=-1:1"])
+    {'x': (-1.0, 1.0)}
+    """
+    return _named("--input-range", texts, _range, "NAME=lo:hi")
+
+
+def budget(texts: Iterable[str]) -> dict[str, float]:
+    """``--budget`` values by metric.
+
+    >>> budget(["cosine=0.999"])
+    {'cosine': 0.999}
+    """
+    return _named("--budget", texts, float, "METRIC=BOUND")
+
+
+def settings(texts: Iterable[str]) -> dict[str, str]:
+    """``--set`` values by ``PASS.FIELD``, not yet converted.
+
+    >>> settings(["clamp-conv-channels.mode=pad"])
+    {'clamp-conv-channels.mode': 'pad'}
+    """
+    return _named("--set", texts, str, "PASS.FIELD=VALUE", first=True)
+
+
+def _named(
+    option: str, texts: Iterable[str], read: Callable[[str], V], form: str, *, first: bool = False
+) -> dict[str, V]:
+    found: dict[str, V] = {}
+    for text in texts:
+        name, equals, value = text.partition("=") if first else text.rpartition("=")
+        if not (name and equals):
+            raise InputError(f"{text!r} has not the form {form}", where=option)
+        if name in found:
+            raise InputError(f"{name!r} is given twice", where=option)
+        try:
+            found[name] = read(value)
+        except ValueError as error:
+            raise InputError(f"{text!r} has not the form {form}", where=option) from error
+    return found
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    sizes = tuple(int(size) for size in text.split("x")) if text else ()
+    if any(size < 0 for size in sizes):
+        raise ValueError(text)
+    return sizes
+
+
+def _range(text: str) -> tuple[float, float]:
+    low, high = (float(end) for end in text.split(":"))
+    return low, high

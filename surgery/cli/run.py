@@ -1,0 +1,119 @@
+"""``surgery run``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Option
+
+from surgery.cli import options as opt
+
+if TYPE_CHECKING:
+    from surgery.api import Run
+    from surgery.pipeline import Pipeline
+    from surgery.report import RunDocument
+
+
+class Verify(StrEnum):
+    """When the numbers are verified."""
+
+    EACH = "each"
+    END = "end"
+    OFF = "off"
+
+
+Out = Annotated[Path | None, Option("--output", "-o", metavar="OUT", help="File, or folder for several models.")]
+InPlace = Annotated[bool, Option("--in-place", help="Replace the model itself.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Write no model.")]
+Report = Annotated[list[Path] | None, Option(metavar="R.html|R.md|R.json", help="Write a report; repeatable.")]
+Protect = Annotated[str | None, Option(metavar="REGEX", help="Touch no node of such a name.")]
+When = Annotated[Verify, Option(help="Verify after each pass, once at the end, or not at all.")]
+Budget = Annotated[list[str] | None, Option(metavar="METRIC=BOUND", help="What approximate rewrites may use up.")]
+Eval = Annotated[str | None, Option("--eval", metavar="MODULE:FUNCTION", help="Measure before and after.")]
+Keep = Annotated[bool, Option("--keep-input-initializers", help="Leave initializers among the inputs.")]
+
+
+def run(
+    models: opt.Models,
+    march: opt.Marches,
+    out: Out = None,
+    in_place: InPlace = False,
+    dry_run: DryRun = False,
+    report: Report = None,
+    pipeline: opt.Pipeline = None,
+    add: opt.Add = None,
+    skip: opt.Skip = None,
+    set_: opt.Set = None,
+    protect: Protect = None,
+    verify: When = Verify.EACH,
+    budget: Budget = None,
+    evaluate: Eval = None,
+    keep_input_initializers: Keep = False,
+    assume: opt.Assume = None,
+    inputs: opt.Inputs = None,
+    samples: opt.Samples = 4,
+    seed: opt.Seed = 0,
+    input_shape: opt.InputShapes = None,
+    input_range: opt.InputRanges = None,
+    json: opt.Json = None,
+    fail_on: opt.FailOn = None,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+) -> None:
+    """Rewrite models so that they fit the chip, prove how far the numbers moved, and report the gain.
+
+    Exits 1 when something is left: refused by the toolchain, a node on the CPU or unknown, not fully verified.
+    """
+    from surgery import api
+    from surgery.cli import parse
+    from surgery.cli.evaluator import load_evaluator
+    from surgery.cli.jobs import jobs
+    from surgery.cli.output import Output
+    from surgery.cli.places import places
+    from surgery.cli.progress import progress
+
+    todo = jobs(models, march, assume)
+    files = places(todo, out, in_place=in_place, dry_run=dry_run)
+    output = Output(json, tuple(report or ()), (*models, *files), frozenset(fail_on or ()), quiet, verbose)
+    pipelines = {job.march: _pipeline(job.march, pipeline, add, skip, set_) for job in todo}
+    settings: dict[str, Any] = {
+        "verify": verify.value,
+        "budget": parse.budget(budget or ()),
+        "protect": protect,
+        "evaluate": load_evaluator(evaluate) if evaluate else None,
+        "keep_input_initializers": keep_input_initializers,
+        "assume": assume,
+        "inputs": inputs,
+        "samples": samples,
+        "seed": seed,
+        "input_shape": parse.shapes(input_shape or ()),
+        "input_range": parse.ranges(input_range or ()),
+    }
+    with progress(quiet=quiet, verbose=verbose) as bar:
+        for job, file in zip(todo, files, strict=True):
+            chosen = pipelines[job.march]
+            bar.start(job.name, len(chosen.steps))
+            with output.attempt(job):
+                done = api.run(job.path, march=job.march, pipeline=chosen, progress=bar.step, **settings)
+                output.add(_saved(done, file))
+    output.finish()
+
+
+def _pipeline(
+    march: str, path: Path | None, add: list[str] | None, skip: list[str] | None, changes: list[str] | None
+) -> Pipeline:
+    from surgery.cli import parse
+    from surgery.pipeline import Pipeline
+    from surgery.target import load_target
+
+    chosen = Pipeline.from_yaml(path) if path else Pipeline.default(load_target(march).name)
+    return chosen.skipping(skip or ()).adding(add or ()).with_options(parse.settings(changes or ()))
+
+
+def _saved(done: Run, file: Path | None) -> RunDocument:
+    if file is None or done.report.exceeded:
+        return done.report
+    done.save(file)
+    return done.report.model_copy(update={"output": str(file)})

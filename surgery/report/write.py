@@ -1,0 +1,79 @@
+"""Reports as files: the place is tried before any work is done, and a file is whole or not there."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from surgery.errors import InputError
+from surgery.report.base import Document
+from surgery.report.batch import as_json
+from surgery.report.view import page, to_html, to_markdown
+
+
+def _html(documents: Sequence[Document]) -> str:
+    return to_html(*map(page, documents))
+
+
+def _markdown(documents: Sequence[Document]) -> str:
+    return to_markdown(*map(page, documents))
+
+
+FORMATS: dict[str, Callable[[Sequence[Document]], str]] = {
+    ".html": _html,
+    ".htm": _html,
+    ".md": _markdown,
+    ".json": as_json,
+}
+"""How a report is rendered, by the suffix of its file."""
+
+
+def check_report(path: Path) -> None:
+    """InputError unless ``path`` has a suffix of :data:`FORMATS` and can be written."""
+    if path.suffix.lower() not in FORMATS:
+        raise InputError(f"no report format for {path.suffix!r}", where=str(path), hint=f"use {', '.join(FORMATS)}")
+    check_writable(path)
+
+
+def check_writable(path: Path) -> None:
+    """InputError unless a file can be made at ``path``: its folder is there and takes a new file."""
+    if path.is_dir():
+        raise InputError("is a folder, a file is needed", where=str(path))
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:40]}."):
+            pass
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", where=str(path)) from error
+
+
+def write_report(documents: Sequence[Document], path: Path) -> None:
+    """Write ``documents`` in the format the suffix of ``path`` names."""
+    write_text(FORMATS[path.suffix.lower()](documents), path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write ``text`` as UTF-8 beside ``path``, then rename; InputError leaves what was there."""
+    beside = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name[:40]}.", delete=False
+        ) as file:
+            beside = Path(file.name)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.chmod(0o666 & ~_umask())
+        beside.replace(path)
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", where=str(path)) from error
+    finally:
+        if beside is not None:
+            beside.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
