@@ -22,6 +22,7 @@ def test_totals_are_sums():
     host = sum(t.us.mid for t in found.transfers) + sum(us.mid for _, us in found.host)
     assert found.latency_ms.mid == pytest.approx((parts + host) / 1000)
     assert found.complete
+    assert {name: us.mid for name, us in found.host} == {"submit": pytest.approx(362.1), "resubmit": 0}
     assert found.march == "bayes-e"
 
 

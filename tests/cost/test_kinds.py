@@ -107,5 +107,13 @@ def test_quantise_dequantise_pairs_are_seen_through():
     assert table["QuantizeLinear"] == Kind.VIEW
 
 
+def test_an_activation_behind_a_pair_is_part_of_the_convolution():
+    weights = "float s = {0.1}, int8 z = {0}, float[2,4,1,1] w = {1,1,1,1,1,1,1,1}"
+    table = found(
+        "a = Conv(x, w) q = QuantizeLinear(a, s, z) d = DequantizeLinear(q, s, z) y = Relu(d)", weights=weights
+    )
+    assert table["Relu"] == Kind.FUSED
+
+
 def test_an_operator_nobody_knows_has_no_kind():
     assert found("y = RandomNormalLike(x)") == {"RandomNormalLike": ""}

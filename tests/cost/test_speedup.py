@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from surgery.cost import speedup
+from surgery.cost.speedup import _dot, _groups, _largest
 from surgery.target.target import load_target
 from tests.cost.make import estimated
 from tests.support import model_of
@@ -56,3 +59,16 @@ def test_unknown_nodes_must_be_the_same():
     found = speedup(estimated(known), estimated(unknown))
     assert found.interval is None
     assert "without an estimate differ" in found.reason
+
+
+def test_the_ends_are_the_extremes_over_every_choice_of_factors():
+    before, after = estimated(model_of(LONG), {"Neg": "cpu"}, segments=2), estimated(model_of(SHORT))
+    groups = _groups(before, after)
+    ratios = []
+    for corner in product((0, 1), repeat=len(groups)):
+        factors = [(g.low, g.high)[side] for g, side in zip(groups, corner, strict=True)]
+        ratios.append(_dot([g.before for g in groups], factors) / _dot([g.after for g in groups], factors))
+    assert _largest(groups) == pytest.approx(max(ratios))
+    found = speedup(before, after).interval
+    assert found.low < min(ratios)
+    assert found.high > max(ratios)
