@@ -158,7 +158,8 @@ def attribute_type(node: Node, name: str, value: Any, opset: int) -> int:
 def _schema_types(op: str, opset: int) -> dict[str, int]:
     if not onnx.defs.has(op, opset, ""):
         return {}
-    return {name: int(a.type) for name, a in onnx.defs.get_schema(op, opset, "").attributes.items()}
+    number = AttributeProto.AttributeType.Value
+    return {name: int(number(a.type.name)) for name, a in onnx.defs.get_schema(op, opset, "").attributes.items()}
 
 
 def _plain(name: str, value: Any, kind: int) -> AttributeProto:

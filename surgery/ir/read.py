@@ -65,9 +65,16 @@ def _build(kind: type[Model], proto: onnx.ModelProto, read: Reader, keep: bool) 
     model = kind(graph, functions, _header(proto))
     unused = _unused(proto, graph)
     model.normalised = [*importer.notes, *unused, *normalise(graph, keep_input_initializers=keep)]
-    model.normalised += [f"repaired: {note}" for note in model.infer()]
+    model.normalised += [f"repaired: {note}" for note in _inferred(model)]
     model.check()
     return model
+
+
+def _inferred(model: Model) -> list[str]:
+    try:
+        return model.infer()
+    except onnx.shape_inference.InferenceError as error:
+        raise ModelError(" ".join(str(error).split())[:300], where="shape inference") from error
 
 
 def _versions(proto: onnx.ModelProto) -> None:

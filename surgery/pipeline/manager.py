@@ -133,12 +133,12 @@ class _PassRunner:
 
     def _result(self, status: Status, outcome: Outcome, reason: str, step: Step | None = None) -> PassResult:
         stats = outcome.stats
-        fired = list(stats.fired_rules.values()) or list(self.step.rules(self.manager.target))
+        fired = dict.fromkeys(rule.purpose for rule in stats.fired_rules.values())
         applied = status is Status.APPLIED
         return PassResult(
             name=self.name,
-            purposes=tuple(dict.fromkeys(rule.purpose for rule in fired)),
-            exactness=outcome.exactness if stats.fired else self.step.exactness(self.manager.target),
+            purposes=tuple(fired) or tuple(self.step.purposes(self.manager.target)),
+            exactness=outcome.exactness if stats.applied else self.step.exactness(self.manager.target),
             status=status,
             matched=stats.matched,
             applied=stats.applied if applied else 0,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -24,6 +24,7 @@ SCHEMA = "surgery.pipeline/1"
 KEYS = ("schema", "passes", "budget")
 
 Entry: TypeAlias = "str | Mapping[str, Any] | Pass"
+P = TypeVar("P", bound="Pipeline")
 
 
 @dataclass(frozen=True)
@@ -51,34 +52,34 @@ class Pipeline:
             raise InputError(f"the pipeline holds {twice[0]!r} twice", hint="give one of them another id")
         _check_order([s.step for s in self.steps])
 
-    @staticmethod
-    def of(*entries: Entry, budget: Mapping[str, float] | None = None) -> Pipeline:
+    @classmethod
+    def of(cls, *entries: Entry, budget: Mapping[str, float] | None = None) -> Self:
         """A pipeline of names, ``{name: options}`` mappings (with an optional ``id``), or passes."""
-        return Pipeline(tuple(_step(entry) for entry in entries), dict(budget or {}))
+        return cls(tuple(_step(entry) for entry in entries), dict(budget or {}))
 
-    @staticmethod
-    def from_yaml(source: str | os.PathLike[str]) -> Pipeline:
+    @classmethod
+    def from_yaml(cls, source: str | os.PathLike[str]) -> Self:
         """The pipeline of a YAML file; raises InputError that names the file and what is wrong in it."""
         path = Path(source)
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"cannot read the pipeline: {error}", where=str(path)) from error
-        return _parse(text, str(path))
+        return _parse(cls, text, str(path))
 
-    @staticmethod
-    def default(march: str | None = None) -> Pipeline:
+    @classmethod
+    def default(cls, march: str | None = None) -> Self:
         """The pipeline that runs when none is given: that of the march where it has its own."""
         folder = files("surgery.pipeline") / "defaults"
         own = folder / f"{march}.yaml"
         source = own if own.is_file() else folder / "default.yaml"
-        return _parse(source.read_text(encoding="utf-8"), source.name)
+        return _parse(cls, source.read_text(encoding="utf-8"), source.name)
 
     def to_dict(self) -> dict[str, Any]:
         """The content of a pipeline file that gives this pipeline again."""
         return {"schema": SCHEMA, "passes": [_entry(s) for s in self.steps], "budget": dict(self.budget)}
 
-    def with_options(self, settings: Mapping[str, str]) -> Pipeline:
+    def with_options(self, settings: Mapping[str, str]) -> Self:
         """A pipeline with options changed, ``{"PASS.FIELD": value as YAML text}``."""
         steps = list(self.steps)
         for key, text in settings.items():
@@ -89,18 +90,18 @@ class Pipeline:
             old = steps[place]
             options = {**old.step.model_dump(), option: yaml.safe_load(text)}
             steps[place] = Step(old.id, _options(type(old.step), options, f"--set {key}"))
-        return Pipeline(tuple(steps), self.budget)
+        return replace(self, steps=tuple(steps))
 
-    def adding(self, names: Sequence[str]) -> Pipeline:
+    def adding(self, names: Sequence[str]) -> Self:
         """A pipeline with further passes at the end."""
-        return Pipeline((*self.steps, *map(_step, names)), self.budget)
+        return replace(self, steps=(*self.steps, *map(_step, names)))
 
-    def skipping(self, names: Sequence[str]) -> Pipeline:
+    def skipping(self, names: Sequence[str]) -> Self:
         """A pipeline without some passes; raises InputError for one that it does not hold."""
         held = [s.id for s in self.steps]
         if wrong := next((n for n in names if n not in held), None):
             raise unknown("pass of the pipeline", wrong, held, where="--skip")
-        return Pipeline(tuple(s for s in self.steps if s.id not in names), self.budget)
+        return replace(self, steps=tuple(s for s in self.steps if s.id not in names))
 
     def run(self, model: Any, *, march: str, **options: Any) -> RunResult:
         """Run this pipeline; see :func:`surgery.pipeline.run.run` for the options."""
@@ -109,7 +110,7 @@ class Pipeline:
         return run(model, march=march, pipeline=self, **options)
 
 
-def _parse(text: str, where: str) -> Pipeline:
+def _parse(kind: type[P], text: str, where: str) -> P:
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -121,7 +122,7 @@ def _parse(text: str, where: str) -> Pipeline:
     if data.get("schema") != SCHEMA:
         raise InputError(f"schema {data.get('schema')!r}, this version reads {SCHEMA!r}", where=where)
     try:
-        return Pipeline.of(*data["passes"], budget=_budget(data.get("budget"), where))
+        return kind.of(*data["passes"], budget=_budget(data.get("budget"), where))
     except InputError as error:
         error.where = f"{where}: {error.where}" if error.where else where
         raise

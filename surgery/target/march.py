@@ -103,6 +103,14 @@ class Passive(_Data):
     evidence: Evidence = "read"
 
 
+class Removal(_Data):
+    """How the toolchain's ``remove_node_type`` goes through its list: once in its order, or until nothing goes."""
+
+    order: Literal["listed", "recursive"] = "recursive"
+    source: str = ""
+    evidence: Evidence = "read"
+
+
 class March(_Data):
     """One chip, as loaded."""
 
@@ -113,6 +121,7 @@ class March(_Data):
     unlisted: Literal["cpu", "unknown"] = "unknown"
     listed_in: str = ""
     passive: Passive = Passive()
+    removal: Removal = Removal()
     fuses: frozenset[str] = frozenset()
     model: tuple[Limit, ...] = ()
     every: tuple[Limit, ...] = ()
@@ -121,7 +130,7 @@ class March(_Data):
     @model_validator(mode="after")
     def _sources_exist(self) -> March:
         cited = {s for op in self.ops.values() for s in (op.source, *(lim.source for lim in op.limits))}
-        cited |= {lim.source for lim in (*self.model, *self.every)} | {self.passive.source, self.listed_in}
+        cited |= {lim.source for lim in (*self.model, *self.every)} | {self.passive.source, self.removal.source, self.listed_in}
         if missing := cited - self.sources.keys() - {""}:
             raise ValueError(f"source {min(missing)!r} is cited but not described under sources")
         return self
