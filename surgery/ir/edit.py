@@ -36,22 +36,43 @@ class Editor:
         node.graph, node.position = graph, position
         graph.nodes.append(node)
         self._unsettled[id(graph)] = graph
+        _look_again(node, graph)
 
         def undo() -> None:
             graph.nodes.pop()
             _unlink(node)
+            _look_again(node, graph)
+
+        self._undo.append(undo)
+
+    def move(self, node: Node, graph: Graph, position: tuple[float, ...]) -> None:
+        """Put ``node`` of another graph into ``graph``; what it reads and computes stays linked."""
+        old, place = node.graph, node.position
+        node.graph, node.position = graph, position
+        graph.nodes.append(node)
+        for changed in (graph, old) if old is not None else (graph,):
+            self._unsettled[id(changed)] = changed
+        _look_again(node, graph)
+
+        def undo() -> None:
+            graph.nodes.pop()
+            node.graph, node.position = old, place
+            _look_again(node, graph)
 
         self._undo.append(undo)
 
     def remove(self, node: Node) -> None:
-        """Take ``node`` out of its graph; what it read and computed forgets it."""
+        """Take ``node`` and its bodies out of its graph; what they read and computed forgets them."""
         graph = node.graph
         if graph is None:
             return
+        self._remove_bodies(node)
         self._unsettled[id(graph)] = graph
         _unlink(node)
+        _look_again(node, graph)
 
         def undo() -> None:
+            _look_again(node, graph)
             node.graph = graph
             for tensor in node.inputs:
                 list.append(tensor.outputs, node)
@@ -175,7 +196,6 @@ class Editor:
             if node.graph is None or any(v.outputs or keep(v) for v in node.outputs):
                 continue
             stack.extend(p for t in _all_reads(node) if (p := t.producer) is not None)
-            self._remove_bodies(node)
             self.remove(node)
             swept.append(node)
         return swept
@@ -183,9 +203,9 @@ class Editor:
     def _remove_bodies(self, node: Node) -> None:
         for body in list(node.bodies()) if node.attrs else ():
             for graph in body.walk():
-                for inner in list(graph.nodes):
+                for inner in [n for n in graph.nodes if n.graph is graph]:
                     self.remove(inner)
-                    self._unsettled.pop(id(graph), None)
+                self._unsettled.pop(id(graph), None)
 
 
 def _all_reads(node: Node) -> Iterator[Tensor]:
@@ -193,6 +213,12 @@ def _all_reads(node: Node) -> Iterator[Tensor]:
     for body in node.bodies() if node.attrs else ():
         for graph in body.walk():
             yield from (t for inner in graph.nodes for t in inner.inputs)
+
+
+def _look_again(node: Node, graph: Graph) -> None:
+    """Bodies came or went with ``node``: who returns what has to be looked up anew."""
+    if node.attrs and any(True for _ in node.bodies()):
+        graph.forget_returns()
 
 
 def _unlink(node: Node) -> None:

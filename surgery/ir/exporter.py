@@ -159,7 +159,10 @@ def _schema_types(op: str, opset: int) -> dict[str, int]:
     if not onnx.defs.has(op, opset, ""):
         return {}
     number = AttributeProto.AttributeType.Value
-    return {name: int(number(a.type.name)) for name, a in onnx.defs.get_schema(op, opset, "").attributes.items()}
+    return {
+        name: int(number(str(a.type).rpartition(".")[2]))
+        for name, a in onnx.defs.get_schema(op, opset, "").attributes.items()
+    }
 
 
 def _plain(name: str, value: Any, kind: int) -> AttributeProto:

@@ -206,7 +206,6 @@ class Graph(gs.Graph):
 
     nodes: list[Node]
     inputs: list[Tensor]
-    outputs: list[Tensor]
     name: str
     doc_string: str
 
@@ -214,18 +213,51 @@ class Graph(gs.Graph):
     __hash__ = object.__hash__
 
     def __init__(self, name: str = "", *, owner: Node | None = None) -> None:
+        self.owner = owner
         super().__init__(name=name)
         self.name = name
-        self.owner = owner
         self.metadata: dict[str, str] = {}
         self.annotations: list[onnx.TensorAnnotation] = []
 
     def __repr__(self) -> str:
         return f"Graph({self.name!r}, {len(self.nodes)} nodes)"
 
+    @property
+    def outputs(self) -> list[Tensor]:
+        """What the graph returns; assigned as a whole, never changed in place."""
+        return self._outputs
+
+    @outputs.setter
+    def outputs(self, tensors: list[Tensor]) -> None:
+        self._outputs = tensors
+        self.forget_returns()
+
     def is_output(self, value: Tensor) -> bool:
         """Whether ``value`` is one of the outputs of this graph."""
         return any(out is value for out in self.outputs)
+
+    @property
+    def root(self) -> Graph:
+        """The main graph (or function) that this graph is part of."""
+        graph = self
+        while graph.owner is not None and graph.owner.graph is not None:
+            graph = graph.owner.graph
+        return graph
+
+    def returned_by(self, value: Tensor) -> Sequence[Graph]:
+        """The graphs among this one and its bodies that return ``value``; constant time once asked."""
+        if self._returns is None:
+            self._returns = {}
+            for graph in self.walk():
+                for out in dict.fromkeys(graph.outputs):
+                    self._returns.setdefault(out, []).append(graph)
+        return self._returns.get(value, ())
+
+    def forget_returns(self) -> None:
+        """Let :meth:`returned_by` look again: outputs changed, or a node with bodies came or went."""
+        self._returns: dict[Tensor, list[Graph]] | None = None
+        root = self.root
+        root._returns = None
 
     def walk(self) -> Iterator[Graph]:
         """This graph and every body below it, outer before inner."""

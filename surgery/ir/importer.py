@@ -7,6 +7,7 @@ here; everything else that is changed at load is the business of :mod:`surgery.i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -20,6 +21,9 @@ from surgery.ir.weights import Weight
 
 Reader = Callable[[TensorProto], Weight]
 Scope = Mapping[str, Tensor]
+Array = np.ndarray[Any, Any]
+DENSE_BYTES = 256 << 20
+"""Largest dense form of a sparse tensor."""
 
 _PLAIN: dict[int, Callable[[AttributeProto], Any]] = {
     AttributeProto.FLOAT: lambda a: a.f,
@@ -134,12 +138,8 @@ class Importer:
         return Weight.of(np.array(plain(attribute), dtype.get(attribute.name, np.object_)))
 
     def _dense(self, sparse: onnx.SparseTensorProto, name: str) -> Weight:
-        values, indices = self.read(sparse.values).array(), self.read(sparse.indices).array()
-        dense = np.zeros(tuple(sparse.dims), values.dtype)
-        places = indices if indices.ndim == 1 else np.ravel_multi_index(tuple(indices.T), dense.shape)
-        dense.reshape(-1)[places] = values
         self.notes.append(f"sparse tensor {name!r} made dense")
-        return Weight.of(dense)
+        return densify(self.read(sparse.values).array(), self.read(sparse.indices).array(), tuple(sparse.dims), name)
 
     def _nodes(self, protos: Iterable[onnx.NodeProto], graph: Graph, scope: dict[str, Tensor]) -> None:
         for index, proto in enumerate(protos):
@@ -184,6 +184,22 @@ class Importer:
             return _own(proto)
         value = plain(proto)
         return _own(proto) if value == [] and not node.is_onnx else value
+
+
+def densify(values: Array, indices: Array, shape: tuple[int, ...], name: str) -> Weight:
+    """The dense weight of a sparse one; raises ModelError for indices outside ``shape`` or over 256 MiB."""
+    size = math.prod(shape) * values.itemsize
+    if size > DENSE_BYTES:
+        raise ModelError(f"sparse tensor {name!r} would take {size >> 20} MiB as a dense one")
+    try:
+        places = indices if indices.ndim == 1 else np.ravel_multi_index(tuple(indices.T), shape)
+        dense = np.zeros(shape, values.dtype)
+        dense.reshape(-1)[places] = values
+    except (ValueError, IndexError) as error:
+        raise ModelError(f"sparse tensor {name!r} has indices outside its shape {list(shape)}") from error
+    if places.size and places.min() < 0:
+        raise ModelError(f"sparse tensor {name!r} has negative indices")
+    return Weight.of(dense)
 
 
 def describe(value: Value, info: onnx.ValueInfoProto) -> None:

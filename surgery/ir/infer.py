@@ -10,6 +10,9 @@ from surgery.ir.exporter import Exporter, Weights, value_info
 from surgery.ir.graph import Dim, DType, Graph, Shape, Value
 from surgery.ir.importer import tensor_type
 
+LONG = 65536
+"""Elements of a rank-1 tensor above which shape inference does not follow values."""
+
 Setter = Callable[[Value, "DType | None", "Shape | None"], None]
 
 
@@ -25,7 +28,8 @@ def infer(main: Graph, header: onnx.ModelProto, opset: int, assign: Setter) -> l
     _keep_opaque_types(main, proto.graph)
     for out in proto.graph.output:
         out.type.tensor_type.ClearField("shape") if out.type.HasField("tensor_type") else None
-    inferred = onnx.shape_inference.infer_shapes(proto, check_type=False, strict_mode=False, data_prop=True)
+    small = not any(_is_long(info) for info in proto.graph.input)
+    inferred = onnx.shape_inference.infer_shapes(proto, check_type=False, strict_mode=False, data_prop=small)
     types = {info.name: info for graph in _graphs(inferred.graph) for info in (*graph.value_info, *graph.output)}
     repairs: list[str] = []
     for graph in main.walk():
@@ -35,6 +39,12 @@ def infer(main: Graph, header: onnx.ModelProto, opset: int, assign: Setter) -> l
             if isinstance(value, Value) and info is not None and id(value) not in inputs:
                 repairs += _update(value, info, assign)
     return repairs
+
+
+def _is_long(info: onnx.ValueInfoProto) -> bool:
+    """Whether propagating the content of this rank-1 tensor would cost (100 bytes per element and node)."""
+    shape = info.type.tensor_type.shape.dim
+    return len(shape) == 1 and shape[0].dim_value > LONG
 
 
 def _keep_opaque_types(main: Graph, proto: onnx.GraphProto) -> None:
