@@ -10,10 +10,13 @@ Importing this package imports nothing heavy: every name below is found when it 
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from surgery.api import Pipeline as Pipeline
     from surgery.api import Run as Run
     from surgery.api import bisect as bisect
     from surgery.api import check as check
@@ -25,17 +28,34 @@ if TYPE_CHECKING:
     from surgery.api import run as run
     from surgery.errors import SurgeryError as SurgeryError
     from surgery.ir import Model as Model
-    from surgery.pipeline import Pipeline as Pipeline
 
     __version__: str
 
-_VERBS = ("Run", "bisect", "check", "cost", "diff", "explain", "marches", "passes", "run")
+_VERBS = ("Pipeline", "Run", "bisect", "check", "diff", "explain", "marches", "passes", "run")
 _HOMES = {
     **dict.fromkeys(_VERBS, "surgery.api"),
     "Model": "surgery.ir",
-    "Pipeline": "surgery.pipeline",
     "SurgeryError": "surgery.errors",
 }
+
+
+class _Verb(ModuleType):
+    """A package that is also a verb: ``surgery.cost`` holds the estimates, ``surgery.cost(model)`` makes one."""
+
+    def __call__(self, model: Any, *, march: str, assume: str | None = None) -> Any:
+        """See :func:`surgery.api.cost`."""
+        return import_module("surgery.api").cost(model, march=march, assume=assume)
+
+
+class _Package(ModuleType):
+    def __setattr__(self, name: str, value: Any) -> None:
+        # The import system binds a package as an attribute here, in the place of the verb of the same name.
+        if name == "cost":
+            value.__class__ = _Verb
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:
@@ -43,10 +63,12 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("surgery")
+    if name == "cost":
+        return import_module("surgery.cost")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES, "__version__"})
+    return sorted({*globals(), *_HOMES, "cost", "__version__"})

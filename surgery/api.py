@@ -11,7 +11,6 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from surgery.cost import NoCoefficients, estimate
@@ -19,7 +18,8 @@ from surgery.drift.inputs import make_inputs
 from surgery.drift.taps import diff as measure
 from surgery.errors import InputError
 from surgery.ir import Model
-from surgery.pipeline import Pipeline, registry
+from surgery.pipeline import Pipeline as Passes
+from surgery.pipeline import registry
 from surgery.pipeline.bisect import Bisector
 from surgery.pipeline.cures import cures
 from surgery.pipeline.explain import explain as why
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from surgery.pipeline.result import RunResult
     from surgery.report.base import Span
 
+Steps: TypeAlias = "Passes | str | os.PathLike[str] | None"
 Data: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | None"
 Shapes: TypeAlias = "Mapping[str, Sequence[int]] | None"
 Ranges: TypeAlias = "Mapping[str, tuple[float, float]] | None"
@@ -72,6 +73,15 @@ class Run:
         self.model.save(path)
 
 
+@dataclass(frozen=True)
+class Pipeline(Passes):
+    """Passes in order, from a file or in Python; its ``run`` returns what :func:`run` returns."""
+
+    def run(self, model: Source, *, march: str, **options: Any) -> Run:  # type: ignore[override]  # with a report
+        """Run this pipeline; the options are those of :func:`run`."""
+        return run(model, march=march, pipeline=self, **options)
+
+
 def check(model: Source, *, march: str, assume: str | None = None) -> CheckDocument:
     """Where every node would run on ``march``, which limits it breaks, and which pass cures it. Needs no weights."""
     loaded, target = Model.load(model), load_target(march, assume)
@@ -92,7 +102,10 @@ def run(
     model: Source,
     *,
     march: str,
-    pipeline: Pipeline | str | os.PathLike[str] | None = None,
+    pipeline: Steps = None,
+    add: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    set_: Mapping[str, str] | None = None,
     verify: str = "each",
     inputs: Data = None,
     samples: int = 4,
@@ -101,7 +114,7 @@ def run(
     input_range: Ranges = None,
     budget: Mapping[str, float] | None = None,
     protect: str | None = None,
-    evaluate: Evaluator | None = None,
+    eval_: Evaluator | None = None,
     assume: str | None = None,
     keep_input_initializers: bool = False,
     progress: Callable[[str], None] | None = None,
@@ -112,6 +125,9 @@ def run(
         model: what to rewrite.
         march: name, board or march file.
         pipeline: a pipeline or the path of its file; the default one of the march when None.
+        add: names of passes to append to it.
+        skip: names of passes to leave out of it.
+        set_: options to change, as ``{"PASS.FIELD": YAML text}``.
         verify: ``each`` pass, once at the ``end``, or ``off``.
         inputs: npz file, folder, or arrays by name; made up from ``seed`` when None.
         samples: how many to run.
@@ -120,7 +136,7 @@ def run(
         input_range: lowest and highest made-up value, by name of the input.
         budget: bounds that approximate rewrites may use up, by metric.
         protect: regular expression of node names that nothing may touch.
-        evaluate: called with something that has ``run(feeds) -> outputs``, before and after; returns a number or
+        eval_: called with something that has ``run(feeds) -> outputs``, before and after; returns a number or
             numbers by metric.
         assume: march whose limits stand in for unknown ones.
         keep_input_initializers: leave initializers that are also inputs among the inputs.
@@ -129,7 +145,7 @@ def run(
     Raises:
         SurgeryError: something given cannot be used; the message says what and what to do.
     """
-    chosen = _pipeline(pipeline, load_target(march, assume).name)
+    chosen = _pipeline(pipeline, load_target(march, assume).name).skipping(skip).adding(add).with_options(set_ or {})
     settings = {"verify": verify, "samples": samples, "seed": seed, "assume": assume, "protect": protect}
     result = run_pipeline(
         model,
@@ -145,7 +161,7 @@ def run(
         input_ranges=input_range,
         budget=budget,
         protect=protect,
-        evaluate=_metrics(evaluate),
+        evaluate=_metrics(eval_),
         progress=progress,
     )
     replay = {
@@ -155,7 +171,7 @@ def run(
         "versions": versions(),
     }
     left = cures(result.model, result.after.placement)
-    return Run(result, run_document(result, evaluator=_name(evaluate), cures=left, replay=replay))
+    return Run(result, run_document(result, evaluator=_name(eval_), cures=left, replay=replay))
 
 
 def diff(
@@ -181,27 +197,27 @@ def diff(
 
 def explain(
     model: Source,
-    name: str,
+    pass_: str,
     *,
     march: str | None = None,
     node: str | None = None,
-    pipeline: Pipeline | str | os.PathLike[str] | None = None,
+    pipeline: Steps = None,
     assume: str | None = None,
 ) -> ExplainDocument:
-    """Why the rules of the pass ``name`` fire or refuse on ``model``, or on one ``node`` of it.
+    """Why the rules of the pass ``pass_`` fire or refuse on ``model``, or on one ``node`` of it.
 
     With a ``pipeline``, the passes before it run first. Needs no weights but those that a rule looks at.
     """
     loaded, target = Model.load(model), None if march is None else load_target(march, assume)
     chosen = None if pipeline is None else _pipeline(pipeline, None)
-    return explain_document(loaded, name, target, why(loaded, name, target, node=node, pipeline=chosen))
+    return explain_document(loaded, pass_, target, why(loaded, pass_, target, node=node, pipeline=chosen))
 
 
 def bisect(
     model: Source,
     *,
     march: str | None = None,
-    pipeline: Pipeline | str | os.PathLike[str] | None = None,
+    pipeline: Steps = None,
     inputs: Data = None,
     samples: int = 4,
     seed: int = 0,
@@ -220,7 +236,7 @@ def bisect(
 
 def passes(names: Sequence[str] | None = None) -> PassesDocument:
     """The passes that are installed, or those named; InputError with the nearest names for one that is not."""
-    default = {step.id for step in Pipeline.default().steps}
+    default = {step.id for step in Passes.default().steps}
     kinds = map(registry.load, names or registry.names())
     return PassesDocument(passes=tuple(pass_entry(kind, default=kind.name in default) for kind in kinds))
 
@@ -236,10 +252,10 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in libraries}}
 
 
-def _pipeline(given: Pipeline | str | os.PathLike[str] | None, march: str | None) -> Pipeline:
-    if isinstance(given, Pipeline):
+def _pipeline(given: Steps, march: str | None) -> Passes:
+    if isinstance(given, Passes):
         return given
-    return Pipeline.default(march) if given is None else Pipeline.from_yaml(Path(given))
+    return Passes.default(march) if given is None else Passes.from_yaml(given)
 
 
 def _metrics(evaluate: Evaluator | None) -> Callable[[Any], Mapping[str, float]] | None:

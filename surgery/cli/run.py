@@ -12,7 +12,6 @@ from surgery.cli import options as opt
 
 if TYPE_CHECKING:
     from surgery.api import Run
-    from surgery.pipeline import Pipeline
     from surgery.report import RunDocument
 
 
@@ -49,7 +48,7 @@ def run(
     protect: Protect = None,
     verify: When = Verify.EACH,
     budget: Budget = None,
-    evaluate: Eval = None,
+    eval_: Eval = None,
     keep_input_initializers: Keep = False,
     assume: opt.Assume = None,
     inputs: opt.Inputs = None,
@@ -77,12 +76,15 @@ def run(
     todo = jobs(models, march, assume)
     files = places(todo, out, in_place=in_place, dry_run=dry_run)
     output = Output(json, tuple(report or ()), (*models, *files), frozenset(fail_on or ()), quiet, verbose)
-    pipelines = {job.march: _pipeline(job.march, pipeline, add, skip, set_) for job in todo}
     settings: dict[str, Any] = {
+        "pipeline": pipeline,
+        "add": add or (),
+        "skip": skip or (),
+        "set_": parse.settings(set_ or ()),
         "verify": verify.value,
         "budget": parse.budget(budget or ()),
         "protect": protect,
-        "evaluate": load_evaluator(evaluate) if evaluate else None,
+        "eval_": load_evaluator(eval_) if eval_ else None,
         "keep_input_initializers": keep_input_initializers,
         "assume": assume,
         "inputs": inputs,
@@ -93,23 +95,11 @@ def run(
     }
     with progress(quiet=quiet, verbose=verbose) as bar:
         for job, file in zip(todo, files, strict=True):
-            chosen = pipelines[job.march]
-            bar.start(job.name, len(chosen.steps))
+            bar.start(job.name)
             with output.attempt(job):
-                done = api.run(job.path, march=job.march, pipeline=chosen, progress=bar.step, **settings)
+                done = api.run(job.path, march=job.march, progress=bar.step, **settings)
                 output.add(_saved(done, file))
     output.finish()
-
-
-def _pipeline(
-    march: str, path: Path | None, add: list[str] | None, skip: list[str] | None, changes: list[str] | None
-) -> Pipeline:
-    from surgery.cli import parse
-    from surgery.pipeline import Pipeline
-    from surgery.target import load_target
-
-    chosen = Pipeline.from_yaml(path) if path else Pipeline.default(load_target(march).name)
-    return chosen.skipping(skip or ()).adding(add or ()).with_options(parse.settings(changes or ()))
 
 
 def _saved(done: Run, file: Path | None) -> RunDocument:
