@@ -207,6 +207,7 @@ class Graph(gs.Graph):
     nodes: list[Node]
     inputs: list[Tensor]
     name: str
+    _returns: dict[Tensor, list[Graph]] | None
     doc_string: str
 
     __eq__ = object.__eq__
@@ -255,9 +256,7 @@ class Graph(gs.Graph):
 
     def forget_returns(self) -> None:
         """Let :meth:`returned_by` look again: outputs changed, or a node with bodies came or went."""
-        self._returns: dict[Tensor, list[Graph]] | None = None
-        root = self.root
-        root._returns = None
+        self._returns = self.root._returns = None
 
     def walk(self) -> Iterator[Graph]:
         """This graph and every body below it, outer before inner."""

@@ -46,7 +46,7 @@ class PassContext:
 
     def is_output(self, tensor: Tensor) -> bool:
         """Whether the main graph or a body returns ``tensor``."""
-        return any(graph.is_output(tensor) for graph in self.main.walk())
+        return bool(self.main.returned_by(tensor))
 
     def is_protected(self, node: Node) -> bool:
         """Whether the user forbade to touch ``node``."""

@@ -122,9 +122,8 @@ class Rewriter:
         """Let every reader of ``old`` read ``new``, a tensor of equal content."""
         self.touched += old.consumers
         self.editor.redirect(old, new)
-        for graph in self.main.walk():
-            if graph.is_output(old):
-                self._return(graph, old, new)
+        for graph in self.main.returned_by(old):
+            self._return(graph, old, new)
 
     def _return(self, graph: Graph, old: Value, new: Tensor) -> None:
         """Let ``graph`` return ``new`` under the name and type that ``old`` had."""
@@ -141,7 +140,7 @@ class Rewriter:
 
     def is_output(self, tensor: Tensor) -> bool:
         """Whether a graph or body returns ``tensor``."""
-        return any(graph.is_output(tensor) for graph in self.main.walk())
+        return bool(self.main.returned_by(tensor))
 
     def remove(self, *nodes: Node) -> None:
         """Remove ``nodes``, whose outputs nothing may read any more, and what only they read."""
