@@ -56,7 +56,7 @@ class Pass(BaseModel):
             reorder.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: ClassVar[str]
     after: ClassVar[frozenset[str]] = frozenset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from surgery.report.base import Document, ModelRef, Span
+from surgery.report.batch import BatchDocument
 from surgery.report.catalogue import MarchesDocument, PassesDocument
 from surgery.report.check import CheckDocument
 from surgery.report.cost import CostDocument
@@ -12,6 +13,7 @@ from surgery.report.trace import BisectDocument, ExplainDocument
 from surgery.report.verdict import Closing, Finding, closing, findings
 
 __all__ = [
+    "BatchDocument",
     "BisectDocument",
     "CheckDocument",
     "Closing",

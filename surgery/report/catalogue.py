@@ -62,12 +62,11 @@ class MarchesDocument(Document):
 def pass_entry(kind: type[Pass], *, default: bool) -> PassEntry:
     """The entry of a pass at its default options; ``default`` says whether the default pipeline holds it."""
     rules = kind().rules(None)
-    purposes = dict.fromkeys(rule.purpose.value for rule in rules)
     return PassEntry(
         name=kind.name,
         summary=kind.summary(),
-        purpose=", ".join(purposes),
-        exactness=kind().exactness(None).value,
+        purpose=", ".join(kind().purposes(None)),
+        exactness=kind().exactness(None),
         cures=tuple(sorted({limit for rule in rules for limit in rule.cures})),
         after=tuple(sorted(kind.after)),
         default=default,

@@ -152,7 +152,8 @@ def takes(march: str, accepted: bool, refusals: tuple[Refusal, ...], side: Summa
         reasons = [f"{r.rule} is {r.found}, allowed {r.allowed}" for r in refusals]
         reasons = reasons or [f"it fails on {plural(side.refused, 'node')}"]
         return f"The {march} toolchain will refuse the model: {listed(reasons)}."
-    return f"The {march} toolchain will take the model: {_left(side)}."
+    known = "will take the model" if not side.unknown else "takes the model as far as is known"
+    return f"The {march} toolchain {known}: {_left(side)}."
 
 
 def _left(side: Summary) -> str:

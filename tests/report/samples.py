@@ -124,7 +124,7 @@ def run(name: str = "conv_1", verified: str = "full") -> RunDocument:
         io=Interface(removed=(name,), inputs=ports, outputs=ports, changed=True),
         normalised=(f"initializer {name} was also an input",),
         violations=(left,),
-        accuracy=Accuracy(evaluator="digits:top1", before={"top1": 0.9711}, after={"top1": 0.9711}),
+        accuracy=Accuracy(evaluator="digits:top1", before={"top1": 0.9711}, after={"top1": 0.9685}),
         seconds=1.5,
         replay={"seed": 0, "samples": 4, "versions": {"surgery": "0.1.0", "onnx": "1.18"}},
     )

@@ -114,7 +114,7 @@ def test_the_three_views_say_the_same() -> None:
 
 def test_the_terminal_ends_with_what_to_type() -> None:
     lines = terminal(samples.check()).rstrip().splitlines()
-    assert lines[-2].startswith("The bayes-e toolchain will take the model: 1 node on the CPU")
+    assert lines[-2].startswith("The bayes-e toolchain takes the model as far as is known: 1 node on the CPU")
     assert lines[-1] == "next: surgery run models/digits.onnx -o digits.bayes-e.onnx --march bayes-e"
 
 
@@ -130,3 +130,27 @@ def test_the_terminal_cuts_long_tables_unless_asked() -> None:
 def test_a_narrow_terminal_is_kept_to(width: int) -> None:
     lines = terminal(samples.run(), width=width).splitlines()
     assert max(len(line) for line in lines[:-2]) <= width
+
+
+SECTIONS = {
+    "before/after": ("Before and after", ["4.36 G", "98.7 %", "Taken by the toolchain"]),
+    "passes": ("Passes", ["substitute-ops", "legalise", "rounding", "2 of 3", "rolled-back"]),
+    "violations left": ("Limits still broken", ["Resize.scale", "1..7", "split-kernels", "x5-operator-list"]),
+    "drift": ("Numbers", ["Verified: full", "seeded, standard normal", "0.999998", "98.5"]),
+    "latency": ("Latency", ["12.5 ms (8.75–20)", "5.25 ms (3.67–8.4)", "Speedup 2.4× (1.9–3.1)"]),
+    "accuracy before and after": ("Accuracy", ["digits:top1", "0.9711", "0.9685"]),
+}
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_section(name: str) -> None:
+    title, told = SECTIONS[name]
+    for view in (to_markdown(page(samples.run())), parsed(to_html(page(samples.run()))).text, terminal(samples.run())):
+        section = view.split(f"{title}\n", 1)[1]
+        assert [word for word in told if word not in section] == []
+
+
+def test_a_run_that_is_not_verified_says_so_everywhere() -> None:
+    document = samples.run(verified="off")
+    for view in (to_markdown(page(document)), parsed(to_html(page(document))).text, terminal(document)):
+        assert "Numbers verified: off." in view

@@ -11,9 +11,9 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from surgery.report.text import number, plural, shorten, visible
+from surgery.report.text import interval, plural, shorten, visible
 from surgery.report.verdict import Closing
-from surgery.report.view.content import Bars, Block, Cell, Note, Page, Section, Stack, Table
+from surgery.report.view.content import Bar, Bars, Block, Cell, Note, Page, Section, Stack, Table
 
 ROWS = 20
 """Rows of a table that a terminal shows unless details are asked for."""
@@ -52,7 +52,11 @@ def _facts(page: Page) -> Grid:
 
 def _section(section: Section, details: bool) -> Group:
     blocks = [part for block in section.blocks for part in _block(block, details)]
-    return Group(Text(), Text(visible(section.title), "bold underline"), *(Padding(b, (0, 0, 0, 1)) for b in blocks))
+    return Group(
+        Text(),
+        Text(visible(section.title), "bold underline"),
+        *(Padding(b, (0, 0, 0, 1), expand=False) for b in blocks),
+    )
 
 
 def _block(block: Block, details: bool) -> Iterator[RenderableType]:
@@ -64,7 +68,7 @@ def _block(block: Block, details: bool) -> Iterator[RenderableType]:
             if len(block.rows) > ROWS and not details:
                 yield Text(f"… {plural(len(block.rows) - ROWS, 'row')} more: -v shows them, --json has them", "dim")
         case Bars():
-            yield from (_bar(bar.label, bar.low, bar.mid, bar.high, _scale(block), block.unit) for bar in block.bars)
+            yield from (_bar(bar, _scale(block), block.unit) for bar in block.bars)
         case Stack():
             yield from (_stacked(label, parts) for label, parts in block.rows)
 
@@ -97,15 +101,15 @@ def _scale(bars: Bars) -> float:
     return max((bar.high for bar in bars.bars), default=0.0) or 1.0
 
 
-def _bar(label: str, low: float, mid: float, high: float, scale: float, unit: str) -> Text:
-    start, middle, end = (round(_WIDTH * value / scale) for value in (low, mid, high))
+def _bar(bar: Bar, scale: float, unit: str) -> Text:
+    start, middle, end = (round(_WIDTH * value / scale) for value in (bar.low, bar.mid, bar.high))
     drawn = "".join("┃" if i == middle else "━" if start <= i <= end else " " for i in range(_WIDTH + 1))
-    return Text(f"{label:<15}").append(drawn, "cyan").append(f" {number(mid)} {unit}")
+    return Text(f"{bar.label:<15}").append(drawn, "cyan").append(f" {interval(bar, unit)}")
 
 
 def _stacked(label: str, parts: tuple[tuple[str, int], ...]) -> Text:
     total = sum(count for _, count in parts) or 1
-    text = Text(f"{visible(label):<10}")
+    text = Text(f"{visible(label):<11}")
     for kind, count in parts:
         text.append("█" * round(_WIDTH * count / total), _PARTS.get(kind, ""))
     return text.append("  " + ", ".join(f"{count} {kind}" for kind, count in parts if count), "dim")
