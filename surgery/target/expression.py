@@ -23,7 +23,7 @@ class ExpressionError(ValueError):
     """The text is no expression of this language; the message says which part is not."""
 
 
-def is_power_of_two(value: int) -> bool:
+def is_power_of_two(value: float) -> bool:
     """Whether ``value`` is 1, 2, 4, 8, …; false for fractions.
 
     >>> [n for n in range(10) if is_power_of_two(n)]
@@ -82,10 +82,11 @@ class Expression:
     def __init__(self, text: str, known: Iterable[str]) -> None:
         self.text = text
         tree = _parse(text)
-        self.names = frozenset(n.id for n in ast.walk(tree) if isinstance(n, ast.Name)) - FUNCTIONS.keys()
+        self.run = _compile(tree)
+        called = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
+        self.names = frozenset(n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in called)
         if stray := self.names - set(known):
             raise ExpressionError(f"unknown name {min(stray)!r} in {text!r}")
-        self.run = _compile(tree)
 
     def __call__(self, env: Env) -> Any:
         """The value; a name missing in ``env`` raises what ``env`` raises."""

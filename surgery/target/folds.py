@@ -28,6 +28,8 @@ _LOOKUPS: dict[str, tuple[frozenset[str], ...]] = {
 }
 _LOOKUP_OPS = frozenset().union(*(ops for group in _LOOKUPS.values() for ops in group))
 _LOOKUP_NODES = 8
+_WAITING = frozenset({"conv-relu", "conv-clip", "conv-residual"})
+"""Fusions not done at the end of a model where the operator is passive behind a convolution."""
 
 
 @dataclass
@@ -112,7 +114,8 @@ def _open_host(tensor: Tensor, reader: Node, folds: Folds) -> Node | None:
 
 def _fold_local(node: Node, target: Target, folds: Folds, bound: AbstractSet[Node]) -> None:
     for name, fuse in _LOCAL.get(node.op, ()):
-        if not target.fuses(name) or (node.op in target.march.passive.after_conv and node not in bound):
+        waits = name in _WAITING and node.op in target.march.passive.after_conv and node not in bound
+        if not target.fuses(name) or waits:
             continue
         host = fuse(node, folds)
         if host is not None:
@@ -198,7 +201,7 @@ def _inverse_transpose(node: Node, folds: Folds) -> Node | None:
 
 
 def _tail_transpose(node: Node, folds: Folds) -> Node | None:
-    """To NHWC behind a convolution or lookup at the graph's output: undoes the transpose that the toolchain puts there."""
+    """To NHWC at the graph's output, behind a convolution or lookup: it undoes the toolchain's own transpose there."""
     maker, out = node.inputs[0].producer, node.outputs[0]
     at_end = not out.outputs and node.graph is not None and node.graph.is_output(out)
     if maker is None or not at_end or list(node.attrs.get("perm", ())) != [0, 2, 3, 1]:

@@ -130,7 +130,11 @@ class March(_Data):
     @model_validator(mode="after")
     def _sources_exist(self) -> March:
         cited = {s for op in self.ops.values() for s in (op.source, *(lim.source for lim in op.limits))}
-        cited |= {lim.source for lim in (*self.model, *self.every)} | {self.passive.source, self.removal.source, self.listed_in}
+        cited |= {lim.source for lim in (*self.model, *self.every)} | {
+            self.passive.source,
+            self.removal.source,
+            self.listed_in,
+        }
         if missing := cited - self.sources.keys() - {""}:
             raise ValueError(f"source {min(missing)!r} is cited but not described under sources")
         return self

@@ -1,0 +1,175 @@
+"""Placement: folds, passive operators, segments, borders, refusals, counts."""
+
+from __future__ import annotations
+
+import timeit
+from itertools import pairwise
+
+import pytest
+
+from surgery.ir import Model
+from surgery.target import Placement, load_target, place
+from tests.support import model_of
+
+CONV = "Conv<kernel_shape=[3, 3], pads=[1, 1, 1, 1]>"
+POINT = "Conv<kernel_shape=[1, 1]>"
+
+
+def placed(body: str, march: str = "bayes-e") -> Placement:
+    """Placement of a graph given by its nodes (weights ``w`` 3x3, ``p`` 1x1, ``c`` per channel, ``k`` scalar)."""
+    weights = "".join(f"float{shape} {name} = {{{', '.join(['0.5'] * size)}}}, " for name, shape, size in WEIGHTS)
+    text = f"g (float[1,8,16,16] x) => (float y) <{weights.rstrip(', ')}> {{ {body} }}"
+    return place(model_of(text, opset=11), load_target(march))
+
+
+WEIGHTS = [("w", "[8,8,3,3]", 576), ("p", "[8,8,1,1]", 64), ("c", "[8]", 8), ("n", "[8,1,1]", 8), ("k", "", 1)]
+
+
+def devices(placement: Placement) -> str:
+    """One letter per node: Bpu, Cpu, Folded, Refused, Unknown."""
+    return "".join(row.device[0] for row in placement.rows)
+
+
+FOLDED = [
+    # nodes, devices on bayes-e
+    (f"a = {CONV}(x, w) b = BatchNormalization(a, c, c, c, c) y = Relu(b)", "bff"),
+    (f"a = {CONV}(x, w) y = Clip(a, k, k)", "bf"),
+    (f"a = {CONV}(x, w) b = Mul(a, n) y = Add(b, k)", "bff"),
+    (f"a = {CONV}(x, w) b = Tanh(a) d = {CONV}(b, w) e = Add(d, b) y = Relu(e)", "bbbff"),
+    (f"a = {CONV}(x, w) b = Relu(a) y = Mul(b, n)", "bfb"),
+    (f"a = {CONV}(x, w) b = Tanh(a) d = Mul(b, n) y = {POINT}(d, p)", "bbfb"),
+    (f"a = {CONV}(x, w) b = Tanh(a) d = Mul(b, n) y = {CONV}(d, w)", "bbbb"),
+    (f"a = {CONV}(x, w) s = Sigmoid(a) b = Mul(a, s) y = {CONV}(b, w)", "bfbb"),
+    (f"a = {CONV}(x, w) s = HardSigmoid(a) y = Mul(a, s)", "bfb"),
+    (f"a = {CONV}(x, w) d = Softplus(a) e = Tanh(d) y = Mul(a, e)", "bffb"),
+    (f"a = {CONV}(x, w) b = Div(a, k) d = Erf(b) e = Add(d, k) f = Mul(a, e) y = Mul(f, k)", "bffffb"),
+    (f"a = {CONV}(x, w) b = Add(a, k) d = Clip(b, k, k) e = Mul(a, d) y = Div(e, k)", "bfffb"),
+    (f"a = {CONV}(x, w) s = Sigmoid(a) t = Sigmoid(s) y = Mul(a, t)", "bbbb"),
+    (f"a = {CONV}(x, w) b = Identity(a) y = Relu(b)", "bff"),
+    (f"a = {CONV}(x, w) b = Transpose<perm=[0,2,3,1]>(a) d = Transpose<perm=[0,3,1,2]>(b) y = {CONV}(d, w)", "bffb"),
+    (f"a = {CONV}(x, w) y = Transpose<perm=[0,2,3,1]>(a)", "bf"),
+    (f"a = {CONV}(x, w) y = Transpose<perm=[0,1,3,2]>(a)", "bc"),
+    (f"a = {CONV}(x, w) b = Relu(a) y = Add(a, b)", "bbb"),
+]
+
+
+@pytest.mark.parametrize(("body", "expected"), FOLDED)
+def test_what_is_folded(body: str, expected: str) -> None:
+    assert devices(placed(body)) == expected
+
+
+def test_a_folded_row_says_where_it_went() -> None:
+    placement = placed(f"a = {CONV}(x, w) y = Relu(a)")
+    conv, relu = placement.rows
+    assert relu.note == f"into {conv.node.name}"
+    assert placement.folds.home(relu.node) is conv.node
+
+
+PASSIVE = [
+    (f"a = {CONV}(x, w) y = MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>(a)", "bayes-e", "bc"),
+    (f"a = MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>(x) y = {CONV}(a, w)", "bayes-e", "bb"),
+    (f"a = {CONV}(x, w) b = Concat<axis=1>(a, a) y = MaxPool<kernel_shape=[1,1]>(b)", "bayes-e", "bcc"),
+    (f"a = {CONV}(x, w) b = MaxPool<kernel_shape=[1,1]>(a) y = Softmax<axis=1>(b)", "bayes-e", "bcc"),
+    (f"a = Softmax<axis=1>(x) b = MaxPool<kernel_shape=[1,1]>(a) y = {CONV}(b, w)", "bayes-e", "cbb"),
+    (f"a = {CONV}(x, w) y = Relu(a)", "bernoulli2", "bc"),
+    (f"a = {CONV}(x, w) b = Tanh(a) y = Relu(b)", "bernoulli2", "bbb"),
+    (f"a = {CONV}(x, w) b = Relu(a) y = {CONV}(b, w)", "bernoulli2", "bfb"),
+    (f"a = {CONV}(x, w) b = {CONV}(x, w) y = Add(a, b)", "bayes-e", "bbc"),
+    (f"a = {CONV}(x, w) b = {CONV}(x, w) y = Add(a, b)", "bernoulli2", "bbf"),
+    (f"a = {CONV}(x, w) y = GlobalAveragePool(a)", "bayes-e", "bb"),
+]
+
+
+@pytest.mark.parametrize(("body", "march", "expected"), PASSIVE)
+def test_passive_operators_wait_for_a_reader(body: str, march: str, expected: str) -> None:
+    assert devices(placed(body, march)) == expected
+
+
+def test_segments_are_parted_by_the_cpu() -> None:
+    placement = placed(f"a = {CONV}(x, w) b = Neg(a) d = {CONV}(b, w) e = Neg(d) y = {CONV}(e, w)")
+    assert [row.segment for row in placement.rows] == [0, None, 1, None, 2]
+    assert placement.segments == 3
+    crossing = [(before.node.op, after.node.op) for before, after in placement.borders()]
+    assert crossing == [("Conv", "Neg"), ("Neg", "Conv"), ("Conv", "Neg"), ("Neg", "Conv")]
+
+
+def test_a_way_round_the_cpu_makes_a_new_segment() -> None:
+    placement = placed(f"a = {CONV}(x, w) b = Neg(a) d = Tanh(a) e = Tanh(b) y = Mul(d, e)")
+    assert [row.segment for row in placement.rows] == [0, None, 0, 1, 1]
+
+
+def test_readers_of_one_value_share_a_segment() -> None:
+    placement = placed(f"a = {CONV}(x, w) b = {CONV}(x, w) d = Neg(a) e = Neg(b) y = Add(d, e)")
+    assert [row.segment for row in placement.rows][:2] == [0, 0]
+
+
+def test_summary() -> None:
+    summary = placed(f"a = {CONV}(x, w) b = Relu(a) d = Neg(b) y = {POINT}(d, p)").summary()
+    assert (summary.nodes, summary.bpu, summary.cpu, summary.folded, summary.segments) == (4, 2, 1, 1, 2)
+    assert summary.macs == 16 * 16 * 8 * (8 * 9 + 8)
+    assert summary.mac_coverage == 1.0
+    assert summary.as_dict()["nodes"] == 4
+
+
+def test_no_work_has_no_coverage() -> None:
+    assert placed("y = Neg(x)").summary().mac_coverage is None
+
+
+def test_a_refused_node_is_not_accepted() -> None:
+    placement = placed("a = Hardmax(x) y = Relu(a)")
+    assert not placement.refusals
+    assert not placement.accepted
+    assert placement.row(placement.rows[0].node).device == "refused"
+
+
+def refused(model: Model, march: str = "bayes-e") -> dict[str, tuple[object, str]]:
+    return {r.rule: (r.found, r.allowed) for r in load_target(march).refusals(model)}
+
+
+def test_rules_about_models() -> None:
+    assert refused(model_of("g (float[1,8] x) => (float[1,8] y) { y = Relu(x) }", opset=13)) == {
+        "model.opset": (13, "9..11")
+    }
+    dynamic = model_of("g (float[n,8] x) => (float[n,8] y) { y = Relu(x) }", opset=11)
+    assert refused(dynamic) == {"model.dynamic_dims": ("x: n", "not dynamic_dims")}
+    outputs = ", ".join(f"float[1,8] y{i}" for i in range(33))
+    nodes = " ".join(f"y{i} = Relu(x)" for i in range(33))
+    many = model_of(f"g (float[1,8] x) => ({outputs}) {{ {nodes} }}", opset=11)
+    assert refused(many) == {"model.outputs": (33, "at most 32")}
+    assert refused(many, "nash-e") == {}
+    new = model_of("g (float[1,8] x) => (float[1,8] y) { y = Relu(x) }", opset=11, ir_version=10)
+    assert refused(new) == {"model.ir_version": (10, "3..9")}
+
+
+def test_bodies_are_placed_and_never_on_the_bpu() -> None:
+    text = """g (bool b, float[1,8] x) => (float[1,8] y) {
+        y = If(b) <then_branch = t () => (float[1,8] p) { p = Relu(x) },
+                   else_branch = e () => (float[1,8] q) { q = Neg(x) }> }"""
+    placement = place(model_of(text, opset=11), load_target("bayes-e"))
+    assert {row.node.op: row.device for row in placement.rows} == {"If": "refused", "Relu": "cpu", "Neg": "cpu"}
+
+
+def test_nash_with_borrowed_limits() -> None:
+    body = f"a = {CONV}(x, w) y = Relu(a)"
+    model = model_of(
+        "g (float[1,8,16,16] x) => (float[1,8,16,16] y) <float[8,8,3,3] w = {"
+        + ", ".join(["0"] * 576)
+        + "}> {"
+        + body
+        + "}"
+    )
+    assert devices(place(model, load_target("nash-e"))) == "uf"
+    assert devices(place(model, load_target("nash-e", assume="bayes-e"))) == "bf"
+
+
+def test_a_thousand_nodes_take_milliseconds() -> None:
+    names = ["x", *(f"v{i}" for i in range(999)), "y"]
+    steps = (
+        f"{b} = {'Conv(' + a + ', w)' if i % 2 else 'Tanh(' + a + ')'}" for i, (a, b) in enumerate(pairwise(names))
+    )
+    weight = "float[8,8,1,1] w = {" + ", ".join(["0"] * 64) + "}"
+    head = "g (float[1,8,16,16] x) => (float[1,8,16,16] y)"
+    model = model_of(f"{head} <{weight}> {{ {' '.join(steps)} }}", opset=11)
+    target = load_target("bayes-e")
+    place(model, target)
+    assert min(timeit.repeat(lambda: place(model, target), number=1, repeat=3)) < 0.15  # 0.03 s on a quiet machine

@@ -1,0 +1,71 @@
+"""Our placement beside the vendor's checker, on one network of many branches per march."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from surgery.ir import Model
+from surgery.target import load_target, place
+
+ACTIVATIONS = ["Sigmoid", "Erf", "Neg", "Softmax", "LeakyRelu", "ReduceMax"]
+TAILS = ["MaxPool", "GlobalAveragePool", "Tanh", "DepthToSpace"]
+ATTRIBUTES: dict[str, dict[str, Any]] = {
+    "Softmax": {"axis": 1},
+    "ReduceMax": {"axes": [2], "keepdims": 1},
+    "MaxPool": {"kernel_shape": [2, 2], "strides": [2, 2]},
+    "DepthToSpace": {"blocksize": 2},
+}
+
+
+def network() -> onnx.ModelProto:
+    """Convolution, operator and convolution for every activation; convolution and operator for every tail."""
+    nodes, outputs = [], []
+    for op in (*ACTIVATIONS, *TAILS):
+        attributes = ATTRIBUTES.get(op, {})
+        nodes += [_conv("x", f"{op}_pre"), helper.make_node(op, [f"{op}_pre"], [op], name=op, **attributes)]
+        if op in ACTIVATIONS:
+            nodes.append(_conv(op, f"{op}_post"))
+        outputs.append(helper.make_empty_tensor_value_info(f"{op}_post" if op in ACTIVATIONS else op))
+    taps = np.random.default_rng(0).normal(size=(64, 64, 1, 1)).astype(np.float32)
+    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 64, 28, 28])
+    graph = helper.make_graph(nodes, "g", [image], outputs, [numpy_helper.from_array(taps, "w")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=7)
+    return onnx.shape_inference.infer_shapes(model)
+
+
+def _conv(data: str, name: str) -> onnx.NodeProto:
+    attributes: dict[str, Any] = {"kernel_shape": [1, 1], "strides": [1, 1], "pads": [0] * 4, "group": 1}
+    return helper.make_node("Conv", [data, "w"], [name], name=name, **attributes)
+
+
+def asked(folder: Path, march: str) -> dict[str, str]:
+    """Device by node name, from the table the checker prints."""
+    tools = os.environ.get("SURGERY_WITNESS", "/opt/witness") + "/bin"
+    command = ["hb_mapper", "checker", "--model-type", "onnx", "--march", march, "--model", "m.onnx"]
+    environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=120, env=environment, check=False
+    )
+    return dict(re.findall(r"^(\S+) +(BPU|CPU) +(?:id\(|--)", done.stdout + done.stderr, re.MULTILINE))
+
+
+@pytest.mark.witness
+@pytest.mark.parametrize("march", ["bernoulli2", "bayes", "bayes-e"])
+def test_same_devices(tmp_path: Path, march: str) -> None:
+    model = network()
+    onnx.save(model, tmp_path / "m.onnx")
+    theirs = asked(tmp_path, march)
+    assert theirs
+    ours = {row.node.name: row.device.upper() for row in place(Model.load(model), load_target(march)).rows}
+    assert {name: device for name, device in ours.items() if device != "FOLDED"} == {
+        name: device for name, device in theirs.items() if name in ours
+    }
