@@ -9,6 +9,7 @@ from typing import Any
 from surgery.errors import InputError
 from surgery.target.expression import Closure, Env, Expression, ExpressionError
 from surgery.target.march import Limit
+from surgery.target.params.core import Unknown
 from surgery.target.shapes import fits_form
 from surgery.target.verdict import Evidence, Violation
 
@@ -44,14 +45,14 @@ class Check:
         """The violation, or None where the limit holds or does not apply.
 
         Conditions are shared by many limits, so their values are kept in ``env``, under their text.
-        Raises what ``env`` raises for a parameter that is not known, and InputError when an expression fails.
+        Raises Unknown where a parameter is not known or the expression has no value for this node.
         """
         try:
             if (self._when is not None and not self._applies(self._when, env)) or self._kept(env):
                 return None
             found = show(self._found(env))
         except (ArithmeticError, TypeError, IndexError) as error:
-            raise InputError(f"{self.constraint}: cannot be computed ({error})", where="march file") from error
+            raise Unknown(f"cannot be computed ({error})") from error
         return Violation(self.constraint, found, self.allowed, self.text, self.source, self.evidence)
 
     @staticmethod

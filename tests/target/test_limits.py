@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from surgery.errors import InputError
 from surgery.target import load_target, march_names
 from surgery.target.limits import Check, compile_limits, show
 from surgery.target.march import Limit
-from surgery.target.params import PARAMS
+from surgery.target.params import PARAMS, Unknown
 
 
 def edges() -> Iterator[Any]:
@@ -94,9 +93,10 @@ def test_show(value: Any, shown: Any) -> None:
     assert show(value) == shown
 
 
-def test_division_by_zero_names_the_limit() -> None:
-    with pytest.raises(InputError, match=r"Op\.x: cannot be computed \(.*division by zero"):
-        made(id="x", holds="1 / a > 0")({"a": 0})
+@pytest.mark.parametrize(("text", "reason"), [("1 / a > 0", "division by zero"), ("(1, 2)[a + 2] > 0", "out of range")])
+def test_no_value_is_unknown(text: str, reason: str) -> None:
+    with pytest.raises(Unknown, match=rf"cannot be computed \(.*{reason}"):
+        made(id="x", holds=text)({"a": 0})
 
 
 def test_second_of_a_name_is_numbered() -> None:
