@@ -19,10 +19,15 @@ ORIGIN = "surgery.origin"
 
 @dataclass(frozen=True)
 class Origin:
-    """Who is rewriting what: written into the metadata of every node that comes out."""
+    """Who is rewriting what: written into the metadata of every node that comes out.
+
+    ``name`` and ``sources`` are those of ``root`` before anything was done to it.
+    """
 
     by: str
     root: Node
+    name: str
+    sources: str
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class Rewriter:
 
     def begin(self, by: str, root: Node) -> None:
         """Start a group of edits at ``root`` on behalf of the rule ``by``."""
-        self._origin = Origin(by, root)
+        self._origin = Origin(by, root, root.name, _sources(root))
         self.made, self.removed, self.touched = [], [], []
 
     def change(self, rule: str) -> Change:
@@ -88,8 +93,8 @@ class Rewriter:
     ) -> tuple[Value, ...]:
         """Make a node of several outputs and return them; ``graph`` defaults to that of the node being rewritten."""
         origin = self._need_origin()
-        sources = _sources(heir or origin.root)
-        name = self._inherit(heir) if heir is not None else self._fresh_node(f"{origin.root.name}/{op}")
+        sources = origin.sources if heir is None else _sources(heir)
+        name = self._inherit(heir) if heir is not None else self._fresh_node(f"{origin.name}/{op}")
         values = [Value(self._fresh_tensor(f"{name}_output_{i}")) for i in range(outputs)]
         filled = [Value.empty() if t is None else t for t in inputs]
         node = Node(op, name, {k: v for k, v in attrs.items() if v is not None}, filled, values, domain)
@@ -104,7 +109,7 @@ class Rewriter:
     def constant(self, array: np.ndarray[Any, Any] | float, like: Tensor | None = None, name: str = "") -> Constant:
         """A new constant, of the dtype of ``like`` when given."""
         dtype = like.dtype if like is not None else None
-        base = name or f"{self._need_origin().root.name}/const"
+        base = name or f"{self._need_origin().name}/const"
         return Constant(self._fresh_tensor(base), np.asarray(array, dtype))
 
     def ints(self, values: Sequence[int]) -> Constant:

@@ -114,7 +114,7 @@ class Rule(ABC, Generic[M]):
         purpose: when a match is kept.
         exactness: what is promised about numbers.
         cures: ids of the limits it can satisfy; a LEGALISE rule is tried on nodes that violate one of them.
-            An id that ends in ``.*`` stands for all limits of its operator.
+            ``Conv.stride`` stands for ``Conv.stride.2`` too, and ``Conv.*`` for all limits of its operator.
     """
 
     name: ClassVar[str]
@@ -140,8 +140,8 @@ class Rule(ABC, Generic[M]):
 
     def cure(self, violations: Sequence[Limit]) -> bool:
         """Whether it can satisfy one of ``violations``."""
-        ids = {v.constraint for v in violations}
-        return bool(ids & self.cures or {i.split(".")[0] + ".*" for i in ids} & self.cures)
+        ids = {tuple(v.constraint.split(".")[:2]) for v in violations}
+        return any(f"{op}.{param}" in self.cures or f"{op}.*" in self.cures for op, param in ids)
 
 
 def weakest(values: Sequence[Exactness]) -> Exactness:
