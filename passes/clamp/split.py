@@ -1,0 +1,87 @@
+"""Cutting layers that are over a channel limit into smaller ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from passes.clamp.layer import OPS, Layer, read
+from passes.clamp.plan import Plan, plans
+from passes.clamp.spread import Cut, Parts, Product, Split, Spread, Step
+from passes.clamp.trial import CHANNELS, Trial
+from surgery.ir import Node
+from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """The layer that is cut first, and everything to be done, in order."""
+
+    node: Node
+    steps: tuple[Step, ...]
+
+
+class SplitChannels(Rule[Cutting]):
+    """Cut a layer over the channel limits in parts that keep them: outputs by Concat, inputs by partial sums.
+
+    ::
+
+        y = Conv(x, W, b)           W: 64 outputs, 48 inputs; the march allows 32 of each
+
+        x0, x1 = Split(x)           24 + 24 channels
+        y0 = Conv(x0, W00, b0) + Conv(x1, W01)
+        y1 = Conv(x0, W10, b1) + Conv(x1, W11)
+        y = Concat(y0, y1)          32 + 32 channels
+
+    Rounding: the sums over input channels are the same, added in another order.
+    """
+
+    name = "split-channels"
+    roots = OPS
+    purpose, exactness = Purpose.LEGALISE, Exactness.ROUNDING
+    cures = frozenset(f"{op}.{channels}" for op in OPS for channels in CHANNELS)
+
+    def match(self, node: Node, ctx: Context) -> Cutting | Mismatch:
+        """The plan of fewest nodes that the march takes, with what it needs before and behind."""
+        layer, trial = read(node), Trial(ctx, node)
+        found: list[tuple[int, Mismatch]] = []
+        for plan in plans(layer.work, trial.steps):
+            try:
+                return Cutting(node, tuple(_steps(layer, plan, ctx, trial)))
+            except Refused as refused:
+                found.append((refused.stage, refused.why))
+        raise max(found, key=lambda pair: pair[0], default=(0, _too_small(layer)))[1]
+
+    def rewrite(self, match: Cutting, rw: Rewriter) -> None:
+        """Do the steps; what they replaced goes with the values that nothing reads any more."""
+        parts: Parts = {}
+        for step in match.steps:
+            step.emit(rw, parts)
+
+
+class Refused(Exception):
+    """Why a plan fails, and how far it got: what fails late says most."""
+
+    def __init__(self, stage: int, why: Mismatch) -> None:
+        super().__init__(why.reason)
+        self.stage, self.why = stage, why
+
+
+def _steps(layer: Layer, plan: Plan, ctx: Context, trial: Trial) -> list[Step]:
+    stage = 0
+    try:
+        trial.products(layer, plan)
+        stage, steps = 1, list[Step]()
+        if len(plan.input_sizes) > 1:
+            cut = Cut(layer.in_axis, plan.input_sizes)
+            steps.append(Split(layer.x, cut, trial.split(layer.x, cut.axis, cut.sizes)))
+        steps.append(Product(layer, plan))
+        stage = 2
+        if len(plan.output_sizes) > 1:
+            steps += Spread(ctx, trial).run(layer.y, Cut(layer.out_axis, plan.output_sizes))
+        return steps
+    except Mismatch as mismatch:
+        raise Refused(stage, mismatch) from mismatch
+
+
+def _too_small(layer: Layer) -> Mismatch:
+    return Mismatch("it has one channel in and out, nothing can be cut", layer.node)
