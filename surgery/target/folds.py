@@ -18,7 +18,7 @@ from surgery.target.target import Target
 CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "Gemm"})
 RESHAPES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze"})
 _RANDOM = frozenset({"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial"})
-_SCALES = frozenset({"Mul", "Add", "Sub", "Div"})
+_IDLE = frozenset({"Pad", "AveragePool", "MaxPool"})
 _LOOKUPS: dict[str, tuple[frozenset[str], ...]] = {
     "silu": (frozenset({"Sigmoid", "Mul"}),),
     "hardswish": (frozenset({"HardSigmoid", "Mul"}),),
@@ -69,6 +69,23 @@ def find_folds(graph: Graph, target: Target, bound: AbstractSet[Node]) -> Folds:
     return folds
 
 
+def vanishes(node: Node, target: Target) -> bool:
+    """Whether the toolchain drops the node, which does nothing: Identity, Dropout, a pool of one pixel, no padding."""
+    if node.op in ("Identity", "Dropout"):
+        return True
+    if node.op not in _IDLE or not target.fuses("idle"):
+        return False
+    params = Params(node, 0)
+    try:
+        return not any(params["padded_axes"]) if node.op == "Pad" else _is_unit_pool(params)
+    except Unknown:
+        return False
+
+
+def _is_unit_pool(params: Params) -> bool:
+    return set(params["kernel"]) == {1} and set(params["stride"]) == {1} and not any(params["pads"])
+
+
 def sole_reader(node: Node) -> Node | None:
     """The one node that reads the first output, None where others or the graph's output do too."""
     out = node.outputs[0]
@@ -79,8 +96,8 @@ def sole_reader(node: Node) -> Node | None:
 
 def _fold_constant(node: Node, target: Target, folds: Folds) -> bool:
     row = target.op(node.op)
-    if node.op in ("Identity", "Dropout"):
-        folds.drop(node, node.inputs[0].producer if node.inputs else None)
+    if vanishes(node, target):
+        folds.drop(node, node.inputs[0].producer)
         if folds.is_constant(node.inputs[0]):
             folds.constants.update(node.outputs)
         return True
@@ -179,7 +196,7 @@ def _per_channel_or_norm(node: Node, data: Tensor) -> bool:
 
 def _pad(node: Node, _folds: Folds) -> Node | None:
     reader = sole_reader(node)
-    if reader is None or reader.op != "Conv":
+    if reader is None or reader.op not in ("Conv", "AveragePool"):
         return None
     params = Params(node, 0)
     try:

@@ -95,10 +95,15 @@ class Op(_Data):
 
 
 class Passive(_Data):
-    """Operators that are quantised only when something behind them is; ``after_conv``: only if fed by a convolution."""
+    """Operators that are quantised only when something behind them is.
+
+    ``after_conv``: those that are so only if a convolution feeds them; ``pulling``: those that have their inputs
+    quantised even where a limit keeps them on the CPU.
+    """
 
     ops: frozenset[str] = frozenset()
     after_conv: frozenset[str] = frozenset()
+    pulling: frozenset[str] = frozenset()
     source: str = ""
     evidence: Evidence = "read"
 

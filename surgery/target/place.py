@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from surgery.ir.graph import Constant, Graph, Node, Tensor
-from surgery.target.folds import Folds, find_folds
+from surgery.target.folds import Folds, find_folds, vanishes
 from surgery.target.params import macs
 from surgery.target.target import Target
 from surgery.target.verdict import Device, Refusal, Verdict
@@ -155,10 +155,10 @@ def _bound(graph: Graph, target: Target, verdicts: dict[Node, Verdict]) -> set[N
 def _pulls(reader: Node, target: Target, verdicts: dict[Node, Verdict], bound: set[Node]) -> bool:
     """Whether ``reader`` asks for quantised input: it is active on the BPU, or passes on to one that is."""
     device = verdicts[reader].device
-    if device == "folded":
+    if device == "folded" or vanishes(reader, target):
         return reader in bound
     if device not in ("bpu", "unknown"):
-        return False
+        return device == "cpu" and reader.op in target.march.passive.pulling
     return reader in bound or not (target.is_passive(reader.op) or _behind_conv(reader, target, None))
 
 

@@ -18,11 +18,12 @@ POINT = "Conv<kernel_shape=[1, 1]>"
 def placed(body: str, march: str = "bayes-e") -> Placement:
     """Placement of a graph given by its nodes (weights ``w`` 3x3, ``p`` 1x1, ``c`` per channel, ``k`` scalar)."""
     weights = "".join(f"float{shape} {name} = {{{', '.join(['0.5'] * size)}}}, " for name, shape, size in WEIGHTS)
-    text = f"g (float[1,8,16,16] x) => (float y) <{weights.rstrip(', ')}> {{ {body} }}"
+    text = f"g (float[1,8,16,16] x) => (float y) <{weights}{SHAPES}> {{ {body} }}"
     return place(model_of(text, opset=11), load_target(march))
 
 
 WEIGHTS = [("w", "[8,8,3,3]", 576), ("p", "[8,8,1,1]", 64), ("c", "[8]", 8), ("n", "[8,1,1]", 8), ("k", "", 1)]
+SHAPES = "int64[5] five = {1, 8, 2, 8, 16}, int64[1] one = {0}, int64[8] none = {0, 0, 0, 0, 0, 0, 0, 0}"
 
 
 def devices(placement: Placement) -> str:
@@ -50,6 +51,7 @@ FOLDED = [
     (f"a = {CONV}(x, w) y = Transpose<perm=[0,2,3,1]>(a)", "bf"),
     (f"a = {CONV}(x, w) y = Transpose<perm=[0,1,3,2]>(a)", "bc"),
     (f"a = {CONV}(x, w) b = Relu(a) y = Add(a, b)", "bbb"),
+    (f"a = {CONV}(x, w) b = Pad(a, none) d = Identity(b) y = Dropout(d)", "bfff"),
 ]
 
 
@@ -68,15 +70,21 @@ def test_a_folded_row_says_where_it_went() -> None:
 PASSIVE = [
     (f"a = {CONV}(x, w) y = MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>(a)", "bayes-e", "bc"),
     (f"a = MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>(x) y = {CONV}(a, w)", "bayes-e", "bb"),
-    (f"a = {CONV}(x, w) b = Concat<axis=1>(a, a) y = MaxPool<kernel_shape=[1,1]>(b)", "bayes-e", "bcc"),
-    (f"a = {CONV}(x, w) b = MaxPool<kernel_shape=[1,1]>(a) y = Softmax<axis=1>(b)", "bayes-e", "bcc"),
-    (f"a = Softmax<axis=1>(x) b = MaxPool<kernel_shape=[1,1]>(a) y = {CONV}(b, w)", "bayes-e", "cbb"),
+    (f"a = {CONV}(x, w) b = Concat<axis=1>(a, a) y = MaxPool<kernel_shape=[1,3], pads=[0,1,0,1]>(b)", "bayes-e", "bcc"),
+    (f"a = {CONV}(x, w) b = MaxPool<kernel_shape=[1,3], pads=[0,1,0,1]>(a) y = Softmax<axis=1>(b)", "bayes-e", "bcc"),
+    (f"a = Softmax<axis=1>(x) b = MaxPool<kernel_shape=[1,3], pads=[0,1,0,1]>(a) y = {CONV}(b, w)", "bayes-e", "cbb"),
     (f"a = {CONV}(x, w) y = Relu(a)", "bernoulli2", "bc"),
     (f"a = {CONV}(x, w) b = Tanh(a) y = Relu(b)", "bernoulli2", "bbb"),
     (f"a = {CONV}(x, w) b = Relu(a) y = {CONV}(b, w)", "bernoulli2", "bfb"),
     (f"a = {CONV}(x, w) b = {CONV}(x, w) y = Add(a, b)", "bayes-e", "bbc"),
     (f"a = {CONV}(x, w) b = {CONV}(x, w) y = Add(a, b)", "bernoulli2", "bbf"),
     (f"a = {CONV}(x, w) y = GlobalAveragePool(a)", "bayes-e", "bb"),
+    (f"a = {CONV}(x, w) b = Reshape(a, five) y = Gather<axis=0>(b, one)", "bayes-e", "bbc"),
+    (
+        f"a = MaxPool<kernel_shape=[1,3], pads=[0,1,0,1]>(x) b = AveragePool<kernel_shape=[1,1]>(a) y = {CONV}(b, w)",
+        "bayes-e",
+        "bfb",
+    ),
 ]
 
 
