@@ -6,12 +6,12 @@ goes away, the node it goes into (itself when it is turned into a constant or dr
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
+from surgery.target.lookups import fold_lookup, sole_reader
 from surgery.target.params import Params, Unknown
 from surgery.target.target import Target
 
@@ -19,15 +19,6 @@ CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "Gemm"})
 RESHAPES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze"})
 _RANDOM = frozenset({"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial"})
 _IDLE = frozenset({"Pad", "AveragePool", "MaxPool"})
-_LOOKUPS: dict[str, tuple[frozenset[str], ...]] = {
-    "silu": (frozenset({"Sigmoid", "Mul"}),),
-    "hardswish": (frozenset({"HardSigmoid", "Mul"}),),
-    "hardswish-clip": (frozenset({"Add", "Clip", "Mul", "Div"}), frozenset({"Add", "Clip", "Mul"})),
-    "gelu-erf": (frozenset({"Erf", "Add", "Mul", "Div"}), frozenset({"Erf", "Add", "Mul"})),
-    "mish": (frozenset({"Softplus", "Tanh", "Mul"}),),
-}
-_LOOKUP_OPS = frozenset().union(*(ops for group in _LOOKUPS.values() for ops in group))
-_LOOKUP_NODES = 8
 _WAITING = frozenset({"conv-relu", "conv-clip", "conv-residual"})
 """Fusions not done at the end of a model where the operator is passive behind a convolution."""
 
@@ -51,6 +42,10 @@ class Folds:
         """Whether the toolchain knows the tensor before running."""
         return isinstance(tensor, Constant) or tensor in self.constants
 
+    def computed(self, node: Node) -> list[Tensor]:
+        """The inputs of ``node`` that are known at run time only."""
+        return [t for t in node.inputs if not t.is_empty() and not self.is_constant(t)]
+
     def drop(self, node: Node, host: Node | None = None) -> None:
         """Let ``node`` go into ``host``, or away altogether."""
         self.into[node] = host or node
@@ -64,7 +59,7 @@ def find_folds(graph: Graph, target: Target, bound: AbstractSet[Node]) -> Folds:
     """
     folds = Folds()
     for node in graph.nodes:
-        if node.is_onnx and not _fold_constant(node, target, folds) and not _fold_lookup(node, target, folds):
+        if node.is_onnx and not _fold_constant(node, target, folds) and not fold_lookup(node, target, folds):
             _fold_local(node, target, folds, bound)
     return folds
 
@@ -84,14 +79,6 @@ def vanishes(node: Node, target: Target) -> bool:
 
 def _is_unit_pool(params: Params) -> bool:
     return set(params["kernel"]) == {1} and set(params["stride"]) == {1} and not any(params["pads"])
-
-
-def sole_reader(node: Node) -> Node | None:
-    """The one node that reads the first output, None where others or the graph's output do too."""
-    out = node.outputs[0]
-    if len(out.outputs) != 1 or (node.graph is not None and node.graph.is_output(out)):
-        return None
-    return out.outputs[0]
 
 
 def _fold_constant(node: Node, target: Target, folds: Folds) -> bool:
@@ -114,10 +101,6 @@ def _fold_constant(node: Node, target: Target, folds: Folds) -> bool:
 
 
 # --- into convolutions ----------------------------------------------------------------------------------------
-
-
-def _computed(node: Node, folds: Folds) -> list[Tensor]:
-    return [t for t in node.inputs if not t.is_empty() and not folds.is_constant(t)]
 
 
 def _open_host(tensor: Tensor, reader: Node, folds: Folds) -> Node | None:
@@ -152,7 +135,7 @@ def _activation(node: Node, folds: Folds) -> Node | None:
 
 
 def _scale(node: Node, folds: Folds) -> Node | None:
-    data = _computed(node, folds)
+    data = folds.computed(node)
     if len(data) != 1 or (node.op == "Div" and data[0] is not node.inputs[0]) or not _per_channel(node, data[0]):
         return None
     return _open_host(data[0], node, folds)
@@ -171,7 +154,7 @@ def _per_channel(node: Node, data: Tensor) -> bool:
 
 
 def _residual(node: Node, folds: Folds) -> Node | None:
-    data = _computed(node, folds)
+    data = folds.computed(node)
     if len(data) != 2 or data[0].shape != data[1].shape or data[0] is data[1]:
         return None
     hosts = [host for t in data if (host := _open_host(t, node, folds)) is not None and host.op == "Conv"]
@@ -181,7 +164,7 @@ def _residual(node: Node, folds: Folds) -> Node | None:
 def _before_conv(node: Node, folds: Folds) -> Node | None:
     """A scale that an unpadded convolution behind it can take into its weights."""
     reader = sole_reader(node)
-    data = _computed(node, folds)
+    data = folds.computed(node)
     if reader is None or reader.op != "Conv" or len(data) != 1 or not _per_channel_or_norm(node, data[0]):
         return None
     try:
@@ -252,65 +235,3 @@ _LOCAL: dict[str, tuple[tuple[str, _Fuse], ...]] = {
     "Transpose": (("inverse-transposes", _inverse_transpose), ("tail-transpose", _tail_transpose)),
     **dict.fromkeys(RESHAPES, (("flatten-gemm", _flatten_gemm), ("reshape-chain", _reshape))),
 }
-
-
-# --- into lookups ---------------------------------------------------------------------------------------------
-
-
-def _fold_lookup(node: Node, target: Target, folds: Folds) -> bool:
-    """Fuse the activation that ends at ``node``, if it does; False also lets the other fusions try."""
-    if node.op not in ("Mul", "Div"):
-        return False
-    cone = _cone(node, folds)
-    ops = frozenset(n.op for n in cone)
-    name = next((name for name, groups in _LOOKUPS.items() if ops in groups and target.fuses(name)), None)
-    if name is None or _continues(node, ops):
-        return False
-    _swallow(node, cone, folds)
-    return True
-
-
-def _continues(node: Node, ops: frozenset[str]) -> bool:
-    """Whether a constant factor behind ``node`` still belongs to the activation."""
-    reader = sole_reader(node)
-    constant = reader is not None and any(isinstance(t, Constant) for t in reader.inputs)
-    return bool(constant and reader is not None and reader.op in ("Mul", "Div") and ops & {"Erf", "Clip"})
-
-
-def _swallow(root: Node, cone: list[Node], folds: Folds) -> None:
-    for node in cone:
-        if node is not root:
-            folds.drop(node, root)
-    folds.lookups.add(root)
-
-
-def _cone(root: Node, folds: Folds) -> list[Node]:
-    """The elementwise nodes that compute ``root`` from one value, none read elsewhere; empty if there are none."""
-    cone, seen = [root], {root}
-    for node in cone:
-        for maker in _makers(node, folds):
-            if maker in seen:
-                continue
-            if maker.op in _LOOKUP_OPS and len(cone) < _LOOKUP_NODES and _read_only_by(maker, seen):
-                cone.append(maker)
-                seen.add(maker)
-    sources = {t for n in cone for t in _computed(n, folds) if t.producer not in seen}
-    return cone if len(sources) == 1 and _shape_of_lookup(cone) else []
-
-
-def _makers(node: Node, folds: Folds) -> Iterator[Node]:
-    for tensor in _computed(node, folds):
-        if tensor.producer is not None:
-            yield tensor.producer
-
-
-def _read_only_by(node: Node, readers: set[Node]) -> bool:
-    out = node.outputs[0]
-    return all(r in readers for r in out.outputs) and not (node.graph is not None and node.graph.is_output(out))
-
-
-def _shape_of_lookup(cone: list[Node]) -> bool:
-    """Whether the counts of operators are those of one activation, so that two in a row do not pass for one."""
-    counts = Counter(n.op for n in cone)
-    single = ("Erf", "Clip", "Sigmoid", "HardSigmoid", "Softplus", "Tanh", "Add")
-    return len(cone) > 1 and all(counts[op] <= 1 for op in single) and counts["Mul"] <= 2 + counts["Erf"]

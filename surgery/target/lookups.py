@@ -1,0 +1,91 @@
+"""Activations of several nodes that the toolchain turns into one lookup: SiLU, HardSwish, GELU by Erf, Mish."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from surgery.ir.graph import Constant, Node
+from surgery.target.target import Target
+
+if TYPE_CHECKING:
+    from surgery.target.folds import Folds
+
+LOOKUPS: dict[str, tuple[frozenset[str], ...]] = {
+    "silu": (frozenset({"Sigmoid", "Mul"}),),
+    "hardswish": (frozenset({"HardSigmoid", "Mul"}),),
+    "hardswish-clip": (frozenset({"Add", "Clip", "Mul", "Div"}), frozenset({"Add", "Clip", "Mul"})),
+    "gelu-erf": (frozenset({"Erf", "Add", "Mul", "Div"}), frozenset({"Erf", "Add", "Mul"})),
+    "mish": (frozenset({"Softplus", "Tanh", "Mul"}),),
+}
+"""Kinds of operators of each activation, by the name of the fusion."""
+_OPS = frozenset().union(*(ops for group in LOOKUPS.values() for ops in group))
+_MOST_NODES = 8
+
+
+def fold_lookup(node: Node, target: Target, folds: Folds) -> bool:
+    """Fuse the activation that ends at ``node``, if it does; False also lets the other fusions try."""
+    if node.op not in ("Mul", "Div"):
+        return False
+    cone = _cone(node, folds)
+    ops = frozenset(n.op for n in cone)
+    name = next((name for name, groups in LOOKUPS.items() if ops in groups and target.fuses(name)), None)
+    if name is None or _continues(node, ops):
+        return False
+    _swallow(node, cone, folds)
+    return True
+
+
+def sole_reader(node: Node) -> Node | None:
+    """The one node that reads the first output, None where others or the graph's output do too."""
+    out = node.outputs[0]
+    if len(out.outputs) != 1 or (node.graph is not None and node.graph.is_output(out)):
+        return None
+    return out.outputs[0]
+
+
+def _continues(node: Node, ops: frozenset[str]) -> bool:
+    """Whether a constant factor behind ``node`` still belongs to the activation."""
+    reader = sole_reader(node)
+    constant = reader is not None and any(isinstance(t, Constant) for t in reader.inputs)
+    return bool(constant and reader is not None and reader.op in ("Mul", "Div") and ops & {"Erf", "Clip"})
+
+
+def _swallow(root: Node, cone: list[Node], folds: Folds) -> None:
+    for node in cone:
+        if node is not root:
+            folds.drop(node, root)
+    folds.lookups.add(root)
+
+
+def _cone(root: Node, folds: Folds) -> list[Node]:
+    """The elementwise nodes that compute ``root`` from one value, none read elsewhere; empty if there are none."""
+    cone, seen = [root], {root}
+    for node in cone:
+        for maker in _makers(node, folds):
+            if maker in seen:
+                continue
+            if maker.op in _OPS and len(cone) < _MOST_NODES and _read_only_by(maker, seen):
+                cone.append(maker)
+                seen.add(maker)
+    sources = {t for n in cone for t in folds.computed(n) if t.producer not in seen}
+    return cone if len(sources) == 1 and _shape_of_lookup(cone) else []
+
+
+def _makers(node: Node, folds: Folds) -> Iterator[Node]:
+    for tensor in folds.computed(node):
+        if tensor.producer is not None:
+            yield tensor.producer
+
+
+def _read_only_by(node: Node, readers: set[Node]) -> bool:
+    out = node.outputs[0]
+    return all(r in readers for r in out.outputs) and not (node.graph is not None and node.graph.is_output(out))
+
+
+def _shape_of_lookup(cone: list[Node]) -> bool:
+    """Whether the counts of operators are those of one activation, so that two in a row do not pass for one."""
+    counts = Counter(n.op for n in cone)
+    single = ("Erf", "Clip", "Sigmoid", "HardSigmoid", "Softplus", "Tanh", "Add")
+    return len(cone) > 1 and all(counts[op] <= 1 for op in single) and counts["Mul"] <= 2 + counts["Erf"]
