@@ -10,7 +10,6 @@ from collections.abc import Callable
 import typer
 
 from surgery.errors import SurgeryError
-from surgery.report.text import visible
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -52,6 +51,8 @@ def report(error: Exception, *, trace: bool = False) -> int:
 
 def say(text: str) -> None:
     """Print lines on stderr, control characters made visible."""
+    from surgery.report.text import visible
+
     print("\n".join(map(visible, text.rstrip("\n").split("\n"))), file=sys.stderr)
 
 

@@ -20,20 +20,22 @@ class Job:
 
     Attributes:
         path: the model's file.
-        march: as the user named it.
+        march: as the user named it: a name or a march file.
+        chip: the name of the march.
         alone: whether it is the only job of the call, whose error is the call's.
         place: the path below the folder it was found in; its name when it was named itself.
     """
 
     path: Path
     march: str
+    chip: str
     alone: bool
     place: Path
 
     @property
     def name(self) -> str:
         """The model and the march, for progress."""
-        return f"{self.path} on {self.march}"
+        return f"{self.path} on {self.chip}"
 
     @property
     def model(self) -> Model:
@@ -56,11 +58,12 @@ def jobs(paths: Iterable[Path], marches: Sequence[str], assume: str | None = Non
     """
     from surgery.target import load_target
 
-    known = {load_target(name, assume).name: name for name in reversed(marches)}
-    chips = list(reversed(known.values()))
+    chips: dict[str, str] = {}
+    for march in marches:
+        chips.setdefault(load_target(march, assume).name, march)
     files = expand(paths)
     alone = len(chips) * len(files) == 1
-    return [Job(path, chip, alone, place) for path, place in files.items() for chip in chips]
+    return [Job(path, march, chip, alone, place) for path, place in files.items() for chip, march in chips.items()]
 
 
 def expand(paths: Iterable[Path]) -> dict[Path, Path]:

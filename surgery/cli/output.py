@@ -79,7 +79,7 @@ class Output:
                 raise
             from surgery.report.batch import Failure
 
-            self.failures.append(Failure(model=str(job.path), march=job.march, error=str(error)))
+            self.failures.append(Failure(model=str(job.path), march=job.chip, error=str(error)))
             self.code = max(self.code, report(error, trace=self.verbose))
 
     def finish(self) -> None:
@@ -98,14 +98,14 @@ class Output:
     def _show(self, document: Document) -> None:
         if self.json == "-":
             return
-        from surgery.report import closing
         from surgery.report.view import page, show
         from surgery.report.view.terminal import close
 
+        content = page(document)
         if self.quiet:
-            close(closing(document), _console())
+            close(content, _console())
         else:
-            show(page(document), _console(), details=self.verbose)
+            show(content, _console(), details=self.verbose)
 
 
 def _console() -> Console:

@@ -34,15 +34,15 @@ def _files(jobs: Sequence[Job], out: Path) -> list[Path]:
         return [out]
     if out.exists() and not out.is_dir():
         raise InputError("is a file; several models need a folder", where=str(out))
-    several = len({job.march for job in jobs}) > 1
-    files = [out / (job.march if several else "") / job.place for job in jobs]
+    several = len({job.chip for job in jobs}) > 1
+    files = [out / (job.chip if several else "") / job.place for job in jobs]
     if len(set(files)) < len(files):
         raise InputError("two models of one name would go to the same file", where=str(out))
     return files
 
 
 def _inputs(jobs: Sequence[Job]) -> list[Path | None]:
-    if len({job.march for job in jobs}) > 1:
+    if len({job.chip for job in jobs}) > 1:
         raise InputError("a model can be rewritten in place for one march only", where="--in-place")
     return [job.path for job in jobs]
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from surgery.cli.guard import say
-from surgery.report.text import visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -50,15 +49,21 @@ class _Drawn(Bar):
         self._drawn, self._task, self._name, self._done = drawn, drawn.add_task("", total=None), "", -1
 
     def start(self, name: str, steps: int | None = None) -> None:
-        self._name, self._done = visible(name), -1
-        self._drawn.reset(self._task, total=steps, description=self._name)
+        self._name, self._done = name, -1
+        self._drawn.reset(self._task, total=steps, description=_visible(name))
 
     def step(self, name: str) -> None:
         self._done += 1
-        self._drawn.update(self._task, completed=self._done, description=f"{self._name}: {visible(name)}")
+        self._drawn.update(self._task, completed=self._done, description=_visible(f"{self._name}: {name}"))
 
     def count(self, done: int, total: int) -> None:
         self._drawn.update(self._task, completed=done, total=total)
+
+
+def _visible(text: str) -> str:
+    from surgery.report.text import visible
+
+    return visible(text)
 
 
 @contextmanager

@@ -20,11 +20,14 @@ def cures(model: Model, placement: Placement) -> Cures:
 
     Keys are node name and limit; for rules about whole models the name is empty.
     """
+    broken = [row for row in placement.rows if row.verdict.violations]
+    if not broken and not placement.refusals:
+        return {}
     ctx = PassContext(model, placement.target)
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name in registry.names():
         rules = registry.load(name)().rules(placement.target)
-        for row in placement.rows:
+        for row in broken:
             for violation in row.verdict.violations:
                 if any(_matches(rule, row.node, violation, ctx) for rule in rules):
                     found[row.node.name, violation.constraint].append(name)

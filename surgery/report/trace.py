@@ -63,7 +63,7 @@ class BisectDocument(Document):
 
 
 def explain_document(model: Model, name: str, target: Target | None, explanation: Explanation) -> ExplainDocument:
-    """The document of what the pass ``name`` would do."""
+    """The document of what the pass ``name`` would do; what a rule says of a node again is told once."""
     result = explanation.result
     return ExplainDocument(
         model=ModelRef.of(model),
@@ -71,7 +71,7 @@ def explain_document(model: Model, name: str, target: Target | None, explanation
         by=name,
         status=result.status.value,
         reason=result.reason,
-        reasons=tuple(map(_reason, explanation.events)),
+        reasons=tuple(map(_reason, dict.fromkeys(explanation.events))),
     )
 
 

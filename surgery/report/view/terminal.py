@@ -32,12 +32,18 @@ def show(page: Page, console: Console, *, details: bool = False) -> None:
         if details or not section.detail:
             console.print(_section(section, details))
     if page.closing.sentence:
-        close(page.closing, console)
+        console.print()
+        _close(page.closing, console)
 
 
-def close(closing: Closing, console: Console) -> None:
-    """Print the closing: the sentence, then the command to type next on the last line."""
-    console.print()
+def close(page: Page, console: Console) -> None:
+    """Print the model and the closing of ``page`` alone."""
+    if page.closing.sentence:
+        console.print(Text(f"{visible(page.subject)}: ", "dim"), end="", soft_wrap=True)
+        _close(page.closing, console)
+
+
+def _close(closing: Closing, console: Console) -> None:
     console.print(Text(visible(closing.sentence), "bold green" if closing.good else "bold yellow"), soft_wrap=True)
     if closing.next:
         console.print(Text("next: ", "dim").append(visible(closing.next), "bold"), soft_wrap=True)

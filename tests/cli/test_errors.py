@@ -1,0 +1,78 @@
+"""Bad usage of every verb: exit 2, one message that names the nearest, nothing on stdout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Surgery
+
+BAD = {
+    "check": (["check", "clean.onnx", "--marh", "X5"], "--march"),
+    "run": (["run", "clean.onnx", "-m", "X5"], "one of -o OUT, --in-place and --dry-run"),
+    "cost": (["cost", "clean.onnx"], "Missing option '--march'"),
+    "diff": (["diff", "clean.onnx"], "Missing argument 'B'"),
+    "explain": (["explain", "clean.onnx", "--pass", "fold-twise"], "did you mean fold-twice?"),
+    "bisect": (["bisect", "clean.onnx", "-p", "nowhere.yaml"], "nowhere.yaml"),
+    "passes": (["passes", "halv"], "did you mean halve?"),
+    "marches": (["marches", "X55"], "did you mean X5"),
+}
+
+
+@pytest.mark.parametrize("verb", BAD)
+def test_bad_usage(verb: str, surgery: Surgery) -> None:
+    args, told = BAD[verb]
+    called = surgery(*args)
+    assert called.code == 2
+    assert told in " ".join(called.err.split())
+    assert called.out == ""
+
+
+def test_a_misspelt_verb(surgery: Surgery) -> None:
+    called = surgery("chek")
+    assert called.code == 2
+    assert "'check'" in called.err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--input-shape", "x=1xAx3", "has not the form NAME=1x3x640x640"),
+        ("--input-shape", "1x3", "has not the form"),
+        ("--input-range", "x=3", "has not the form NAME=lo:hi"),
+        ("--budget", "cosine", "has not the form METRIC=BOUND"),
+        ("--set", "fold-twice", "has not the form PASS.FIELD=VALUE"),
+        ("--set", "fold-twice.mood=1", "did you mean mode?"),
+        ("--set", "halve.x=1", "unknown pass of the pipeline"),
+        ("--protect", "(", "not a regular expression"),
+        ("--eval", "json", "has not the form module:function"),
+        ("--eval", "json:dumpz", "cannot be imported"),
+        ("--verify", "never", "each"),
+        ("--fail-on", "cpus", "cpu"),
+        ("--samples", "0", "1"),
+        ("--report", "r.pdf", "no report format"),
+        ("--report", "nowhere/r.html", "cannot be written: No such file or directory"),
+        ("--json", "nowhere/r.json", "cannot be written: No such file or directory"),
+        ("--json", "clean.onnx", "is a model, or another result"),
+        ("--assume", "bayes-x", "did you mean"),
+        ("--inputs", "nowhere.npz", "nowhere.npz"),
+    ],
+)
+def test_bad_values(surgery: Surgery, option: str, value: str, told: str) -> None:
+    called = surgery("run", "clean.onnx", "-m", "X5", "-o", "out.onnx", option, value)
+    assert called.code == 2
+    assert told in " ".join(called.err.replace("│", " ").split())
+    assert not Path("out.onnx").exists()
+
+
+def test_two_results_in_one_file(surgery: Surgery) -> None:
+    called = surgery("run", "clean.onnx", "-m", "X5", "-o", "o.onnx", "--report", "r.json", "--json", "r.json")
+    assert called.code == 2
+    assert "another result" in called.err
+
+
+def test_messages_show_control_characters(surgery: Surgery) -> None:
+    called = surgery("check", "a\x1b[31m.onnx", "-m", "X5")
+    assert "\x1b" not in called.err
+    assert "a\\x1b[31m.onnx" in called.err
