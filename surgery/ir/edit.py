@@ -176,7 +176,8 @@ class Editor:
             _, graph = self._unsettled.popitem()
             old, positions = graph.nodes, [n.position for n in graph.nodes]
             graph.nodes = [n for n in old if n.graph is graph]
-            sort(graph)
+            if not sort(graph) and len(graph.nodes) == len(old):
+                continue
             self._undo.append(lambda g=graph, o=old, p=positions: self._unsettle(g, o, p))  # type: ignore[misc]
 
     def _unsettle(self, graph: Graph, nodes: list[Node], positions: list[tuple[float, ...]]) -> None:

@@ -26,7 +26,7 @@ def infer_node(node: Node, opset: int) -> list[tuple[DType | None, Shape | None]
     proto = Exporter(Weights.INPUTS, opset).node(node)
     try:
         found = onnx.shape_inference.infer_node_outputs(schema, proto, types, data)
-    except (RuntimeError, onnx.shape_inference.InferenceError):
+    except (RuntimeError, onnx.shape_inference.InferenceError, onnx.checker.ValidationError):
         return unknown
     return [tensor_type(found[v.name]) if v.name in found else (None, None) for v in node.outputs]
 
