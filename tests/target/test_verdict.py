@@ -36,7 +36,7 @@ PROBED = [
     (conv(cin=2056, kernel=1), "refused bpu bpu", "Conv.dilations"),
     (conv(cin=2056, kernel=1, dilations=[1, 1]), "bpu bpu bpu", None),
     (conv(cout=4104, kernel=1, dilations=[1, 1]), "cpu bpu bpu", "Conv.out_channels_per_group.2"),
-    (conv(cin=8200, kernel=1, size=4), "refused refused refused", "Conv.in_channels_per_group"),
+    (conv(cin=8200, kernel=1, size=4), "cpu refused refused", "Conv.in_channels_per_group"),
     *((unary(op), "bpu bpu bpu", None) for op in LOOKUPS),
     (unary("Sigmoid", (1, 64, 112, 112)), "bpu bpu bpu", None),
     (unary("InstanceNormalization"), "cpu bpu bpu", "InstanceNormalization.device"),
