@@ -103,6 +103,18 @@ def _contradict(stated: Shape, found: Shape | None) -> bool:
     return len(stated) != len(found) or any(isinstance(s, int) and s != f for s, f in pairs)
 
 
+def sharpens(stated: Shape | None, found: Shape | None) -> bool:
+    """Whether ``found`` says what ``stated`` says or more.
+
+    >>> sharpens(("N", 1000), (1, 1000)), sharpens((1, 1000), ("N", 1000))
+    (True, False)
+    """
+    if stated is None or found is None:
+        return stated is None
+    pairs = zip(stated, found, strict=False)
+    return len(stated) == len(found) and all(s == f or not isinstance(s, int) for s, f in pairs)
+
+
 def dims(shape: Shape | None) -> str:
     """A shape as ``1x3x?xW``; ``scalar`` for rank 0, ``unknown`` without one."""
     if shape is None:

@@ -9,9 +9,9 @@ from typing import Any
 
 from surgery.drift.verifier import Step, Verifier
 from surgery.errors import DefectError, ModelError
-from surgery.ir import Model, Tensor
+from surgery.ir import Model, Shape, Tensor, Value
 from surgery.ir.edit import Editor
-from surgery.ir.infer import dims
+from surgery.ir.infer import dims, sharpens
 from surgery.pipeline.context import PassContext
 from surgery.pipeline.iomap import IoMap
 from surgery.pipeline.passes import Outcome, Pass, PassRun
@@ -83,7 +83,7 @@ class _PassRunner:
 
     def run(self) -> PassResult:
         """The result; the model is changed only when its status is applied."""
-        face = _interface(self.model)
+        face, stated = _interface(self.model), [t.shape for t in self.model.graph.outputs]
         try:
             outcome = self._rewrite()
         except Diverged as error:
@@ -92,6 +92,8 @@ class _PassRunner:
             return self._nothing(outcome)
         try:
             self.model.infer(self.editor.retype)
+            if outcome.io is None:
+                self._restate(stated)
             self.model.check()
         except (DefectError, ModelError) as error:
             return self._undo(Status.FAILED, outcome, str(error))
@@ -106,6 +108,12 @@ class _PassRunner:
         )
         self.editor.settle()
         return outcome
+
+    def _restate(self, stated: Sequence[Shape | None]) -> None:
+        """Keep the shapes that outputs were stated with: a symbolic dim that became known stays a symbol outside."""
+        for shape, out in zip(stated, self.model.graph.outputs, strict=False):
+            if isinstance(out, Value) and out.shape != shape and sharpens(shape, out.shape):
+                self.editor.retype(out, out.dtype, shape)
 
     def _verify(self, outcome: Outcome) -> PassResult:
         io = self.manager.io
