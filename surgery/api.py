@@ -24,13 +24,14 @@ from surgery.pipeline.bisect import Bisector
 from surgery.pipeline.cures import cures
 from surgery.pipeline.explain import explain as why
 from surgery.pipeline.run import run as run_pipeline
+from surgery.pipeline.view import folded, place_as_seen
 from surgery.report.catalogue import MarchesDocument, PassesDocument, march_entry, pass_entry
 from surgery.report.check import CheckDocument, check_document
 from surgery.report.cost import CostDocument, cost_document, no_estimate
 from surgery.report.diff import DiffDocument, diff_document
 from surgery.report.run import RunDocument, run_document
 from surgery.report.trace import BisectDocument, ExplainDocument, bisect_document, explain_document
-from surgery.target import load_target, march_names, place
+from surgery.target import load_target, march_names
 
 if TYPE_CHECKING:
     from surgery.ir.model import Source
@@ -85,15 +86,16 @@ class Pipeline(Passes):
 def check(model: Source, *, march: str, assume: str | None = None) -> CheckDocument:
     """Where every node would run on ``march``, which limits it breaks, and which pass cures it. Needs no weights."""
     loaded, target = Model.load(model), load_target(march, assume)
-    placement = place(loaded, target)
-    return check_document(loaded, placement, cures(loaded, placement))
+    twin = folded(loaded)
+    placement = place_as_seen(loaded, target, twin)
+    return check_document(loaded, placement, cures(twin, placement))
 
 
 def cost(model: Source, *, march: str, assume: str | None = None) -> CostDocument:
     """The predicted time of ``model`` on ``march``, node by node and in total. Needs no weights."""
     loaded, target = Model.load(model), load_target(march, assume)
     try:
-        return cost_document(loaded, target.name, estimate(place(loaded, target)))
+        return cost_document(loaded, target.name, estimate(place_as_seen(loaded, target)))
     except NoCoefficients as error:
         return no_estimate(loaded, target.name, error.what)
 

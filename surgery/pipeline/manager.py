@@ -48,18 +48,22 @@ class Manager:
         steps: Sequence[tuple[str, Pass]],
         progress: Callable[[str], None] | None = None,
         limits: dict[str, int] | None = None,
+        after: Callable[[PassResult], None] | None = None,
     ) -> list[PassResult]:
         """Run ``steps`` (id and pass) in order.
 
         Args:
             progress: called with the id of each pass before it runs.
             limits: most applied matches, by id (for bisecting).
+            after: called with each result, when the model is what the next pass will see.
         """
         for index, (name, step) in enumerate(steps):
             if progress is not None:
                 progress(name)
             later = [rule for _, p in steps[index:] for rule in self._legalisers(p)]
             self.results.append(_PassRunner(self, name, step, later, (limits or {}).get(name)).run())
+            if after is not None:
+                after(self.results[-1])
         return self.results
 
     def _legalisers(self, step: Pass) -> list[Rule[Any]]:

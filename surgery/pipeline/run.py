@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from surgery.cost import NoCoefficients, Speedup, estimate, speedup
+from surgery.cost import Speedup, speedup
 from surgery.drift.inputs import InputSet, make_inputs
 from surgery.drift.runner import open_runner
 from surgery.drift.taps import Drift
@@ -22,6 +22,7 @@ from surgery.pipeline.bisect import Bisector, Guilty
 from surgery.pipeline.manager import Manager
 from surgery.pipeline.pipeline import Pipeline
 from surgery.pipeline.result import PassResult, RunResult, State, Status
+from surgery.pipeline.view import FOLDING, place_as_seen, state_of
 from surgery.rewrite import weakest
 from surgery.target import Target, load_target, place
 
@@ -96,13 +97,15 @@ class _Run:
         self.budget = {**pipeline.budget, **(options.budget or {})}
         self.protect = _pattern(options.protect)
         self.reasons: list[str] = []
+        self.before: State | None = None
         self.inputs = self._inputs()
         self.verifier = None if self.inputs is None else Verifier(original, self.inputs, budget=self.budget or None)
 
     def result(self) -> RunResult:
         """Run the passes and put everything together."""
         manager = self._at_end() if self.options.verify == "end" else self._passes(self.pipeline, self.verifier)
-        before, after = (state_of(m, self.target) for m in (self.original, manager.model))
+        before = self.before or state_of(place_as_seen(self.original, self.target))
+        after = state_of(place(manager.model, self.target))
         return RunResult(
             model=manager.model,
             original=self.original,
@@ -146,8 +149,17 @@ class _Run:
 
     def _passes(self, pipeline: Pipeline, verifier: Verifier | None) -> Manager:
         manager = Manager(self.original.copy(), self.target, verifier, self.protect, trace=self.options.trace)
-        manager.run([(s.id, s.step) for s in pipeline.steps], self.options.progress)
+        manager.run([(s.id, s.step) for s in pipeline.steps], self.options.progress, after=self._after(manager))
         return manager
+
+    def _after(self, manager: Manager) -> Callable[[PassResult], None]:
+        """Notes how the toolchain sees the original: as it is after the folding that it begins with, too."""
+
+        def note(result: PassResult) -> None:
+            if self.before is None and result.name == FOLDING and len(manager.results) == 1:
+                self.before = state_of(place_as_seen(self.original, self.target, manager.model.copy()))
+
+        return note
 
     def _at_end(self) -> Manager:
         """Verify once; while that fails, find the guilty pass and run again without it."""
@@ -184,15 +196,6 @@ def _dropped(guilty: Guilty, pipeline: Pipeline, target: Target) -> PassResult:
     step = next(s.step for s in pipeline.steps if s.id == guilty.name)
     purposes, exactness = tuple(step.purposes(target)), step.exactness(target)
     return PassResult(guilty.name, purposes, exactness, Status.ROLLED_BACK, guilty.matches, reason=guilty.reason)
-
-
-def state_of(model: Model, target: Target) -> State:
-    """Placement and estimate of ``model`` as it is."""
-    placement = place(model, target)
-    try:
-        return State(placement, estimate(placement))
-    except NoCoefficients as error:
-        return State(placement, None, str(error))
 
 
 def _speedup(before: State, after: State) -> Speedup:
