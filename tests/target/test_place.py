@@ -46,6 +46,7 @@ FOLDED = [
     (f"a = {CONV}(x, w) b = Div(a, k) d = Erf(b) e = Add(d, k) f = Mul(a, e) y = Mul(f, k)", "bffffb"),
     (f"a = {CONV}(x, w) b = Add(a, k) d = Clip(b, k, k) e = Mul(a, d) y = Div(e, k)", "bfffb"),
     (f"a = {CONV}(x, w) s = Sigmoid(a) t = Sigmoid(s) y = Mul(a, t)", "bbbb"),
+    (f"a = {CONV}(x, w) s = Sigmoid(a) b = Mul(a, s) y = Add(b, s)", "bbbb"),
     (f"a = {CONV}(x, w) b = Identity(a) y = Relu(b)", "bff"),
     (f"a = {CONV}(x, w) b = Transpose<perm=[0,2,3,1]>(a) d = Transpose<perm=[0,3,1,2]>(b) y = {CONV}(d, w)", "bffb"),
     (f"a = {CONV}(x, w) y = Transpose<perm=[0,2,3,1]>(a)", "bf"),
@@ -117,6 +118,12 @@ def test_summary() -> None:
     assert summary.macs == 16 * 16 * 8 * (8 * 9 + 8)
     assert summary.mac_coverage == 1.0
     assert summary.as_dict()["nodes"] == 4
+
+
+def test_coverage_is_the_share_of_work_on_the_bpu() -> None:
+    wide = CONV.replace("pads=[1, 1, 1, 1]", "pads=[3, 3, 3, 3], dilations=[3, 3]")
+    summary = placed(f"a = {CONV}(x, w) y = {wide}(a, w)", "bernoulli2").summary()
+    assert (summary.cpu, summary.mac_coverage) == (1, 0.5)
 
 
 def test_no_work_has_no_coverage() -> None:

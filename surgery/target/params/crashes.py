@@ -60,7 +60,7 @@ def _is_layer_norm(node: Node) -> bool:
     if root is None or root.op != "Sqrt":
         return False
     means = (n for n in _back(root.inputs[0], {"Add"}) if n.op == "ReduceMean")
-    return any(Params(n, 11)["axes"] in ((3,), (-1,)) for n in means)
+    return any(Params(n, 11)["axes"] == (3,) for n in means)
 
 
 def _back(tensor: Tensor, through: set[str]) -> Iterator[Node]:
