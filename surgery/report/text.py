@@ -99,7 +99,7 @@ def percent(value: float | None) -> str:
 
 
 def interval(span: Interval | None, unit: str = "ms") -> str:
-    """The middle value with its low and high, in ``unit``.
+    """The middle value with its low and high at two digits, in ``unit``.
 
     >>> from types import SimpleNamespace as S
     >>> interval(S(low=1.0, mid=2.0, high=4.0)), interval(S(low=1.2, mid=1.5, high=2), "x")
@@ -108,7 +108,7 @@ def interval(span: Interval | None, unit: str = "ms") -> str:
     if span is None or span.mid is None:
         return "–"
     suffix = "×" if unit == "x" else f" {unit}"
-    return f"{number(span.mid)}{suffix} ({number(span.low)}–{number(span.high)})"
+    return f"{number(span.mid)}{suffix} ({number(span.low, 2)}–{number(span.high, 2)})"
 
 
 def plural(count: int, noun: str) -> str:

@@ -13,7 +13,7 @@ BAD = {
     "run": (["run", "clean.onnx", "-m", "X5"], "one of -o OUT, --in-place and --dry-run"),
     "cost": (["cost", "clean.onnx"], "Missing option '--march'"),
     "diff": (["diff", "clean.onnx"], "Missing argument 'B'"),
-    "explain": (["explain", "clean.onnx", "--pass", "fold-twise"], "did you mean fold-twice?"),
+    "explain": (["explain", "clean.onnx", "--pass", "fold-twise"], "did you mean fold-twice"),
     "bisect": (["bisect", "clean.onnx", "-p", "nowhere.yaml"], "nowhere.yaml"),
     "passes": (["passes", "halv"], "did you mean halve?"),
     "marches": (["marches", "X55"], "did you mean X5"),

@@ -14,7 +14,7 @@ from tests.cli.test_verbs import VERBS
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", ["check", "run", "cost", "diff", "explain", "bisect", "passes", "marches"])
 def test_document(verb: str, surgery: Surgery) -> None:
     args, _ = VERBS[verb]
     called = surgery(*args, "--json", "-")

@@ -87,7 +87,7 @@ def _latency(document: RunDocument) -> tuple[Block, ...]:
     if not bars:
         return (Note(document.speedup_reason, "warn"),) if document.speedup_reason else ()
     speed = Note(f"Speedup {interval(document.speedup, 'x')}, from the nodes that changed.")
-    why = Note(document.speedup_reason, "muted")
+    why = Note(f"No speedup can be stated: {document.speedup_reason}.", "muted")
     notes = ((speed,) if document.speedup else ()) + ((why,) if document.speedup_reason else ())
     return (Bars("Predicted time, low to high", "ms", tuple(bars)), *notes)
 
@@ -111,7 +111,7 @@ def _pass(row: PassRow) -> list[Cell | str]:
     applied = f"{row.applied} of {row.matched}" if row.matched else "0"
     status = Cell(row.status, STATUS[row.status])
     drift = [number(row.drift_step), number(row.drift_total)]
-    return [code(row.name), row.purpose, row.exactness, applied, number(row.seconds), status, *drift]
+    return [code(row.name), row.purpose, row.exactness, applied, f"{row.seconds:.2f}", status, *drift]
 
 
 def _numbers(document: RunDocument) -> tuple[Block, ...]:

@@ -70,6 +70,8 @@ def _block(block: Block, details: bool) -> Iterator[RenderableType]:
         case Note():
             yield Text(visible(block.text), _STYLES[block.tone])
         case Table():
+            if block.caption:
+                yield Text(visible(block.caption), "dim")
             yield _grid(block, len(block.rows) if details else ROWS)
             if len(block.rows) > ROWS and not details:
                 yield Text(f"… {plural(len(block.rows) - ROWS, 'row')} more: -v shows them, --json has them", "dim")
@@ -80,8 +82,7 @@ def _block(block: Block, details: bool) -> Iterator[RenderableType]:
 
 
 def _grid(table: Table, most: int) -> Grid:
-    caption = Text(visible(table.caption), "dim") if table.caption else None
-    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, title=caption, title_justify="left")
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(table.columns):
         side: Literal["left", "right"] = "right" if column.numeric else "left"
         cells = [row[index] for row in table.rows[:most]]
