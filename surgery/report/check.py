@@ -32,13 +32,14 @@ class Violation(Part):
 
 
 class Refusal(Part):
-    """A reason why the toolchain would not take the model at all."""
+    """A reason why the toolchain would not take the model at all; ``text`` is the rule in general form."""
 
     rule: str
     found: Scalar
     allowed: Scalar
     source: str
     cured_by: tuple[str, ...] = ()
+    text: str = ""
     evidence: str = ""
 
 
@@ -108,6 +109,7 @@ def refusal(found: target.Refusal, cures: Cures) -> Refusal:
         allowed=found.allowed,
         source=found.source,
         cured_by=cures.get(("", found.rule), found.cured_by),
+        text=found.text,
         evidence=found.evidence,
     )
 

@@ -89,8 +89,8 @@ def _(document: CheckDocument) -> Closing:
     sentence = takes(document.march, document.accepted, document.refusals, document.summary)
     curable = any(v.cured_by for row in document.nodes for v in row.violations)
     curable = curable or any(r.cured_by for r in document.refusals)
-    good = not findings(document)
-    return Closing(good, sentence, _run(document.model, document.march) if curable else _cost(document))
+    following = _run(document.model, document.march) if curable else _look(document)
+    return Closing(not findings(document), sentence, following)
 
 
 @closing.register
@@ -149,7 +149,7 @@ def _(document: BisectDocument) -> Closing:
 def takes(march: str, accepted: bool, refusals: tuple[Refusal, ...], side: Summary) -> str:
     """Whether the toolchain of ``march`` will take the model, and with what left."""
     if not accepted:
-        reasons = [f"{r.rule} is {r.found}, allowed {r.allowed}" for r in refusals]
+        reasons = [f"{r.rule} is {r.found}, must hold: {r.text or r.allowed}" for r in refusals]
         reasons = reasons or [f"it fails on {plural(side.refused, 'node')}"]
         return f"The {march} toolchain will refuse the model: {listed(reasons)}."
     known = "will take the model" if not side.unknown else "takes the model as far as is known"
@@ -184,8 +184,9 @@ def _run(model: ModelRef, march: str | None) -> str:
     return command("run", path, "-o", out, *_march(march))
 
 
-def _cost(document: CheckDocument) -> str:
-    return command("cost", _path(document.model), "--march", document.march)
+def _look(document: CheckDocument) -> str:
+    verb, *more = ("cost",) if document.accepted else ("check", "-v")
+    return command(verb, _path(document.model), "--march", document.march, *more)
 
 
 def _check(document: CostDocument) -> str:

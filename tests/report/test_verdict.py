@@ -63,7 +63,7 @@ def test_a_node_the_compiler_fails_on_is_a_refusal() -> None:
     ("document", "sentence"),
     [
         (clean(), "The bayes-e toolchain will take the model: nothing on the CPU, 1 BPU segment."),
-        (samples.check(accepted=False), "will refuse the model: model.opset is 17, allowed 10..11."),
+        (samples.check(accepted=False), "will refuse the model: model.opset is 17, must hold: 10..11."),
         (unverified(), "Numbers verified: none (custom op)."),
         (samples.diff(far=0.0), "Every output is bit-identical."),
         (samples.diff(far=0.5), "The numbers differ, first at y, computed by Add n: differs by 0.5."),

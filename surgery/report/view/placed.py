@@ -40,8 +40,10 @@ def check_page(document: CheckDocument) -> Page:
 
 def refusal_blocks(refusals: Sequence[Refusal]) -> tuple[Block, ...]:
     """The reasons why the toolchain would not take the model; nothing when there are none."""
-    rows = ((code(r.rule, "bad"), str(r.found), str(r.allowed), cures(r.cured_by), r.source) for r in refusals)
-    return (table("Rule|Found|Allowed|Cured by|Source", rows),) if refusals else ()
+    rows = (
+        (code(r.rule, "bad"), str(r.found), r.text or str(r.allowed), cures(r.cured_by), r.source) for r in refusals
+    )
+    return (table("Rule|Found|Must hold|Cured by|Source", rows),) if refusals else ()
 
 
 def violation_blocks(found: Iterable[tuple[str, Violation]]) -> tuple[Block, ...]:
