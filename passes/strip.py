@@ -25,22 +25,23 @@ class StripIoNodes(Pass):
 
     A node can go when it is the only reader of a graph input, or computes a graph output from a tensor that nothing
     else reads. What it did is returned as an IoMap: host code has to do it, and the model with that code around it
-    is verified bit by bit against the original. ``order: listed`` treats the types (then the names) once each in
-    the order given, as hb_mapper does, so that the outermost type has to come first; ``order: recursive`` goes on
-    until no listed node is left at an edge, as hb_compile does. Without ``order`` the march's toolchain decides.
+    is verified bit by bit against the original. ``order: recursive`` goes on until no listed node is left at an
+    edge, as hb_compile does; ``order: listed`` treats the types (then the names) once each in the order given, as
+    hb_mapper does, so that the outermost type has to come first.
     """
 
     name: ClassVar[str] = "strip-io-nodes"
+    cures: ClassVar[frozenset[str]] = frozenset({"model.unscaled"})
     after: ClassVar[frozenset[str]] = frozenset({"fold-constants"})
 
-    types: tuple[str, ...] = ("Dequantize", "Quantize", "Cast", "Transpose")
+    types: tuple[str, ...] = ("Quantize", "Dequantize", "Cast", "Transpose", "Reshape")
     """Operator types, with the toolchain's names (Quantize) or ONNX's (QuantizeLinear)."""
     names: tuple[str, ...] = ()
     """Nodes by name, whatever else is listed; their type must be a removable one, too."""
     side: Literal["both", "inputs", "outputs"] = "both"
     """Which end of the model."""
-    order: Literal["listed", "recursive"] | None = None
-    """How often the lists are gone through; None for what the march's toolchain does."""
+    order: Literal["recursive", "listed", "march"] = "recursive"
+    """How the lists are gone through; ``march`` for what the march's own toolchain does."""
 
     @field_validator("types")
     @classmethod
@@ -65,17 +66,17 @@ class StripIoNodes(Pass):
             raise unknown("node", wrong, nodes, where="strip-io-nodes.names")
         stripper = _Stripper(run, self.side)
         wanted = [_of_type(SHORT.get(t, t)) for t in self.types] + [_named(n) for n in self.names]
-        if self._order(run) == "recursive":
-            stripper.strip(lambda node: any(want(node) for want in wanted))
-        else:
+        if self._order(run) == "listed":
             for want in wanted:
                 stripper.strip(want)
+        else:
+            stripper.strip(lambda node: any(want(node) for want in wanted))
         return stripper.outcome()
 
     def _order(self, run: PassRun) -> str:
-        if self.order is not None:
+        if self.order != "march" or run.ctx.target is None:
             return self.order
-        return "recursive" if run.ctx.target is None else run.ctx.target.march.removal.order
+        return str(run.ctx.target.march.removal.order)
 
 
 Want = Callable[[Node], bool]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from surgery.errors import WeightsMissing
 from surgery.ir import Model, Node
 from surgery.pipeline import registry
 from surgery.pipeline.context import PassContext
+from surgery.pipeline.manager import Manager
+from surgery.pipeline.passes import Pass
 from surgery.rewrite import Mismatch, Rule
 from surgery.target import Placement, Violation
 
@@ -26,15 +29,26 @@ def cures(model: Model, placement: Placement) -> Cures:
     ctx = PassContext(model, placement.target)
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name in registry.names():
-        rules = registry.load(name)().rules(placement.target)
+        step = registry.load(name)()
+        rules = step.rules(placement.target)
         for row in broken:
             for violation in row.verdict.violations:
                 if any(_matches(rule, row.node, violation, ctx) for rule in rules):
                     found[row.node.name, violation.constraint].append(name)
-        for refusal in placement.refusals:
-            if any(refusal.rule in rule.cures for rule in rules):
-                found["", refusal.rule].append(name)
+        for rule in _cured(model, step, placement) if step.cures else ():
+            found["", rule].append(name)
     return {key: tuple(names) for key, names in found.items()}
+
+
+def _cured(model: Model, step: Pass, placement: Placement) -> Iterator[str]:
+    """The rules about whole models that no longer speak after a trial of the pass."""
+    broken = step.cures & {refusal.rule for refusal in placement.refusals}
+    if not broken:
+        return
+    trial = Manager(model.copy(), placement.target)
+    trial.run([(step.name, step)])
+    left = {refusal.rule for refusal in placement.target.refusals(trial.model)}
+    yield from sorted(broken - left)
 
 
 def _matches(rule: Rule[Any], node: Node, violation: Violation, ctx: PassContext) -> bool:

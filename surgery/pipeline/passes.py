@@ -52,6 +52,7 @@ class Pass(BaseModel):
 
     Attributes:
         name: as in pipelines and on the command line.
+        cures: rules about whole models (``model.<rule>``) that it can satisfy.
         after: passes that have to run before this one when they are in the same pipeline; checked, never used to
             reorder.
     """
@@ -59,6 +60,7 @@ class Pass(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: ClassVar[str]
+    cures: ClassVar[frozenset[str]] = frozenset()
     after: ClassVar[frozenset[str]] = frozenset()
 
     def rules(self, target: Any) -> Sequence[Rule[Any]]:

@@ -16,7 +16,7 @@ from surgery.drift.verifier import Verifier
 from surgery.errors import DefectError, InputError, WeightsMissing, unknown
 from surgery.ir import Model
 from surgery.ir.model import Source
-from surgery.ir.normalise import some
+from surgery.ir.notes import some
 from surgery.ir.session import SessionError
 from surgery.pipeline.bisect import Bisector, Guilty
 from surgery.pipeline.manager import Manager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from surgery.ir.graph import Node, Tensor
+from surgery.ir.graph import Graph, Node, Tensor
 from surgery.target import march as marches
 from surgery.target.limits import Check, compile_limits
 from surgery.target.march import March, Op
@@ -19,7 +20,7 @@ from surgery.target.verdict import Refusal, Verdict, Violation
 if TYPE_CHECKING:
     from surgery.ir import Model
 
-MODEL_FACTS = ("opset", "ir_version", "inputs", "outputs", "input_ranks", "dynamic_dims")
+MODEL_FACTS = ("opset", "ir_version", "inputs", "outputs", "input_ranks", "dynamic_dims", "unscaled")
 
 
 class Target:
@@ -171,6 +172,7 @@ def model_facts(model: Model) -> dict[str, Any]:
         "outputs": len(graph.outputs),
         "input_ranks": tuple(len(t.shape) for t in graph.inputs if t.shape is not None),
         "dynamic_dims": tuple(text for t in graph.inputs for text in _dynamic(t)),
+        "unscaled": tuple(_unscaled(graph)),
     }
 
 
@@ -193,3 +195,20 @@ def load_target(name: str, assume: str | None = None) -> Target:
     """
     path = marches.find(name)
     return Target(marches.load(path), path, load_target(assume) if assume else None)
+
+
+KEEPS_SCALE = frozenset({"Concat", "Flatten", "MaxPool", "Reshape", "Resize", "Slice", "Squeeze", "Transpose"})
+SCALED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+QUANTISING = frozenset({"QuantizeLinear", "DequantizeLinear"})
+
+
+def _unscaled(graph: Graph) -> Iterator[str]:
+    """Names of the convolutions and matrix products that read no dequantised tensor, in a model that quantises."""
+    if not any(node.op in QUANTISING for node in graph.nodes):
+        return
+    for node in graph.nodes:
+        source = node.inputs[0].producer if node.op in SCALED else None
+        while source is not None and source.op in KEEPS_SCALE:
+            source = source.inputs[0].producer
+        if node.op in SCALED and (source is None or source.op != "DequantizeLinear"):
+            yield node.name
