@@ -73,3 +73,11 @@ def _run(command: str) -> str:
         [sys.executable, "-m", "surgery", *words[1:]], capture_output=True, text=True, env=environment, check=False
     )
     return done.stdout + done.stderr
+
+
+def test_the_page_of_passes_is_current() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "doc_passes.py"), "--check"],
+        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
