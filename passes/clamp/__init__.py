@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator
 
+from passes.clamp.concat import DissolveConcat
+from passes.clamp.dilations import StateDilations
 from passes.clamp.split import SplitChannels
 from surgery.pipeline import Pass
 from surgery.rewrite import Rule
@@ -34,4 +36,4 @@ class ClampConvChannels(Pass):
 
     def rules(self, target: Any) -> Sequence[Rule[Any]]:
         """The rules of the mode."""
-        return (SplitChannels(),)
+        return (StateDilations(), SplitChannels(), DissolveConcat())

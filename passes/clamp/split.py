@@ -49,7 +49,7 @@ class SplitChannels(Rule[Cutting]):
                 return Cutting(node, tuple(_steps(layer, plan, ctx, trial)))
             except Refused as refused:
                 found.append((refused.stage, refused.why))
-        raise max(found, key=lambda pair: pair[0], default=(0, _too_small(layer)))[1]
+        raise max(reversed(found), key=lambda pair: pair[0], default=(0, _too_small(layer)))[1]
 
     def rewrite(self, match: Cutting, rw: Rewriter) -> None:
         """Do the steps; what they replaced goes with the values that nothing reads any more."""
@@ -59,7 +59,7 @@ class SplitChannels(Rule[Cutting]):
 
 
 class Refused(Exception):
-    """Why a plan fails, and how far it got: what fails late says most."""
+    """Why a plan fails, and how far it got: what fails late, in small parts, says most."""
 
     def __init__(self, stage: int, why: Mismatch) -> None:
         super().__init__(why.reason)

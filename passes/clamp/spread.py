@@ -129,7 +129,18 @@ class Join:
         rw.replace(self.value.producer, whole)
 
 
-Step: TypeAlias = "Split | Product | Copies | Join"
+@dataclass(frozen=True)
+class Given:
+    """The operands of a Concat are parts already."""
+
+    node: Node
+
+    def emit(self, rw: Rewriter, parts: Parts) -> None:
+        """Take them."""
+        parts[id(self.node.outputs[0])] = list(self.node.inputs)
+
+
+Step: TypeAlias = "Split | Product | Copies | Join | Given"
 
 
 class Spread:
@@ -233,9 +244,7 @@ class Spread:
         if id(layer.x) not in self._cuts or (layer.bias is not None and id(layer.bias) in self._cuts):
             raise Mismatch(f"{node.op} {node.name!r} adds the parts as a bias", node)
         if layer.in_axis != cut.axis:
-            raise Mismatch(
-                f"{node.op} {node.name!r} multiplies axis {layer.in_axis}, the parts lie on {cut.axis}", node
-            )
+            raise Mismatch(f"{node.op} {node.name!r} sums over axis {layer.in_axis}, the parts lie on {cut.axis}", node)
         step = best(layer, plans_for(layer.work, cut.sizes, self.trial.steps), self.trial)
         self.steps.append(step)
         if len(step.plan.output_sizes) > 1:
