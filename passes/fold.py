@@ -13,8 +13,6 @@ from surgery.ir.fold import Folding, Limits, fold
 from surgery.pipeline import Outcome, Pass, PassRun
 from surgery.rewrite import Context, Engine, Event, Exactness, Mismatch, Purpose, Rewriter, Rule, need
 
-ROUNDS = 8
-"""Constants make shapes known, which make constants: more often than this nobody has seen."""
 GROWTH = "surgery.growth"
 """Metadata key of a folded constant: bytes by which its group grew the model. A second run finds them spent."""
 FREE = 1024
@@ -31,7 +29,7 @@ class FoldConstants(Pass):
 
     name: ClassVar[str] = "fold-constants"
 
-    max_growth_bytes: int = Field(default=1 << 22, ge=0)
+    max_growth_bytes: int = Field(default=1 << 20, ge=0)
     """Bytes by which the model may grow in all, beyond the constants that are no longer needed."""
 
     def rules(self, target: Any) -> Sequence[Rule[Any]]:
@@ -42,7 +40,7 @@ class FoldConstants(Pass):
         """Inline and fold until nothing more becomes constant."""
         engine = Engine(self.name, self.rules(None), run.ctx, run.rw, run.policy, limit=run.limit, trace=run.trace)
         folder = _Folder(self, run, engine)
-        for _ in range(ROUNDS):
+        for _ in range(1 + sum(1 for _ in run.model.nodes())):  # each round but the last takes a node away
             engine.run()
             if not folder.fold():
                 break

@@ -1,0 +1,66 @@
+"""Windows of one element, reductions over axes of one, resizing by one."""
+
+from __future__ import annotations
+
+from passes.noops.bypass import Drop, same_shape
+from surgery.ir import Node, Tensor, ops
+from surgery.rewrite import Context, Mismatch
+
+
+class DropPool(Drop):
+    """MaxPool and AveragePool with a window of one element, stride 1 and no padding."""
+
+    name, roots = "drop-pool", frozenset({"MaxPool", "AveragePool"})
+
+    def source(self, node: Node, ctx: Context) -> Tensor:
+        """The input."""
+        kernel = ops.kernel_shape(node) or []
+        if set(kernel) != {1}:
+            raise Mismatch(f"has a window of {kernel}, every size must be 1", node)
+        if set(ops.spatial(node, "strides", len(kernel))) != {1}:
+            raise Mismatch(f"has strides {node.attrs['strides']}, every stride must be 1", node)
+        pads = ops.pads(node)
+        if pads is None or any(pads):
+            raise Mismatch(f"has pads {pads}, every pad must be 0", node)
+        return node.inputs[0]
+
+
+class DropReduce(Drop):
+    """Means, sums, products and extrema over axes of size 1 that stay in the shape; global pooling of one element."""
+
+    name = "drop-reduce"
+    roots = frozenset(
+        {"ReduceMean", "ReduceSum", "ReduceProd", "ReduceMax", "ReduceMin", "GlobalAveragePool", "GlobalMaxPool"}
+    )
+
+    def source(self, node: Node, ctx: Context) -> Tensor:
+        """The input: where no size changed, every reduced one is 1."""
+        if not node.inputs[0].is_static or node.inputs[0].rank == 0:
+            raise Mismatch("the shape of its input must be known", node)
+        return same_shape(node.inputs[0], node)
+
+
+class DropResize(Drop):
+    """Resize and Upsample to the size there is, by scales of exactly 1 or by sizes."""
+
+    name, roots = "drop-resize", frozenset({"Resize", "Upsample"})
+
+    def source(self, node: Node, ctx: Context) -> Tensor:
+        """The input."""
+        if node.attrs.get("coordinate_transformation_mode") == "tf_crop_and_resize":
+            raise Mismatch("crops to a region of interest", node)
+        scales = _scales(node, ctx)
+        if scales is not None and set(scales) != {1.0}:
+            raise Mismatch(f"has scales {scales}, every scale must be 1", node)
+        return same_shape(node.inputs[0], node)
+
+
+def _scales(node: Node, ctx: Context) -> list[float] | None:
+    """The scales; None when sizes are given instead. Raises Mismatch when the scales are not constant."""
+    if "scales" in node.attrs:
+        return [float(s) for s in node.attrs["scales"]]
+    tensor = node.input(1 if node.op == "Upsample" or ctx.opset < 11 else 2)
+    array = ops.constant(tensor)
+    if tensor is not None and array is None:
+        raise Mismatch("its scales must be constant", node)
+    return None if array is None or array.size == 0 else [float(s) for s in array]
