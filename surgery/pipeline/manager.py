@@ -159,6 +159,7 @@ class _PassRunner:
             reason=reason,
             drift_step=step.drift_step if step else None,
             drift_total=step.drift_total if step else None,
+            widened=step.total.widened if step else (),
             events=tuple(stats.events),
             edits=tuple(Edit(self.name, change) for change in stats.edits) if applied else (),
         )

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from surgery.cost import Estimate, Speedup
 from surgery.drift.inputs import InputSet
+from surgery.drift.judge import Widened
 from surgery.drift.taps import Drift
 from surgery.ir import Model
 from surgery.pipeline.iomap import IoMap
@@ -58,6 +59,7 @@ class PassResult:
         reason: for any status but applied, and the reasons of refusals.
         drift_step, drift_total: largest difference of any output channel over its scale, against the previous
             step and the original; None when nothing was run.
+        widened: outputs whose own noise made the bound of rounding wider.
     """
 
     name: str
@@ -71,6 +73,7 @@ class PassResult:
     reason: str = ""
     drift_step: float | None = None
     drift_total: float | None = None
+    widened: tuple[Widened, ...] = ()
     events: tuple[Event, ...] = ()
     edits: tuple[Edit, ...] = ()
 

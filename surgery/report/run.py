@@ -31,6 +31,17 @@ class Side(Summary):
     latency_ms: Span | None
 
 
+class Bound(Part):
+    """The bound of rounding of an output whose own noise is above the usual one; None when the noise has none.
+
+    ``bound`` is over the scale of a channel, ``channels`` how many are concerned; of integers, mismatches allowed.
+    """
+
+    output: Text
+    bound: Number
+    channels: int
+
+
 class PassRow(Part):
     """What one pass did; ``drift_step`` against the step before, ``drift_total`` against the original."""
 
@@ -45,6 +56,7 @@ class PassRow(Part):
     reason: Text = ""
     drift_step: Number = None
     drift_total: Number = None
+    widened: tuple[Bound, ...] = ()
 
 
 class Edit(Part):
@@ -173,6 +185,7 @@ def _pass(result: ran.PassResult) -> PassRow:
         reason=result.reason,
         drift_step=result.drift_step,
         drift_total=result.drift_total,
+        widened=tuple(Bound(output=w.output, bound=w.bound, channels=w.channels) for w in result.widened),
     )
 
 

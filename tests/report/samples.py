@@ -6,7 +6,7 @@ from surgery.report.base import ModelRef, Span
 from surgery.report.check import CheckDocument, NodeRow, Refusal, Summary, Violation
 from surgery.report.cost import CostDocument, NodeTime, Traffic, TransferTime
 from surgery.report.diff import DiffDocument, FirstBad, ValueDrift
-from surgery.report.run import Accuracy, Edit, Interface, Left, PassRow, Port, RunDocument, Side
+from surgery.report.run import Accuracy, Bound, Edit, Interface, Left, PassRow, Port, RunDocument, Side
 
 HOSTILE = "a|b`c`<script>alert(1)</script>[bold]x[/bold]\x1b[31m\n# h\u202e"
 """A name with the syntax of every view, an escape sequence, a line break and a direction override."""
@@ -102,7 +102,8 @@ def passes() -> tuple[PassRow, ...]:
     rows += [("substitute-ops", "legalise", "rounding", "rolled-back", "output y moved by 0.2, allowed 0.0001")]
     return tuple(
         PassRow(name=name, purpose=purpose, exactness=exactness, matched=3, applied=2, refused=1, seconds=0.1234,
-                status=status, reason=reason, drift_step=0.0, drift_total=2e-6)
+                status=status, reason=reason, drift_step=0.0, drift_total=2e-6,
+                widened=(Bound(output="y", bound=0.0042, channels=3),))
         for name, purpose, exactness, status, reason in rows
     )  # fmt: skip
 

@@ -154,3 +154,9 @@ def test_a_run_that_is_not_verified_says_so_everywhere() -> None:
     document = samples.run(verified="off")
     for view in (to_markdown(page(document)), parsed(to_html(page(document))).text, terminal(document)):
         assert "Numbers verified: off." in view
+
+
+def test_a_bound_that_noise_widens_is_told_once() -> None:
+    told = "Output y is noisy by itself: what counts as rounding goes up to 0.0042 in 3 channels."
+    for view in (to_markdown(page(samples.run())), parsed(to_html(page(samples.run()))).text, terminal(samples.run())):
+        assert view.count(told) == 1

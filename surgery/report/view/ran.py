@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from surgery.report.base import Span
 from surgery.report.run import Accuracy, Edit, Interface, PassRow, Port, RunDocument, Side
-from surgery.report.text import amount, interval, listed, number, percent
+from surgery.report.text import amount, interval, listed, number, percent, plural
 from surgery.report.verdict import closing
 from surgery.report.view.content import Bar, Bars, Block, Cell, Note, Page, Section, Stack, Tone, code, table
 from surgery.report.view.drift import drift_blocks
@@ -116,8 +116,21 @@ def _pass(row: PassRow) -> list[Cell | str]:
 
 def _numbers(document: RunDocument) -> tuple[Block, ...]:
     said = f"Verified: {document.verified}." + (f" {document.verified_reason}" if document.verified_reason else "")
-    note = Note(said, VERIFIED[document.verified])
-    return (note,) if document.drift is None else (note, *drift_blocks(document.drift))
+    notes = (Note(said, VERIFIED[document.verified]), *_widened(document.passes))
+    return notes if document.drift is None else (*notes, *drift_blocks(document.drift))
+
+
+def _widened(rows: Sequence[PassRow]) -> list[Note]:
+    """One note per output whose bound is not the usual one; the noise is the original's, the same for all passes."""
+    bounds = {bound.output: bound for row in rows for bound in row.widened}
+    return [
+        Note(
+            f"Output {b.output} is noisy by itself: what counts as rounding goes up to "
+            f"{'anything' if b.bound is None else number(b.bound)} in {plural(b.channels, 'channel')}.",
+            "warn",
+        )
+        for b in bounds.values()
+    ]
 
 
 def _accuracy(accuracy: Accuracy | None) -> tuple[Block, ...]:
