@@ -203,10 +203,9 @@ class Editor:
 
     def _remove_bodies(self, node: Node) -> None:
         for body in list(node.bodies()) if node.attrs else ():
-            for graph in body.walk():
-                for inner in [n for n in graph.nodes if n.graph is graph]:
-                    self.remove(inner)
-                self._unsettled.pop(id(graph), None)
+            for inner in [n for n in body.nodes if n.graph is body]:
+                self.remove(inner)
+            self._unsettled.pop(id(body), None)
 
 
 def _all_reads(node: Node) -> Iterator[Tensor]:
