@@ -15,7 +15,7 @@ from surgery.report.view.placed import counts, refusal_blocks, violation_blocks
 STATUS: dict[str, Tone] = {
     "applied": "good",
     "unchanged": "muted",
-    "refused": "warn",
+    "refused": "muted",
     "not-kept": "warn",
     "rolled-back": "bad",
     "failed": "bad",
