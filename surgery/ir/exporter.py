@@ -21,6 +21,8 @@ from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
 
 INLINE_BYTES = 1024
 """Constants up to this size travel inside light protos, so that inference sees shapes and axes."""
+LISTED_BEFORE = 4
+"""IR version from which an initializer need not be a graph input, too."""
 
 
 class Weights(StrEnum):
@@ -57,10 +59,12 @@ class Exporter:
         weights: what becomes of heavy constants.
         opset: version of the default domain, for the attribute types of its schemas.
         values: whether the types of inner values are written.
+        ir_version: before 4, every initializer has to be listed among the inputs of the main graph, too.
     """
 
-    def __init__(self, weights: Weights, opset: int, *, values: bool = True) -> None:
+    def __init__(self, weights: Weights, opset: int, *, values: bool = True, ir_version: int = onnx.IR_VERSION) -> None:
         self.weights, self.opset, self.values = weights, opset, values
+        self.listed = ir_version < LISTED_BEFORE
 
     def main(self, graph: Graph) -> onnx.GraphProto:
         """The proto of the main graph; in the light forms it holds the heavy constants of every body, too."""
@@ -74,7 +78,7 @@ class Exporter:
         return self._graph(graph, homes)
 
     def _home(self, constant: Constant, reader: Graph, main: Graph) -> Graph:
-        if self.weights is not Weights.INLINE and is_heavy(constant):
+        if self.listed or (self.weights is not Weights.INLINE and is_heavy(constant)):
             return main
         graph: Graph | None = reader
         while graph is not None and graph is not constant.home:
@@ -99,15 +103,13 @@ class Exporter:
         return proto
 
     def _constant(self, constant: Constant, proto: onnx.GraphProto, listed: set[int]) -> None:
-        if self.weights is Weights.INLINE or not is_heavy(constant):
-            proto.initializer.append(_tensor(constant))
-        elif self.weights is Weights.EXTERNAL:
-            tensor = constant.weight.declare(constant.name)
-            _say(tensor, doc_string=constant.doc_string)
-            _metadata(tensor, constant.metadata)
-            proto.initializer.append(tensor)
-        elif id(constant) not in listed:
+        left_out = self.weights is Weights.INPUTS and is_heavy(constant)
+        if (left_out or self.listed) and id(constant) not in listed:
             proto.input.append(value_info(constant))
+        if not left_out:
+            proto.initializer.append(
+                _tensor(constant, declared=self.weights is Weights.EXTERNAL and is_heavy(constant))
+            )
 
     def function(self, graph: Graph, header: onnx.FunctionProto) -> onnx.FunctionProto:
         """The function whose signature is ``header`` with the body ``graph``."""
@@ -186,8 +188,8 @@ def _bytes(value: str | bytes) -> bytes:
     return value.encode() if isinstance(value, str) else value
 
 
-def _tensor(constant: Constant) -> onnx.TensorProto:
-    proto = constant.weight.to_proto(constant.name)
+def _tensor(constant: Constant, *, declared: bool = False) -> onnx.TensorProto:
+    proto = (constant.weight.declare if declared else constant.weight.to_proto)(constant.name)
     _say(proto, doc_string=constant.doc_string)
     _metadata(proto, constant.metadata)
     return proto

@@ -17,6 +17,7 @@ from onnx import AttributeProto, TensorProto
 
 from surgery.errors import ModelError
 from surgery.ir.graph import Constant, Dim, DType, Graph, Node, Shape, Tensor, Value
+from surgery.ir.notes import counted
 from surgery.ir.weights import Weight
 
 Reader = Callable[[TensorProto], Weight]
@@ -38,26 +39,37 @@ _PLAIN: dict[int, Callable[[AttributeProto], Any]] = {
 class Importer:
     """Builds graphs; ``read`` turns a TensorProto into the weight it stands for.
 
-    ``notes`` collects what importing changed, one sentence each.
+    ``constants`` collects every constant that was defined, read or not.
     """
 
     def __init__(self, read: Reader) -> None:
         self.read = read
-        self.notes: list[str] = []
+        self.constants: list[Constant] = []
+        self._said: list[str] = []
+        self._lifted: list[str] = []
+        self._stale: list[str] = []
+        self._unannotated: list[str] = []
+
+    @property
+    def notes(self) -> list[str]:
+        """What importing changed, a sentence each."""
+        return [
+            *self._said,
+            *counted("Constant nodes made constants", self._lifted),
+            *counted("types of values that nothing computes left out", self._stale),
+            *counted("quantisation annotations of values that nothing computes left out", self._unannotated),
+        ]
 
     def graph(self, proto: onnx.GraphProto, outer: Scope, owner: Node | None = None) -> Graph:
         """The graph of ``proto``; ``outer`` holds the tensors of the graphs around it, by name."""
         graph = Graph(proto.name, owner=owner)
         graph.doc_string = proto.doc_string
         graph.metadata = {p.key: p.value for p in proto.metadata_props}
-        graph.annotations = list(proto.quantization_annotation)
         local: dict[str, Tensor] = {}
         self._initializers(proto, graph, local)
         self._inputs(proto, graph, local)
         lifted = self._declare(proto.node, graph, local)
-        for info in proto.value_info:
-            if isinstance(known := local.get(info.name), Value):
-                describe(known, info)
+        self._describe(proto, graph, local)
         scope = {**outer, **local}
         self._nodes((n for i, n in enumerate(proto.node) if i not in lifted), graph, scope)
         graph.outputs = [self._output(info, scope, graph) for info in proto.output]
@@ -80,19 +92,37 @@ class Importer:
             if (known := local.get(tensor.name)) is not None:
                 self._same_twice(known, weight)
                 continue
-            constant = local[tensor.name] = Constant(tensor.name, weight)
-            constant.home = graph
-            constant.doc_string = tensor.doc_string
-            constant.metadata = {p.key: p.value for p in tensor.metadata_props}
+            local[tensor.name] = self._constant(tensor.name, weight, graph, tensor)
         for sparse in proto.sparse_initializer:
             name = sparse.values.name
-            constant = local[name] = Constant(name, self._dense(sparse, name))
-            constant.home = graph
+            local[name] = self._constant(name, self._dense(sparse, name), graph, sparse.values)
+
+    def _constant(self, name: str, weight: Weight, graph: Graph, said: onnx.TensorProto | onnx.NodeProto) -> Constant:
+        """A constant of ``graph`` with the documentation and metadata of ``said``."""
+        constant = Constant(name, weight)
+        constant.home = graph
+        constant.doc_string = said.doc_string
+        constant.metadata = {p.key: p.value for p in said.metadata_props}
+        self.constants.append(constant)
+        return constant
 
     def _same_twice(self, known: Tensor, weight: Weight) -> None:
         if not (isinstance(known, Constant) and _same_bytes(known.weight, weight)):
             raise ModelError(f"initializer {known.name!r} is defined twice with different values")
-        self.notes.append(f"initializer {known.name!r} was stored twice; one copy kept")
+        self._said.append(f"initializer {known.name!r} was stored twice; one copy kept")
+
+    def _describe(self, proto: onnx.GraphProto, graph: Graph, local: dict[str, Tensor]) -> None:
+        """What the file says about values of the graph; what it says of others is left out."""
+        for info in proto.value_info:
+            if (known := local.get(info.name)) is not None:
+                describe(known, info)
+            else:
+                self._stale.append(info.name)
+        for entry in proto.quantization_annotation:
+            if entry.tensor_name in local:
+                graph.annotations.append(entry)
+            else:
+                self._unannotated.append(entry.tensor_name)
 
     def _inputs(self, proto: onnx.GraphProto, graph: Graph, local: dict[str, Tensor]) -> None:
         for info in proto.input:
@@ -113,9 +143,8 @@ class Importer:
                     raise ModelError(f"tensor {name!r} is defined twice", where=_place(node))
             weight = self._constant_node(node)
             if weight is not None:
-                constant = local[node.output[0]] = Constant(node.output[0], weight)
-                constant.home = graph
-                constant.doc_string = node.doc_string
+                local[node.output[0]] = self._constant(node.output[0], weight, graph, node)
+                self._lifted.append(node.output[0])
                 lifted.add(index)
             else:
                 local.update((name, Value(name)) for name in node.output if name)
@@ -138,7 +167,7 @@ class Importer:
         return Weight.of(np.array(plain(attribute), dtype.get(attribute.name, np.object_)))
 
     def _dense(self, sparse: onnx.SparseTensorProto, name: str) -> Weight:
-        self.notes.append(f"sparse tensor {name!r} made dense")
+        self._said.append(f"sparse tensor {name!r} made dense")
         return densify(self.read(sparse.values).array(), self.read(sparse.indices).array(), tuple(sparse.dims), name)
 
     def _nodes(self, protos: Iterable[onnx.NodeProto], graph: Graph, scope: dict[str, Tensor]) -> None:
@@ -168,8 +197,7 @@ class Importer:
 
     def _output(self, info: onnx.ValueInfoProto, scope: Scope, graph: Graph) -> Tensor:
         value = self._lookup(info.name, scope, f"output of graph {graph.name!r}")
-        if isinstance(value, Value):
-            describe(value, info)
+        describe(value, info)
         return value
 
     def _attribute(self, proto: AttributeProto, scope: Scope, node: Node) -> Any:
@@ -202,11 +230,11 @@ def densify(values: Array, indices: Array, shape: tuple[int, ...], name: str) ->
     return Weight.of(dense)
 
 
-def describe(value: Value, info: onnx.ValueInfoProto) -> None:
-    """Give ``value`` the type, documentation and metadata of ``info``."""
+def describe(value: Tensor, info: onnx.ValueInfoProto) -> None:
+    """Give ``value`` the documentation and metadata of ``info``, and its type unless it is a constant."""
     value.doc_string = info.doc_string or value.doc_string
     value.metadata.update({p.key: p.value for p in info.metadata_props})
-    if not info.HasField("type"):
+    if isinstance(value, Constant) or not info.HasField("type"):
         return
     value.type_proto = onnx.TypeProto()
     value.type_proto.CopyFrom(info.type)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import onnx
 
+from surgery.errors import ModelError
 from surgery.ir.exporter import Exporter, Weights, value_info
 from surgery.ir.graph import Dim, DType, Graph, Shape, Value
 from surgery.ir.importer import tensor_type
@@ -20,25 +21,35 @@ def infer(main: Graph, header: onnx.ModelProto, opset: int, assign: Setter) -> l
     """Infer every value of ``main`` and its bodies; ``assign`` is called for each whose dtype or shape changes.
 
     What a file states is believed only where inference is silent: for operators without a schema, and for single
-    dims. Returns a sentence for each statement of the file that contradicts its operators.
+    dims. Returns a sentence for each statement of the file that contradicts its operators. Raises ModelError when the
+    operators contradict each other, as onnxruntime does.
     """
     proto = onnx.ModelProto()
     proto.CopyFrom(header)
-    proto.graph.CopyFrom(Exporter(Weights.INPUTS, opset, values=False).main(main))
+    exporter = Exporter(Weights.INPUTS, opset, values=False, ir_version=header.ir_version)
+    proto.graph.CopyFrom(exporter.main(main))
     _keep_opaque_types(main, proto.graph)
     for out in proto.graph.output:
         out.type.tensor_type.ClearField("shape") if out.type.HasField("tensor_type") else None
     small = not any(_is_long(info) for info in proto.graph.input)
-    inferred = onnx.shape_inference.infer_shapes(proto, check_type=False, strict_mode=False, data_prop=small)
+    inferred = _inferred(proto, data_prop=small)
     types = {info.name: info for graph in _graphs(inferred.graph) for info in (*graph.value_info, *graph.output)}
     repairs: list[str] = []
+    outputs = {id(v) for v in main.outputs}
     for graph in main.walk():
         inputs = {id(v) for v in graph.inputs} if graph.owner is None else set()
         for value in (*graph.inputs, *(v for n in graph.nodes for v in n.outputs)):
             info = types.get(value.name)
             if isinstance(value, Value) and info is not None and id(value) not in inputs:
-                repairs += _update(value, info, assign)
+                repairs += _update(value, info, assign, id(value) in outputs)
     return repairs
+
+
+def _inferred(proto: onnx.ModelProto, *, data_prop: bool) -> onnx.ModelProto:
+    try:
+        return onnx.shape_inference.infer_shapes(proto, check_type=False, strict_mode=True, data_prop=data_prop)
+    except onnx.shape_inference.InferenceError as error:
+        raise ModelError(" ".join(str(error).split())[:300], where="shape inference") from error
 
 
 def _is_long(info: onnx.ValueInfoProto) -> bool:
@@ -63,7 +74,7 @@ def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
         stack.extend(a.g for n in current.node for a in n.attribute if a.type == onnx.AttributeProto.GRAPH)
 
 
-def _update(value: Value, info: onnx.ValueInfoProto, assign: Setter) -> Iterator[str]:
+def _update(value: Value, info: onnx.ValueInfoProto, assign: Setter, output: bool) -> Iterator[str]:
     if not info.type.HasField("tensor_type"):
         if info.type.WhichOneof("value"):
             value.type_proto = onnx.TypeProto()
@@ -73,8 +84,10 @@ def _update(value: Value, info: onnx.ValueInfoProto, assign: Setter) -> Iterator
     shape = merge(value.shape, found)
     if value.dtype is not None and dtype is not None and dtype != value.dtype:
         yield f"{value.name!r} was stated as {value.dtype}, its operator gives {dtype}"
-    if value.shape is not None and _contradict(value.shape, shape):
+    if value.shape is not None and _contradict(value.shape, shape, output):
         yield f"{value.name!r} was stated as {dims(value.shape)}, its operator gives {dims(shape)}"
+    if output and value.shape is None and shape is not None:
+        yield f"output {value.name!r} was stated without a shape, its operator gives {dims(shape)}"
     if (dtype or value.dtype, shape) != (value.dtype, value.shape):
         assign(value, dtype or value.dtype, shape)
 
@@ -96,11 +109,13 @@ def _dim(stated: Dim, found: Dim) -> Dim:
     return stated if stated is not None else found
 
 
-def _contradict(stated: Shape, found: Shape | None) -> bool:
+def _contradict(stated: Shape, found: Shape | None, output: bool) -> bool:
+    """Whether ``found`` is no refinement; of a graph output, a symbolic dim that became a number counts, too."""
     if found is None:
         return False
     pairs = zip(stated, found, strict=False)
-    return len(stated) != len(found) or any(isinstance(s, int) and s != f for s, f in pairs)
+    bound = (int, str) if output else int
+    return len(stated) != len(found) or any(isinstance(s, bound) and s != f for s, f in pairs)
 
 
 def sharpens(stated: Shape | None, found: Shape | None) -> bool:

@@ -102,7 +102,7 @@ class Model:
 
     def to_proto(self, weights: Weights | str = Weights.INLINE) -> onnx.ModelProto:
         """A new ModelProto; see :class:`~surgery.ir.exporter.Weights` for the three forms."""
-        exporter = Exporter(Weights(weights), self.opset)
+        exporter = Exporter(Weights(weights), self.opset, ir_version=self.ir_version)
         proto = onnx.ModelProto()
         proto.CopyFrom(self.header)
         del proto.functions[:]

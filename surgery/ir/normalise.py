@@ -9,30 +9,32 @@ from collections.abc import Callable, Iterable, Iterator
 
 from surgery.ir.edit import Editor
 from surgery.ir.graph import Constant, Graph, Node, Tensor
+from surgery.ir.notes import counted, some
 from surgery.ir.sort import sort
 
-SHOWN = 5
 
-
-def normalise(main: Graph, *, keep_input_initializers: bool = False) -> list[str]:
+def normalise(main: Graph, *, keep_input_initializers: bool = False, listed: bool = False) -> list[str]:
     """Bring ``main`` and its bodies into the form that rules expect; returns what was done, a sentence each.
 
+    ``listed`` says that files of this IR version list every initializer among the inputs: saving does it again.
     Raises ModelError when the graph has a cycle.
     """
     notes: list[str] = []
     if not keep_input_initializers:
-        notes += _split_inputs(main)
+        moved = _split_inputs(main)
+        notes += [] if listed else counted("initializer that was also a graph input made a constant", moved)
     notes += _lift_identities(main)
     notes += _name_nodes(main)
     notes += _name_tensors(main)
-    moved = [graph.name for graph in main.walk() if sort(graph)]
-    return notes + [f"nodes of graph {name!r} put in topological order" for name in moved]
+    unsorted = [graph.name for graph in main.walk() if sort(graph)]
+    return notes + [f"nodes of graph {name!r} put in topological order" for name in unsorted]
 
 
-def _split_inputs(main: Graph) -> Iterator[str]:
-    constants = [v for v in main.inputs if isinstance(v, Constant)]
+def _split_inputs(main: Graph) -> list[str]:
+    """Take the constants out of the inputs; returns their names."""
+    constants = [v.name for v in main.inputs if isinstance(v, Constant)]
     main.inputs = [v for v in main.inputs if not isinstance(v, Constant)]
-    yield from _say("initializer that was also a graph input made a constant", constants)
+    return constants
 
 
 def _lift_identities(main: Graph) -> Iterator[str]:
@@ -47,7 +49,7 @@ def _lift_identities(main: Graph) -> Iterator[str]:
             editor.remove(node)
             lifted.append(node)
     editor.settle()
-    yield from _say("Identity of a constant replaced by the constant", lifted)
+    yield from counted("Identity of a constant replaced by the constant", [n.name for n in lifted])
 
 
 def _name_nodes(main: Graph) -> Iterator[str]:
@@ -113,15 +115,3 @@ def namer(taken: Iterable[str]) -> Callable[[str], str]:
         return name
 
     return fresh
-
-
-def _say(sentence: str, things: Iterable[Node | Tensor]) -> Iterator[str]:
-    names = [thing.name for thing in things]
-    if names:
-        yield f"{sentence} ({len(names)}): {some(names)}"
-
-
-def some(names: list[str]) -> str:
-    """The first few of ``names``, quoted, and how many more there are."""
-    shown = ", ".join(repr(n) for n in names[:SHOWN])
-    return shown + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,15 +11,19 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from surgery.errors import InputError, ModelError
-from surgery.ir.exporter import constants_of
+from surgery.ir.exporter import LISTED_BEFORE, constants_of
 from surgery.ir.graph import Graph
 from surgery.ir.importer import Importer, Reader
-from surgery.ir.normalise import normalise, some
+from surgery.ir.normalise import normalise
+from surgery.ir.notes import counted
 from surgery.ir.store import MappedFile
 from surgery.ir.weights import Weight
 
 if TYPE_CHECKING:
     from surgery.ir.model import Model
+
+IMPORTS_FROM = 3
+"""IR version from which a file has to say its opset."""
 
 
 def read_model(kind: type[Model], source: object, keep_input_initializers: bool) -> Model:
@@ -63,18 +67,13 @@ def _build(kind: type[Model], proto: onnx.ModelProto, read: Reader, keep: bool) 
     graph = importer.graph(proto.graph, {})
     functions = [importer.function(f) for f in proto.functions]
     model = kind(graph, functions, _header(proto))
-    unused = _unused(proto, graph)
-    model.normalised = [*importer.notes, *unused, *normalise(graph, keep_input_initializers=keep)]
-    model.normalised += [f"repaired: {note}" for note in _inferred(model)]
+    notes = importer.notes
+    notes += normalise(graph, keep_input_initializers=keep, listed=proto.ir_version < LISTED_BEFORE)
+    notes += _unused(importer, [graph, *functions])
+    model.normalised = [*notes, *(f"repaired: {text}" for text in (*_imports(model), *_named(graph), *model.infer()))]
+    _shaped(graph)
     model.check()
     return model
-
-
-def _inferred(model: Model) -> list[str]:
-    try:
-        return model.infer()
-    except onnx.shape_inference.InferenceError as error:
-        raise ModelError(" ".join(str(error).split())[:300], where="shape inference") from error
 
 
 def _versions(proto: onnx.ModelProto) -> None:
@@ -113,8 +112,34 @@ def _header(proto: onnx.ModelProto) -> onnx.ModelProto:
     return header
 
 
-def _unused(proto: onnx.ModelProto, graph: Graph) -> list[str]:
-    """What of the initializers nothing reads: it is left out from here on."""
-    used = {c.name for inner in graph.walk() for c in constants_of(inner)} | {v.name for v in graph.inputs}
-    names = [t.name for t in proto.graph.initializer if t.name not in used]
-    return [f"{len(names)} initializers that nothing reads left out: {some(names)}"] if names else []
+def _unused(importer: Importer, roots: Sequence[Graph]) -> Iterator[str]:
+    """What of the constants nothing reads: it is left out from here on."""
+    graphs = [inner for root in roots for inner in root.walk()]
+    used = {id(c) for inner in graphs for c in (*constants_of(inner), *inner.inputs)}
+    yield from counted(
+        "constants that nothing reads left out", [c.name for c in importer.constants if id(c) not in used]
+    )
+
+
+def _imports(model: Model) -> Iterator[str]:
+    """Import the custom domains that nodes use and the file forgot; ONNX's own has to be there."""
+    used = dict.fromkeys("" if n.is_onnx else n.domain for graph in model.graphs() for n in graph.nodes)
+    if "" in used and "" not in model.opsets and model.ir_version >= IMPORTS_FROM:
+        raise ModelError("the file says no opset (no import of the default operator domain)")
+    for domain in (d for d in used if d and d not in model.opsets):
+        model.header.opset_import.add(domain=domain, version=1)
+        yield f"operator domain {domain!r} was used without an import, version 1 is assumed"
+
+
+def _named(graph: Graph) -> Iterator[str]:
+    if not graph.name:
+        graph.name = "graph"
+        yield "the graph had no name"
+
+
+def _shaped(graph: Graph) -> None:
+    """Refuse a graph with an input or output of unknown rank, which ONNX does not allow."""
+    for kind, tensors in (("input", graph.inputs), ("output", graph.outputs)):
+        for tensor in tensors:
+            if tensor.dtype is not None and tensor.shape is None:
+                raise ModelError(f"graph {kind} {tensor.name!r} has no shape in the file, and none can be inferred")

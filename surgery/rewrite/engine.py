@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from surgery.ir import Node
-from surgery.ir.normalise import some
+from surgery.ir.notes import some
 from surgery.rewrite.rewriter import Change, Rewriter
 from surgery.rewrite.rule import Context, Mismatch, Rule
 
