@@ -54,7 +54,9 @@ class ByPurpose(Policy):
         if reason is not None or after is None:
             return reason
         rw.editor.rollback(mark)
-        before = self.ctx.local_us(removed)
+        # A node that the toolchain refuses stops the whole model: there is no time to beat.
+        refused = any(self.ctx.device(node) == "refused" for node in removed)
+        before = None if refused else self.ctx.local_us(removed)
         if before is not None and (loss := self._loss(rule, before, after)) is not None:
             return loss
         return self._apply(rule, apply, rw)
