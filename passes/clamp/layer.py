@@ -25,12 +25,14 @@ class Layer:
         work: groups, and the channels of each.
         in_axis: axis of the channels of input 0.
         out_axis: axis of the channels of the output.
+        weight_axes: axes of the weight along which inputs and outputs lie; one alone for a vector.
     """
 
     node: Node
     work: Work
     in_axis: int
     out_axis: int
+    weight_axes: tuple[int, ...]
 
     @property
     def x(self) -> Tensor:
@@ -55,8 +57,14 @@ class Layer:
         return self.node.input(2)
 
     def weight_cut(self, piece: Piece) -> Cut:
-        """Where the weight of ``piece`` lies."""
-        return _WEIGHT[self.node.op](self, piece)
+        """Where the weight of ``piece`` lies; groups follow each other along its first axis."""
+        inputs, outputs = _slice(piece.inputs), _slice(piece.outputs)
+        if self.node.op == "ConvTranspose":
+            inputs = _absolute(piece, piece.inputs, self.work.inputs)
+        else:
+            outputs = _absolute(piece, piece.outputs, self.work.outputs)
+        where = dict(zip(self.weight_axes, (inputs, outputs), strict=False))
+        return tuple(where.get(axis, slice(None)) for axis in range(self.weight.rank))
 
     def bias_cut(self, piece: Piece) -> Cut | None:
         """Where the bias of ``piece`` lies; None where it is read whole."""
@@ -126,27 +134,28 @@ def _conv(node: Node, weight: Constant) -> Layer:
     need.rank(node.inputs[0], node)
     groups = int(attr(node, "group", 1))
     outputs, inputs = weight.shape[0] // groups, weight.shape[1]
-    return Layer(node, Work(groups, inputs, outputs), 1, 1)
+    return Layer(node, Work(groups, inputs, outputs), 1, 1, (1, 0))
 
 
 def _conv_transpose(node: Node, weight: Constant) -> Layer:
     need.rank(node.inputs[0], node)
     groups = int(attr(node, "group", 1))
-    return Layer(node, Work(groups, weight.shape[0] // groups, weight.shape[1]), 1, 1)
+    return Layer(node, Work(groups, weight.shape[0] // groups, weight.shape[1]), 1, 1, (0, 1))
 
 
 def _gemm(node: Node, weight: Constant) -> Layer:
     need.rank(node.inputs[0], node, 2)
-    inner, columns = weight.shape[::-1] if attr(node, "transB", 0) else weight.shape
-    return Layer(node, Work(1, inner, columns), 0 if attr(node, "transA", 0) else 1, 1)
+    axes = (1, 0) if attr(node, "transB", 0) else (0, 1)
+    inner, columns = (weight.shape[axis] for axis in axes)
+    return Layer(node, Work(1, inner, columns), 0 if attr(node, "transA", 0) else 1, 1, axes)
 
 
 def _matmul(node: Node, weight: Constant) -> Layer:
-    rank = need.rank(node.inputs[0], node)
-    columns = weight.shape[-1] if weight.rank > 1 else 1
-    inner = weight.shape[-2] if weight.rank > 1 else weight.shape[0]
-    out_rank = max(rank, weight.rank) - (rank == 1) - (weight.rank == 1)
-    return Layer(node, Work(1, inner, columns), rank - 1, out_rank - 1)
+    rank, own = need.rank(node.inputs[0], node), weight.rank
+    axes = (own - 2, own - 1) if own > 1 else (0,)
+    columns = weight.shape[-1] if own > 1 else 1
+    out_rank = max(rank, own) - (rank == 1) - (own == 1)
+    return Layer(node, Work(1, weight.shape[axes[0]], columns), rank - 1, out_rank - 1, axes)
 
 
 _READ: dict[str, Callable[[Node, Constant], Layer]] = {
@@ -167,21 +176,3 @@ def _absolute(piece: Piece, channels: range, per_group: int) -> slice:
 
 def _slice(channels: range) -> slice:
     return slice(channels.start, channels.stop)
-
-
-def _gemm_cut(layer: Layer, piece: Piece) -> Cut:
-    cut = (_slice(piece.inputs), _slice(piece.outputs))
-    return cut[::-1] if attr(layer.node, "transB", 0) else cut
-
-
-def _matmul_cut(layer: Layer, piece: Piece) -> Cut:
-    cut = (_slice(piece.inputs), _slice(piece.outputs))
-    return (..., *cut) if layer.weight.rank > 1 else cut[:1]  # type: ignore[return-value]
-
-
-_WEIGHT: dict[str, Callable[[Layer, Piece], Cut]] = {
-    "Conv": lambda layer, piece: (_absolute(piece, piece.outputs, layer.work.outputs), _slice(piece.inputs)),
-    "ConvTranspose": lambda layer, piece: (_absolute(piece, piece.inputs, layer.work.inputs), _slice(piece.outputs)),
-    "Gemm": _gemm_cut,
-    "MatMul": _matmul_cut,
-}

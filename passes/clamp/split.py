@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from passes.clamp.layer import OPS, Layer, read
 from passes.clamp.plan import Plan, plans
-from passes.clamp.spread import Cut, Parts, Product, Split, Spread, Step
+from passes.clamp.spread import Cut, Parts, Product, Split, Step, bring_together
 from passes.clamp.trial import CHANNELS, Trial
 from surgery.ir import Node
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule
@@ -77,7 +77,7 @@ def _steps(layer: Layer, plan: Plan, ctx: Context, trial: Trial) -> list[Step]:
         steps.append(Product(layer, plan))
         stage = 2
         if len(plan.output_sizes) > 1:
-            steps += Spread(ctx, trial).run(layer.y, Cut(layer.out_axis, plan.output_sizes))
+            steps += bring_together(layer.y, Cut(layer.out_axis, plan.output_sizes), ctx, trial)
         return steps
     except Mismatch as mismatch:
         raise Refused(stage, mismatch) from mismatch

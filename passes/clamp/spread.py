@@ -10,7 +10,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
 
 from passes.clamp.layer import OPS as LAYERS
 from passes.clamp.layer import Layer, add, multiply, read
@@ -111,8 +113,11 @@ class Copies:
         axis = constant_axis(self.node, tensor, self.cut.axis)
         if axis is None or not isinstance(tensor, Constant):
             return tensor
-        part = tensor.values[(slice(None),) * axis + (slice(start, start + size),)]
-        return rw.constant(part, name=f"{tensor.name}/part")
+        return rw.constant(self.part(tensor.values, axis, start, size), name=f"{tensor.name}/part")
+
+    def part(self, values: np.ndarray[Any, Any], axis: int, start: int, size: int) -> np.ndarray[Any, Any]:
+        """What a copy reads of a constant."""
+        return values[(slice(None),) * axis + (slice(start, start + size),)]
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,25 @@ class Given:
         parts[id(self.node.outputs[0])] = list(self.node.inputs)
 
 
-Step: TypeAlias = "Split | Product | Copies | Join | Given"
+class Step(Protocol):
+    """One thing to be done; reads the parts of its inputs and leaves those of its output, by ``id`` of the value."""
+
+    def emit(self, rw: Rewriter, parts: Parts) -> None:
+        """Do it."""
+
+
+def bring_together(value: Value, cut: Cut, ctx: Context, trial: Trial) -> list[Step]:
+    """The steps from the parts of ``value`` on: joined at once, unless every layer ahead has to be cut anyway.
+
+    Raises Mismatch, naming what the parts cannot pass.
+    """
+    try:
+        steps = Spread(ctx, trial, eager=False).run(value, cut)
+    except Mismatch:
+        return Spread(ctx, trial).run(value, cut)
+    if all(trial.is_over(step.layer) for step in steps if isinstance(step, Product)):
+        return steps
+    return Spread(ctx, trial).run(value, cut)
 
 
 class Spread:
@@ -149,10 +172,11 @@ class Spread:
     Args:
         ctx: tells graph outputs.
         trial: tells what is legal.
+        eager: join at the first Concat that is legal; else only behind the next layers.
     """
 
-    def __init__(self, ctx: Context, trial: Trial) -> None:
-        self.ctx, self.trial = ctx, trial
+    def __init__(self, ctx: Context, trial: Trial, *, eager: bool = True) -> None:
+        self.ctx, self.trial, self.eager = ctx, trial, eager
         self.steps: list[Step] = []
         self._cuts: dict[int, Cut] = {}
         self._pending: deque[Value] = deque()
@@ -177,7 +201,8 @@ class Spread:
 
     def _settle(self, value: Value) -> None:
         cut = self._cuts[id(value)]
-        if self.trial.joins(value, cut.axis, cut.sizes):
+        behind_layer = any(isinstance(step, Product) and step.layer.y is value for step in self.steps)
+        if (self.eager or behind_layer) and self.trial.joins(value, cut.axis, cut.sizes):
             self.steps.append(Join(value, cut.axis))
             return
         if self.ctx.is_output(value) or not value.consumers:

@@ -48,6 +48,10 @@ class Trial:
         align = self.target.cost.get("align", {})
         return int(align.get("in_channels", 1)), int(align.get("out_channels", 1))
 
+    def is_over(self, layer: Layer) -> bool:
+        """Whether ``layer`` itself exceeds a limit on channels."""
+        return any(is_channels(violation) for violation in self._violations(layer.node))
+
     def products(self, layer: Layer, plan: Plan) -> None:
         """The pieces of ``plan`` keep the limits on channels, and break no other that the whole layer keeps."""
         summed, before = len(plan.inputs) > 1, {v.constraint for v in self._violations(layer.node)}

@@ -46,7 +46,7 @@ def test_output_channels(march: dict[str, str]) -> None:
         "y = Concat <axis: int = 1> (y_0, y_1)",
     ]).replace("y_0", "Conv_output_0").replace("y_1", '"Conv/Conv_output_0"')  # fmt: skip
     assert applied.result.applied == 1
-    assert [n.name for n in applied.model.nodes()][0] == next(model.nodes()).name
+    assert next(applied.model.nodes()).name == next(model.nodes()).name
     assert legal(applied, march["wide"])
 
 

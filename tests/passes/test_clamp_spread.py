@@ -101,6 +101,17 @@ def test_a_reader_over_the_limits_is_cut_too(narrow: str) -> None:
     assert applied.ops.count("Conv") == 2 + 4 + 2
 
 
+def test_a_layer_ahead_that_is_over_the_limits_is_fed_in_parts(tmp_path: Path) -> None:
+    wide = marches(tmp_path)["wide"]
+    body = "p = Conv (x, w, b) q = Relu (p)"
+    text = f"g (float[1,4,4,4] x) => (float[1,5,4,4] y) {{ {body} y = Conv (q, v, c) }}"
+    applied = apply_pass(seeded(text, **CONV), SPLIT, wide)
+    assert applied.ops == ["Conv", "Conv", "Relu", "Relu", "Conv", "Conv", "Add"], "no Concat to be split again"
+    text = f"""g (float[1,4,4,4] x) => (float[1,14,4,4] p, float[1,5,4,4] y) {{ {body} y = Conv (q, v, c) }}"""
+    applied = apply_pass(seeded(text, **CONV), SPLIT, wide)
+    assert applied.ops == ["Conv", "Conv", "Concat", "Relu", "Split", "Conv", "Conv", "Add"]
+
+
 def test_several_readers(narrow: str) -> None:
     text = """g (float[1,4,4,4] x) => (float[1,5,4,4] y, float[1,3,4,4] z) {
         p = Conv (x, w, b)
@@ -128,7 +139,7 @@ STOPPED = {
         "g (float[1,4,4,4] x) => (float[1,14,4,4] y) { p = Conv (x, w) y = Softmax <axis = 1> (p) }",
         {"w": (14, 4, 1, 1)}),
     "and 'q' is a graph output": (
-        "g (float[1,4,4,4] x) => (float[1,14,4,4] q, float[1,5,4,4] y) { p = Conv (x, w) q = Relu (p) y = Conv (q, v) }",
+        "g (float[1,4,4,4] x) => (float[1,14,4,4] q, float[1,5,4,4] y) {p = Conv (x, w) q = Relu (p) y = Conv (q, v)}",
         {"w": (14, 4, 1, 1), "v": (5, 14, 1, 1)}),
     "and 'p' is read in a body": (
         """g (bool c, float[1,4,4,4] x) => (float[1,14,4,4] y) {
