@@ -17,6 +17,7 @@ from tests.report import samples
 
 def test_numbers_that_are_not_finite_become_null() -> None:
     document = samples.diff(far=math.inf)
+    assert document.outputs[0].max_abs is None
     output = json.loads(document.to_json())["outputs"][0]
     assert output["max_abs"] is None
     assert output["rel_to_range"] is None

@@ -35,14 +35,15 @@ def test_an_unwritable_place_is_found_before_any_work(tmp_path: Path, place: str
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = tmp_path / "r.md"
     old.write_text("old")
-    monkeypatch.setattr("os.fsync", _full)
-    with pytest.raises(InputError, match="No space left"):
-        write_text("new", old)
+    for step in ("os.fsync", "pathlib.Path.replace"):
+        with monkeypatch.context() as patch, pytest.raises(InputError, match="No space left"):
+            patch.setattr(step, _full)
+            write_text("new", old)
     assert old.read_text() == "old"
     assert list(tmp_path.iterdir()) == [old]
 
 
-def _full(_descriptor: int) -> None:
+def _full(*_args: object) -> None:
     raise OSError(28, "No space left on device")
 
 
