@@ -112,6 +112,7 @@ EXAMPLES: list[tuple[str, Node, object]] = [
     ("scale_w", RESIZE, 3),
     ("shapes", ADD, ((1, 8, 4, 4), (8, 1, 1))),
     ("constants", ADD, 1),
+    ("constant_joins", ADD, False),
     ("a_constant", ADD, False),
     ("b_constant", ADD, True),
     ("b_elements", ADD, 8),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from surgery.ir.graph import Constant, Tensor
+from surgery.ir.graph import Constant, Node, Tensor
 from surgery.target.params.core import Params, Unknown, dims_of, first_input, param, shape_of, size_of
 from surgery.target.shapes import Dims, aligned, broadcast_kinds, broadcast_sides, matmul_batch_ok, merged_rank
 
@@ -35,6 +35,26 @@ def a_constant(p: Params) -> bool:
 def b_constant(p: Params) -> bool:
     """Whether the second operand is a constant."""
     return isinstance(p.node.input(1), Constant)
+
+
+_TAKES_CONSTANT = frozenset({"Conv", "ConvTranspose", "Gemm", "BatchNormalization", "Erf"})
+
+
+@param
+def constant_joins(p: Params) -> bool:
+    """Whether the constant of an Add goes into what stands before it, or with it into one lookup.
+
+    Behind a convolution or a product by a constant it is a bias; Erf and Clip with a product are GELU and HardSwish.
+    """
+    maker = next((t.producer for t in p.node.inputs if not isinstance(t, Constant)), None)
+    if maker is not None and (maker.op in _TAKES_CONSTANT or _by_constant(maker)):
+        return True
+    readers = p.node.outputs[0].outputs
+    return len(readers) == 1 and readers[0].op == "Clip" and any(r.op == "Mul" for r in readers[0].outputs[0].outputs)
+
+
+def _by_constant(maker: Node) -> bool:
+    return maker.op in ("Mul", "MatMul") and any(isinstance(t, Constant) for t in maker.inputs)
 
 
 @param
