@@ -32,13 +32,13 @@ def test_an_unwritable_place_is_found_before_any_work(tmp_path: Path, place: str
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("step", ["os.fsync", "pathlib.Path.replace"])
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     old = tmp_path / "r.md"
     old.write_text("old")
-    for step in ("os.fsync", "pathlib.Path.replace"):
-        with monkeypatch.context() as patch, pytest.raises(InputError, match="No space left"):
-            patch.setattr(step, _full)
-            write_text("new", old)
+    monkeypatch.setattr(step, _full)
+    with pytest.raises(InputError, match="No space left"):
+        write_text("new", old)
     assert old.read_text() == "old"
     assert list(tmp_path.iterdir()) == [old]
 
