@@ -41,10 +41,11 @@ class FoldConstants(Pass):
         engine = Engine(self.name, self.rules(None), run.ctx, run.rw, run.policy, limit=run.limit, trace=run.trace)
         folder = _Folder(self, run, engine)
         for _ in range(1 + sum(1 for _ in run.model.nodes())):  # each round but the last takes a node away
-            engine.run()
+            engine.run([n for n in run.model.nodes() if n.op == "If" and isinstance(n.inputs[0], Constant)])
             if not folder.fold():
                 break
             run.model.infer(run.rw.editor.retype)
+        engine.run()  # for what it refuses
         folder.note_refusals()
         return Outcome(engine.stats)
 

@@ -129,25 +129,25 @@ class _Scan:
     def _from_shapes(self, node: Node, data: Ints) -> None:
         value = node.outputs[0]
         array = data.array(np.dtype(value.dtype))
-        if value.outputs and self._take(node, array.nbytes):
+        if value.outputs and self._take(node, array.nbytes, None):
             self.given[value] = array
 
     def _from_constants(self, node: Node) -> None:
-        size = self._bytes(node)
         if not any(v.outputs for v in node.outputs):
             return
+        size = self._bytes(node)
         if size is not None or node.op in DATA_DEPENDENT:
-            self._take(node, size or 0)
+            self._take(node, size or 0, _barrier(node) or self._too_big(node, size or 0))
         elif all(isinstance(t, Constant) or t.is_empty() for t in node.inputs):
             self.refusals[node] = _barrier(node) or "the size of its output is not known beforehand"
         else:
             self.waiting = True
 
-    def _take(self, node: Node, size: int) -> bool:
-        """Fold ``node``, unless there is a reason not to."""
-        reason = _barrier(node) or self.barred(node) or self._too_big(node, size)
+    def _take(self, node: Node, size: int, reason: str | None) -> bool:
+        """Fold ``node``, unless there is a reason not to; whether it is."""
         if self._returned(node):
             reason = "computes a graph output"
+        reason = reason or self.barred(node)
         if reason is not None:
             self.refusals[node] = reason
             return False
@@ -166,9 +166,9 @@ class _Scan:
 
     def _bytes(self, node: Node) -> int | None:
         """Bytes of the outputs, where they can be told before running."""
-        types: list[tuple[DType | None, Shape | None]] = [(v.dtype, v.shape) for v in node.outputs if v.name]
+        types: list[tuple[DType | None, Shape | None]] = [(v.dtype, v.shape) for v in node.outputs if v.outputs]
         if any(_nbytes(*t) is None for t in types):
-            types = [t for t, v in zip(infer_node(node, self.opset), node.outputs, strict=True) if v.name]
+            types = [t for t, v in zip(infer_node(node, self.opset), node.outputs, strict=True) if v.outputs]
         sizes = [_nbytes(*t) for t in types]
         return None if None in sizes else sum(s for s in sizes if s is not None)
 
@@ -187,7 +187,7 @@ def _barrier(node: Node) -> str | None:
         return f"{node.op} draws random numbers"
     if any(True for _ in node.bodies()):
         return "control flow is not run at load time"
-    if any(v.name and (v.dtype is None or _is_opaque(v)) for v in node.outputs):
+    if any(v.outputs and (v.dtype is None or _is_opaque(v)) for v in node.outputs):
         return "its output is no tensor of a known type"
     if missing := next((t for t in _constants(node) if t.weight.missing), None):
         return f"the weights of {missing.name!r} are not there"
