@@ -133,7 +133,7 @@ class _Scan:
             self.given[value] = array
 
     def _from_constants(self, node: Node) -> None:
-        if not any(v.outputs for v in node.outputs):
+        if not any(v.outputs for v in node.outputs) and not self._returned(node):
             return
         size = self._bytes(node)
         if size is not None or node.op in DATA_DEPENDENT:
