@@ -108,6 +108,14 @@ class Verifier:
         """The outputs of the last accepted step against the original's; empty when nothing was run."""
         return [tally.drift() for tally in self._compare(self.reference, self._previous).values()]
 
+    def exceeded(self) -> list[str]:
+        """Which outputs of the last accepted step are over the budget, a sentence each; none without a budget."""
+        if self._budget is None:
+            return []
+        tallies = self._compare(self.reference, self._previous)
+        verdicts = (judge("approximate", {name: tally}, budget=self._budget) for name, tally in tallies.items())
+        return [verdict.reason for verdict in verdicts if not verdict.ok]
+
     @cached_property
     def noise(self) -> dict[str, Tally]:
         """What one ulp on every weight does to the original's outputs; empty when that model does not run."""

@@ -96,6 +96,8 @@ class _Run:
         self.original, self.target, self.pipeline, self.options = original, target, pipeline, options
         self.budget = {**pipeline.budget, **(options.budget or {})}
         self.protect = _pattern(options.protect)
+        if self.budget and options.verify == "off":
+            raise InputError("a budget is measured, which verify='off' forbids", where="--budget")
         self.reasons: list[str] = []
         self.before: State | None = None
         self.inputs = self._inputs()
@@ -122,6 +124,7 @@ class _Run:
             io=manager.io,
             metrics=self._metrics(manager),
             budget=self.budget,
+            exceeded=self.verifier.exceeded() if self.verifier else [],
         )
 
     def _verified(self) -> str:

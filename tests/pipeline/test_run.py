@@ -48,6 +48,15 @@ def test_verify_off_says_so() -> None:
     assert (result.verified, result.drift, result.inputs) == ("off", None, None)
 
 
+def test_a_budget_is_held_against_what_came_out() -> None:
+    pipeline = Pipeline.of(Roots())
+    assert run(model_of(CHAIN), march="bayes-e", pipeline=pipeline, budget={"max_abs": 1e-3}).exceeded == []
+    beyond = run(model_of(CHAIN), march="bayes-e", pipeline=pipeline, budget={"cosine": 2.0})  # no cosine is over 1
+    assert beyond.exceeded == ["output 'y': cosine is 1, the budget says 2"]
+    with pytest.raises(InputError, match="a budget is measured"):
+        run(model_of(CHAIN), march="bayes-e", pipeline=pipeline, budget={"cosine": 0.9}, verify="off")
+
+
 def test_an_evaluator_sees_both_models_through_the_original_interface() -> None:
     seen: list[list[str]] = []
 

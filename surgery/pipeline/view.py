@@ -1,0 +1,45 @@
+"""Models as a toolchain sees them: its converter folds constants and static shapes before it places anything."""
+
+from __future__ import annotations
+
+from surgery.cost import NoCoefficients, estimate
+from surgery.ir import Model, Node
+from surgery.pipeline import registry
+from surgery.pipeline.manager import Manager
+from surgery.pipeline.result import State
+from surgery.target import Placement, Row, Target, Verdict, place
+
+FOLDING = "fold-constants"
+"""The pass that does what converters do on import."""
+
+
+def folded(model: Model) -> Model:
+    """A copy of ``model`` with constants and static shapes computed; unverified, needs no large weights."""
+    twin = model.copy()
+    Manager(twin).run([(FOLDING, registry.load(FOLDING)())])
+    return twin
+
+
+def place_as_seen(model: Model, target: Target, twin: Model | None = None) -> Placement:
+    """The placement of ``model`` after the converter's folding; what that removes is ``folded``.
+
+    Args:
+        twin: the folded model, where there is one already; its nodes must not change afterwards.
+    """
+    twin = twin or folded(model)
+    seen = place(twin, target)
+    left = {row.node.name for row in seen.rows}
+    gone = [_gone(node) for node in model.nodes() if node.name not in left]
+    return Placement(target, [*seen.rows, *gone], seen.refusals, seen.folds)
+
+
+def _gone(node: Node) -> Row:
+    return Row(node, "folded", None, Verdict("folded"), "computed by the converter")
+
+
+def state_of(placement: Placement) -> State:
+    """A placement with its estimate, or why there is none."""
+    try:
+        return State(placement, estimate(placement))
+    except NoCoefficients as error:
+        return State(placement, None, error.what)
