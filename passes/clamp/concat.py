@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from passes.clamp.spread import Cut, Given, Parts, Spread, Step
+from passes.clamp.spread import bring_together
+from passes.clamp.steps import Cut, Given, Parts, Step
 from passes.clamp.trial import Trial
 from surgery.ir import Node
 from surgery.ir.ops import axis
@@ -43,7 +44,7 @@ class DissolveConcat(Rule[Dissolved]):
         cut = Cut(along, tuple(size for size in sizes if isinstance(size, int)))
         if len(cut.sizes) < len(sizes):
             return Mismatch(f"the operands must have known sizes along axis {along}", node)
-        return Dissolved(node, (Given(node), *Spread(ctx, trial).run(node.outputs[0], cut)))
+        return Dissolved(node, (Given(node), *bring_together(node.outputs[0], cut, ctx, trial)))
 
     def rewrite(self, match: Dissolved, rw: Rewriter) -> None:
         """Do the steps; the Concat goes with the last node that read it."""

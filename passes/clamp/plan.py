@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -104,28 +104,42 @@ def plans(work: Work, steps: tuple[int, int] = (1, 1)) -> list[Plan]:
 
 
 def plans_for(work: Work, sizes: Sequence[int], steps: tuple[int, int] = (1, 1)) -> list[Plan]:
-    """The ways to read an input that comes in parts of ``sizes`` channels already; none where a group is torn."""
-    if work.groups == 1:
-        found = (
-            Plan((1,), tuple(sizes), balanced(work.outputs, count, steps[1]))
-            for count in range(1, 1 + min(work.outputs, MOST_PARTS // len(sizes)))
-        )
-        return _ranked(found, steps)
-    if any(size % work.inputs for size in sizes):
-        return []
-    return [Plan(tuple(size // work.inputs for size in sizes), (work.inputs,), (work.outputs,))]
+    """The ways to read an input that comes in parts of ``sizes`` channels already; none where they tear a group.
+
+    A part holds groups whole, or every group is in the same parts.
+    """
+    chunk, found = _chunk(work, sizes), list[Plan]()
+    if chunk:
+        room = MOST_PARTS // len(sizes)
+        counts = range(1, 1 + min(work.outputs, room))
+        found += [Plan((1,) * work.groups, chunk, out) for n in counts for out in _sizes(work.outputs, n, steps[1])]
+    elif all(size % work.inputs == 0 for size in sizes):
+        found += [Plan(tuple(size // work.inputs for size in sizes), (work.inputs,), (work.outputs,))]
+    return _ranked(found, steps)
+
+
+def _chunk(work: Work, sizes: Sequence[int]) -> tuple[int, ...]:
+    """The sizes that make up every single group, in the same way; empty when they do not."""
+    chunk = tuple(sizes[: len(sizes) // work.groups])
+    return chunk if sum(chunk) == work.inputs and chunk * work.groups == tuple(sizes) else ()
 
 
 def _cuts(work: Work, steps: tuple[int, int]) -> Iterator[Plan]:
     """Cuts between groups first; inside of a group only when every group stands alone."""
     for count in range(2, 1 + min(work.groups, MOST_PARTS)):
-        yield Plan(balanced(work.groups, count, _group_step(work, steps)), (work.inputs,), (work.outputs,))
+        for groups in _sizes(work.groups, count, _group_step(work, steps)):
+            yield Plan(groups, (work.inputs,), (work.outputs,))
     room = MOST_PARTS // work.groups
     for inputs in range(1, 1 + min(work.inputs, room)):
         for outputs in range(1, 1 + min(work.outputs, room // inputs)):
             if inputs * outputs > 1:
-                sizes = balanced(work.inputs, inputs, steps[0]), balanced(work.outputs, outputs, steps[1])
-                yield Plan((1,) * work.groups, *sizes)
+                ins, outs = _sizes(work.inputs, inputs, steps[0]), _sizes(work.outputs, outputs, steps[1])
+                yield from (Plan((1,) * work.groups, i, o) for i in ins for o in outs)
+
+
+def _sizes(total: int, parts: int, step: int) -> list[tuple[int, ...]]:
+    """Sizes on the march's step; and as equal as can be, which may suit the groups of what comes next."""
+    return list(dict.fromkeys((balanced(total, parts, step), balanced(total, parts))))
 
 
 def _group_step(work: Work, steps: tuple[int, int]) -> int:
@@ -133,7 +147,7 @@ def _group_step(work: Work, steps: tuple[int, int]) -> int:
     return max(1, steps[1] // work.outputs) if steps[1] % work.outputs == 0 else 1
 
 
-def _ranked(found: Iterator[Plan], steps: tuple[int, int]) -> list[Plan]:
+def _ranked(found: Iterable[Plan], steps: tuple[int, int]) -> list[Plan]:
     return sorted(dict.fromkeys(found), key=lambda plan: (plan.nodes, plan.work(steps)))
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import lcm
 
 from passes.clamp.layer import OPS, Layer, read
 from passes.clamp.plan import Plan, plans
-from passes.clamp.spread import Cut, Parts, Product, Split, Step, bring_together
+from passes.clamp.spread import bring_together, flattened_area
+from passes.clamp.steps import Cut, Flattened, Parts, Product, Split, Step
 from passes.clamp.trial import CHANNELS, Trial
 from surgery.ir import Node
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule
@@ -44,7 +46,8 @@ class SplitChannels(Rule[Cutting]):
         """The plan of fewest nodes that the march takes, with what it needs before and behind."""
         layer, trial = read(node), Trial(ctx, node)
         found: list[tuple[int, Mismatch]] = []
-        for plan in plans(layer.work, trial.steps):
+        inputs, outputs = trial.steps
+        for plan in plans(layer.work, (lcm(inputs, _area_above(layer, ctx)), outputs)):
             try:
                 return Cutting(node, tuple(_steps(layer, plan, ctx, trial)))
             except Refused as refused:
@@ -70,17 +73,40 @@ def _steps(layer: Layer, plan: Plan, ctx: Context, trial: Trial) -> list[Step]:
     stage = 0
     try:
         trial.products(layer, plan)
-        stage, steps = 1, list[Step]()
-        if len(plan.input_sizes) > 1:
-            cut = Cut(layer.in_axis, plan.input_sizes)
-            steps.append(Split(layer.x, cut, trial.split(layer.x, cut.axis, cut.sizes)))
-        steps.append(Product(layer, plan))
+        stage, steps = 1, [*_cut_input(layer, plan.input_sizes, ctx, trial), Product(layer, plan)]
         stage = 2
         if len(plan.output_sizes) > 1:
             steps += bring_together(layer.y, Cut(layer.out_axis, plan.output_sizes), ctx, trial)
         return steps
     except Mismatch as mismatch:
         raise Refused(stage, mismatch) from mismatch
+
+
+def _cut_input(layer: Layer, sizes: tuple[int, ...], ctx: Context, trial: Trial) -> list[Step]:
+    """What cuts the input: in front of a Flatten where that can be, for the march sees a convolution in the two."""
+    if len(sizes) == 1:
+        return []
+    above, area = _flatten_above(layer, ctx), _area_above(layer, ctx)
+    if above is None or any(size % area for size in sizes):
+        cut = Cut(layer.in_axis, sizes)
+        return [Split(layer.x, cut, trial.split(layer.x, cut.axis, cut.sizes))]
+    cut = Cut(1, tuple(size // area for size in sizes))
+    trial.flatten(above, cut.sizes, area)
+    op = trial.split(above.inputs[0], cut.axis, cut.sizes)
+    return [Split(above.inputs[0], cut, op), Flattened(above, cut)]
+
+
+def _flatten_above(layer: Layer, ctx: Context) -> Node | None:
+    """The node that flattens the layer's input for the layer alone."""
+    above = layer.x.producer
+    alone = len(layer.x.consumers) == 1 and not ctx.is_output(layer.x)
+    return above if above is not None and alone and flattened_area(above) is not None else None
+
+
+def _area_above(layer: Layer, ctx: Context) -> int:
+    """Elements per channel of what is flattened into the layer's input; 1 where nothing is."""
+    above = _flatten_above(layer, ctx)
+    return 1 if above is None else flattened_area(above) or 1
 
 
 def _too_small(layer: Layer) -> Mismatch:

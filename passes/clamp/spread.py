@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import prod
-from typing import Any, Protocol, TypeAlias
-
-import numpy as np
 
 from passes.clamp.layer import OPS as LAYERS
-from passes.clamp.layer import Layer, add, multiply, read
+from passes.clamp.layer import Layer, read
 from passes.clamp.plan import Plan, plans_for
+from passes.clamp.steps import Copies, Cut, Flattened, Join, Product, Step, constant_axis
 from passes.clamp.trial import Trial, resized, with_size
 from surgery.ir import Constant, Node, Shape, Tensor, Value
-from surgery.rewrite import Context, Mismatch, Rewriter, build
+from surgery.rewrite import Context, Mismatch
 
 
 def _names(text: str) -> frozenset[str]:
@@ -34,122 +31,6 @@ ELEMENTWISE = _names(
 """Every element of the output comes from the elements at its place; per-channel constants are cut along."""
 SPATIAL = _names("AveragePool GlobalAveragePool GlobalLpPool GlobalMaxPool LpPool MaxPool")
 """Every channel (axis 1) of the output comes from that channel of the input."""
-
-Parts: TypeAlias = "dict[int, list[Tensor]]"
-
-
-@dataclass(frozen=True)
-class Cut:
-    """How a value is cut: along which axis, in which sizes."""
-
-    axis: int
-    sizes: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Split:
-    """A whole tensor is cut in parts by ``op`` (Split or Slice)."""
-
-    tensor: Tensor
-    cut: Cut
-    op: str
-
-    def emit(self, rw: Rewriter, parts: Parts) -> None:
-        """Make the parts."""
-        if self.op == "Split":
-            parts[id(self.tensor)] = build.split(rw, self.tensor, self.cut.sizes, self.cut.axis)
-            return
-        ends = [sum(self.cut.sizes[: i + 1]) for i in range(len(self.cut.sizes))]
-        axis = [self.cut.axis]
-        parts[id(self.tensor)] = [
-            build.slice_(rw, self.tensor, axis, [end - size], [end])
-            for size, end in zip(self.cut.sizes, ends, strict=True)
-        ]
-
-
-@dataclass(frozen=True)
-class Product:
-    """A layer is computed in the pieces of ``plan``."""
-
-    layer: Layer
-    plan: Plan
-
-    def emit(self, rw: Rewriter, parts: Parts) -> None:
-        """Make the products and sums; a layer whose output stays whole is replaced at once."""
-        layer, xs = self.layer, parts.get(id(self.layer.x), [self.layer.x])
-        width, made = len(self.plan.inputs), []
-        for number, row in enumerate(self.plan.rows()):
-            start = number // len(self.plan.outputs) * width
-            made.append(add(rw, [
-                multiply(rw, layer, piece, x, first=i == 0, heir=number == i == 0)
-                for i, (piece, x) in enumerate(zip(row, xs[start : start + width], strict=True))
-            ]))  # fmt: skip
-        if len(made) == 1:
-            rw.replace(layer.node, made[0])
-        parts[id(layer.y)] = list(made)
-
-
-@dataclass(frozen=True)
-class Copies:
-    """A channelwise operator works part by part."""
-
-    node: Node
-    cut: Cut
-
-    def emit(self, rw: Rewriter, parts: Parts) -> None:
-        """Make one copy per part."""
-        made: list[Tensor] = []
-        for index, size in enumerate(self.cut.sizes):
-            start = sum(self.cut.sizes[:index])
-            inputs = [self._input(rw, parts, t, index, start, size) for t in self.node.inputs]
-            made.append(rw.op(self.node.op, *inputs, heir=self.node if index == 0 else None, **self.node.attrs))
-        parts[id(self.node.outputs[0])] = made
-
-    def _input(self, rw: Rewriter, parts: Parts, tensor: Tensor, index: int, start: int, size: int) -> Tensor | None:
-        if tensor.is_empty():
-            return None
-        if id(tensor) in parts:
-            return parts[id(tensor)][index]
-        axis = constant_axis(self.node, tensor, self.cut.axis)
-        if axis is None or not isinstance(tensor, Constant):
-            return tensor
-        return rw.constant(self.part(tensor.values, axis, start, size), name=f"{tensor.name}/part")
-
-    def part(self, values: np.ndarray[Any, Any], axis: int, start: int, size: int) -> np.ndarray[Any, Any]:
-        """What a copy reads of a constant."""
-        return values[(slice(None),) * axis + (slice(start, start + size),)]
-
-
-@dataclass(frozen=True)
-class Join:
-    """The parts of a value are put together."""
-
-    value: Value
-    axis: int
-
-    def emit(self, rw: Rewriter, parts: Parts) -> None:
-        """Make the Concat, and let it stand for the value."""
-        whole = build.concat(rw, parts[id(self.value)], self.axis)
-        assert self.value.producer is not None
-        rw.replace(self.value.producer, whole)
-
-
-@dataclass(frozen=True)
-class Given:
-    """The operands of a Concat are parts already."""
-
-    node: Node
-
-    def emit(self, rw: Rewriter, parts: Parts) -> None:
-        """Take them."""
-        parts[id(self.node.outputs[0])] = list(self.node.inputs)
-
-
-class Step(Protocol):
-    """One thing to be done; reads the parts of its inputs and leaves those of its output, by ``id`` of the value."""
-
-    def emit(self, rw: Rewriter, parts: Parts) -> None:
-        """Do it."""
 
 
 def bring_together(value: Value, cut: Cut, ctx: Context, trial: Trial) -> list[Step]:
@@ -233,30 +114,28 @@ class Spread:
         cut = next(self._cuts[id(t)] for t in node.inputs if id(t) in self._cuts)
         return node.op not in ELEMENTWISE or constant_axis(node, tensor, cut.axis) is not None
 
-    def _copies(self, node: Node, cut: Cut) -> None:
-        self._step_by_step(node, cut, cut)
-
     def _spatial(self, node: Node, cut: Cut) -> None:
         if cut.axis != 1:
             raise Mismatch(f"{node.op} {node.name!r} reads across the parts, which are cut along axis {cut.axis}", node)
         self._copies(node, cut)
 
     def _flatten(self, node: Node, cut: Cut) -> None:
-        shape = node.inputs[0].shape or ()
-        area = [d for d in shape[2:] if isinstance(d, int)]
-        if cut.axis != 1 or node.attrs.get("axis", 1) != 1 or len(area) != len(shape) - 2:
-            raise Mismatch(f"Flatten {node.name!r} must keep axis 0, and the dims behind axis 1 must be known", node)
-        self._step_by_step(node, cut, Cut(1, tuple(size * prod(area) for size in cut.sizes)))
+        area = flattened_area(node)
+        if cut.axis != 1 or area is None:
+            raise Mismatch(f"{node.op} {node.name!r} must merge the axes behind axis 0, of known sizes", node)
+        self.trial.flatten(node, cut.sizes, area)
+        self.steps.append(Flattened(node, cut))
+        self._cut(node.outputs[0], Cut(1, tuple(size * area for size in cut.sizes)))
 
-    def _step_by_step(self, node: Node, cut: Cut, after: Cut) -> None:
+    def _copies(self, node: Node, cut: Cut) -> None:
         value = node.outputs[0]
         if any(id(t) in self._cuts and self._cuts[id(t)] != cut for t in node.inputs):
             raise Mismatch(f"{node.op} {node.name!r} joins parts of different sizes", node)
-        for size, out in sorted({*zip(cut.sizes, after.sizes, strict=True)}):
+        for size in sorted(set(cut.sizes)):
             inputs = [self._stand_in(node, t, cut.axis, size) for t in node.inputs]
-            self.trial.copy(node, inputs, _known(with_size(value.shape, after.axis, out), value))
+            self.trial.copy(node, inputs, _known(with_size(value.shape, cut.axis, size), value))
         self.steps.append(Copies(node, cut))
-        self._cut(value, after)
+        self._cut(value, cut)
 
     def _stand_in(self, node: Node, tensor: Tensor, axis: int, size: int) -> Tensor:
         if id(tensor) in self._cuts:
@@ -281,7 +160,18 @@ _CARRY: dict[str, Callable[[Spread, Node, Cut], None]] = {
     **dict.fromkeys(SPATIAL, Spread._spatial),
     **dict.fromkeys(LAYERS, Spread._product),
     "Flatten": Spread._flatten,
+    "Reshape": Spread._flatten,
 }
+
+
+def flattened_area(node: Node) -> int | None:
+    """Elements per channel of what ``node`` flattens behind axis 0; None where it does anything else."""
+    before, after = node.inputs[0].shape, node.outputs[0].shape
+    if node.op not in ("Flatten", "Reshape") or before is None or after is None or len(before) < 2:
+        return None
+    rest = [size for size in before[1:] if isinstance(size, int)]
+    merges = len(rest) == len(before) - 1 and after == (before[0], prod(rest)) and before[0] is not None
+    return prod(rest[1:]) if merges else None
 
 
 def best(layer: Layer, plans: list[Plan], trial: Trial) -> Product:
@@ -295,17 +185,6 @@ def best(layer: Layer, plans: list[Plan], trial: Trial) -> Product:
         else:
             return Product(layer, plan)
     raise reason
-
-
-def constant_axis(node: Node, tensor: Tensor, axis: int) -> int | None:
-    """The axis of an operand that lies on ``axis`` of the result; None where it has one element there."""
-    if node.op == "BatchNormalization":
-        return 0
-    rank = node.outputs[0].rank
-    if tensor.rank is None or rank is None or tensor.shape is None:
-        raise Mismatch(f"{tensor.name!r} has no known shape", node)
-    own = axis - (rank - tensor.rank)
-    return None if own < 0 or tensor.shape[own] == 1 else own
 
 
 def _known(shape: Shape | None, value: Value) -> Shape:

@@ -88,6 +88,12 @@ class Trial:
         made = Value("ghost", node.outputs[0].dtype, output)
         self._accept(ghost(node.op, inputs, [made], node.attrs), f"a part of {node.op} {node.name!r}")
 
+    def flatten(self, node: Node, sizes: Sequence[int], area: int) -> None:
+        """A Flatten of every part of what ``node`` flattens, with ``area`` elements per channel, is legal."""
+        for size in sorted(set(sizes)):
+            x, y = self._like(node.inputs[0], 1, size), self._like(node.outputs[0], 1, size * area)
+            self._accept(ghost("Flatten", [x], [y], {"axis": 1}), f"a part of {node.op} {node.name!r}")
+
     def _accept(self, node: Node, what: str) -> None:
         if found := self._violations(node):
             raise Mismatch(f"{what} breaks {found[0]}", self.root)

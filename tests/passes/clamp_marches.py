@@ -31,7 +31,7 @@ ops:
   Gemm:
     device: bpu
     source: made
-    limits: [{{param: in_channels, max: 8}}, {{param: weight_out_channels, max: 8}}]
+    limits: [{{param: kernel_volume, max: 8}}, {{param: weight_out_channels, max: 8}}]
   MatMul:
     device: bpu
     source: made

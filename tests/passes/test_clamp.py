@@ -128,6 +128,26 @@ def test_gemm_that_must_have_a_bias(march: dict[str, str]) -> None:
     assert [n.inputs[2].shape for n in applied.model.nodes() if n.op == "Gemm"] == [(4,), (4,)]
 
 
+@pytest.mark.parametrize("flat", ["Flatten (x)", "Reshape (x, s)"])
+def test_gemm_behind_a_flatten_is_cut_in_front_of_it(march: dict[str, str], flat: str) -> None:
+    text = f"""g (float[1,5,2,2] x) => (float[1,4] y) <int64[2] s = {{1, -1}}> {{
+        f = {flat}
+        y = Gemm (f, w)
+    }}"""
+    applied = apply_pass(seeded(text, w=(20, 4)), SPLIT, march["wide"])
+    assert applied.ops == ["Split", *["Flatten"] * 3, *["Gemm"] * 3, "Add", "Add"]
+    assert [n.inputs[1].shape for n in applied.model.nodes() if n.op == "Gemm"] == [(8, 4), (8, 4), (4, 4)]
+
+
+def test_a_flatten_that_others_read_stays(march: dict[str, str]) -> None:
+    text = """g (float[1,5,2,2] x) => (float[1,4] y, float[1,20] f) {
+        f = Flatten (x)
+        y = Gemm (f, w)
+    }"""
+    applied = apply_pass(seeded(text, w=(20, 4)), SPLIT, march["wide"])
+    assert applied.ops == ["Flatten", "Split", *["Gemm"] * 3, "Add", "Add"]
+
+
 @pytest.mark.parametrize(
     ("x", "w", "y", "ops"),
     [

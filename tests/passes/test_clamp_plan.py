@@ -80,6 +80,8 @@ def test_an_input_in_parts_is_read_as_it_comes() -> None:
     assert plans_for(Work(1, 10, 6), (7, 3))[0] == Plan((1,), (7, 3), (6,))
     assert plans_for(Work(5, 2, 3), (6, 4)) == [Plan((3, 2), (2,), (3,))]
     assert plans_for(Work(5, 2, 3), (5, 5)) == []
+    assert plans_for(Work(2, 4, 3), (3, 1, 3, 1))[0] == Plan((1, 1), (3, 1), (3,))
+    assert plans_for(Work(2, 4, 3), (3, 1, 1, 3)) == []
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)

@@ -112,6 +112,15 @@ def test_a_layer_ahead_that_is_over_the_limits_is_fed_in_parts(tmp_path: Path) -
     assert applied.ops == ["Conv", "Conv", "Concat", "Relu", "Split", "Conv", "Conv", "Add"]
 
 
+def test_groups_of_the_reader_are_not_torn(tmp_path: Path) -> None:
+    text = """g (float[1,4,4,4] x) => (float[1,4,4,4] y) {
+        p = Conv (x, w)
+        y = Conv <group = 2> (p, v)
+    }"""
+    applied = apply_pass(seeded(text, w=(20, 4, 1, 1), v=(4, 10, 1, 1)), SPLIT, marches(tmp_path)["narrow"])
+    assert [n.inputs[1].shape[:2] for n in applied.model.nodes() if n.op == "Conv"] == [(5, 4)] * 4 + [(2, 5)] * 4
+
+
 def test_several_readers(narrow: str) -> None:
     text = """g (float[1,4,4,4] x) => (float[1,5,4,4] y, float[1,3,4,4] z) {
         p = Conv (x, w, b)
@@ -150,7 +159,7 @@ STOPPED = {
     "a part of Elu 'Elu' breaks Elu.device: cpu, allowed bpu": (
         "g (float[1,4,4,4] x) => (float[1,5,4,4] y) { p = Conv (x, w) q = Elu (p) y = Conv (q, v) }",
         {"w": (14, 4, 1, 1), "v": (5, 14, 1, 1)}),
-    "Flatten 'Flatten' must keep axis 0, and the dims behind axis 1 must be known": (
+    "Flatten 'Flatten' must merge the axes behind axis 0, of known sizes": (
         "g (float[1,4,4,4] x) => (float[14,16] y) { p = Conv (x, w) y = Flatten <axis = 2> (p) }",
         {"w": (14, 4, 1, 1)}),
     "MaxPool 'MaxPool' reads across the parts, which are cut along axis 2": (
