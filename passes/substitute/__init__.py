@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from pydantic import field_validator
 
-from passes.substitute import activations, arithmetic, bounds, normalisation, plain, products, reductions
+from passes.substitute import activations, arithmetic, bounds, normalisation, norms, plain, products, reductions
 from surgery.errors import unknown
 from surgery.pipeline import Pass
 from surgery.rewrite import Rule
@@ -52,9 +52,12 @@ RULES: tuple[Rule[Any], ...] = (
     reductions.ReduceLogSumExp(),
     reductions.LogSoftmax(),
     normalisation.LayerNormalization(),
+    normalisation.LayerNormByProducts(),
     normalisation.RMSNormalization(),
     normalisation.MeanVarianceNormalization(),
     normalisation.GroupNormalization(),
+    norms.LRN(),
+    norms.LpNormalization(),
     products.CumSum(),
     products.GemmAsMatMul(),
     products.Einsum(),

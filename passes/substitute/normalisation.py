@@ -13,10 +13,12 @@ import numpy as np
 from passes.substitute.arithmetic import pointwise
 from passes.substitute.base import Substitution, one_output, per_channel, plus, spread, squared, times, wide
 from passes.substitute.reductions import channels
-from surgery.ir import Node, Tensor, Value, ops
+from surgery.ir import Constant, Node, Tensor, Value, ops
 from surgery.rewrite import Context, Mismatch, Rewriter, build, need
 
 Array = np.ndarray[Any, Any]
+WIDEST = 512
+"""The longest axis that is averaged by a product: its matrix then takes 1 MiB."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,43 @@ class LayerNormalization(Substitution[Normalised]):
         """Nine nodes at most."""
         rest = rw.op("Sub", match.x, build.reduce(rw, "ReduceMean", match.x, match.axes))
         return _scaled(rw, _unit(rw, rest, match), match.gain, match.bias)
+
+
+class LayerNormByProducts(Substitution[Normalised]):
+    """``LayerNormalization(x) -> d * Reciprocal(Sqrt(MatMul(d^2, 1/C) + epsilon)) * gain + bias``, last axis of rank 4.
+
+    With ``d = x + MatMul(x, -1/C)``: a product by a matrix of equal numbers gives the mean in every place, so that
+    nothing is stretched. For X3, which neither reduces the last axis nor subtracts. Equal weights stay equal in int8.
+    """
+
+    name, roots = "layer-norm-by-products", frozenset({"LayerNormalization"})
+
+    def match(self, node: Node, ctx: Context) -> Normalised:
+        """The last axis alone, of known size."""
+        one_output(node, "the mean or deviation")
+        found = _layer(node)
+        need.rank(found.x, node, 4)
+        size = (found.x.shape or (None,))[-1]
+        if found.axes != (3,) or not isinstance(size, int) or size > WIDEST:
+            raise Mismatch(
+                f"axes {list(found.axes)}, the last of size {size}: it must be alone, at most {WIDEST}", node
+            )
+        return found
+
+    def build(self, match: Normalised, rw: Rewriter) -> Tensor:
+        """Ten nodes at most."""
+        x = match.x
+        rest = rw.op("Add", x, rw.op("MatMul", x, _mean_matrix(rw, x, -1.0)))
+        variance = rw.op("MatMul", squared(rw, rest), _mean_matrix(rw, x, 1.0))
+        root = rw.op("Sqrt", plus(rw, variance, match.epsilon))
+        return _scaled(rw, rw.op("Mul", rest, rw.op("Reciprocal", root)), match.gain, match.bias)
+
+
+def _mean_matrix(rw: Rewriter, x: Tensor, sign: float) -> Constant:
+    """CxC of ``sign / C`` for the last axis of ``x``."""
+    size = (x.shape or ())[-1]
+    assert isinstance(size, int)
+    return rw.constant(np.full((size, size), sign / size), like=x)
 
 
 class RMSNormalization(Substitution[Normalised]):
@@ -146,7 +185,8 @@ class GroupNormalization(Substitution[Grouped]):
         groups = int(ops.attr(node, "num_groups", count))
         if count % groups:
             raise Mismatch(f"{count} channels are not {groups} equal groups", node)
-        gain, bias = (_each(need.constant(node, i), count) for i in (1, 2))
+        given = groups if node.op == "GroupNormalization" and ctx.opset < 21 else count
+        gain, bias = (_each(need.constant(node, i), given, count, node) for i in (1, 2))
         return Grouped(node, x, count, groups, _epsilon(node), gain, bias)
 
     def build(self, match: Grouped, rw: Rewriter) -> Tensor:
@@ -159,9 +199,11 @@ class GroupNormalization(Substitution[Grouped]):
         return _scaled(rw, unit, per_channel(match.gain, 4), per_channel(match.bias, 4))
 
 
-def _each(array: Array, count: int) -> Array:
-    """One number per channel of what is given per channel or per group."""
-    return np.repeat(array, count // array.size)
+def _each(array: Array, given: int, count: int, node: Node) -> Array:
+    """One number for each of ``count`` channels, of ``given`` numbers."""
+    if array.size != given:
+        raise Mismatch(f"gain or bias holds {array.size} numbers, it must hold {given}", node)
+    return np.repeat(array, count // given)
 
 
 def _over_group(rw: Rewriter, x: Tensor, match: Grouped, sign: float, term: float | None) -> Tensor:
