@@ -24,7 +24,7 @@ demo: $(READY)
 	@mkdir -p $(DEMO)
 	@echo "== surgery run models/digits.onnx for bernoulli2 =="
 	@$(BIN)/surgery run models/digits.onnx --march bernoulli2 -o $(DEMO)/digits.onnx \
-	    --report $(DEMO)/report.html --inputs models/digits.npz --eval models.eval:accuracy || test $$? -eq 1
+	    --add strip-io-nodes --report $(DEMO)/report.html --inputs models/digits.npz --eval models.eval:accuracy || test $$? -eq 1
 	@test -s $(DEMO)/digits.onnx && test -s $(DEMO)/report.html
 	@echo "rewritten model: $(DEMO)/digits.onnx"
 	@echo "report:          $(DEMO)/report.html"

@@ -141,7 +141,7 @@ def run_document(
         model=ModelRef.of(result.original),
         march=result.target.name,
         before=_side(result.before),
-        after=_side(result.after),
+        after=_side(result.after, cures),
         speedup=Span.of(result.speedup.interval) if result.speedup.interval else None,
         speedup_reason=result.speedup.reason,
         passes=tuple(map(_pass, result.passes)),
@@ -159,13 +159,13 @@ def run_document(
     )
 
 
-def _side(state: ran.State) -> Side:
+def _side(state: ran.State, cures: Cures | None = None) -> Side:
     estimate = state.estimate
     return Side.model_validate(
         {
             **state.placement.summary().as_dict(),
             "accepted": state.placement.accepted,
-            "refusals": [refusal(found, {}) for found in state.placement.refusals],
+            "refusals": [refusal(found, cures or {}) for found in state.placement.refusals],
             "bpu_ms": Span.of(estimate.bpu_ms) if estimate else None,
             "latency_ms": Span.of(estimate.latency_ms) if estimate else None,
         }

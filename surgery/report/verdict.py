@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import singledispatch
 from pathlib import PurePath
 
+from surgery.pipeline import Pipeline
 from surgery.report.base import Document, ModelRef
 from surgery.report.check import CheckDocument, Refusal, Summary
 from surgery.report.cost import CostDocument
@@ -89,7 +91,8 @@ def _(document: CheckDocument) -> Closing:
     sentence = takes(document.march, document.accepted, document.refusals, document.summary)
     curable = any(v.cured_by for row in document.nodes for v in row.violations)
     curable = curable or any(r.cured_by for r in document.refusals)
-    following = _run(document.model, document.march) if curable else _look(document)
+    default = {step.id for step in Pipeline.default(document.march).steps}
+    following = _run(document.model, document.march, _more(document.refusals, default)) if curable else _look(document)
     return Closing(not findings(document), sentence, following)
 
 
@@ -178,10 +181,15 @@ def _march(march: str | None) -> list[str]:
     return ["--march", march or "MARCH"]
 
 
-def _run(model: ModelRef, march: str | None) -> str:
+def _run(model: ModelRef, march: str | None, more: Collection[str] = ()) -> str:
     path = _path(model)
     out = f"{PurePath(path).stem}.{march or 'MARCH'}.onnx"
-    return command("run", path, "-o", out, *_march(march))
+    return command("run", path, "-o", out, *_march(march), *(word for name in more for word in ("--add", name)))
+
+
+def _more(refusals: Iterable[Refusal], present: Collection[str]) -> list[str]:
+    """The passes that cure a refusal and are not in the pipeline yet."""
+    return list(dict.fromkeys(name for r in refusals for name in r.cured_by if name not in present))
 
 
 def _look(document: CheckDocument) -> str:
@@ -198,6 +206,8 @@ def _after_run(document: RunDocument) -> str:
         return _run(document.model, document.march)
     if any(row.status in ("rolled-back", "failed") for row in document.passes):
         return command("bisect", _path(document.model), "--march", document.march)
+    if more := _more(document.after.refusals, {row.name for row in document.passes}):
+        return _run(document.model, document.march, more)
     if document.violations or not document.after.accepted:
         return command("check", document.output, "--march", document.march)
     return command("cost", document.output, "--march", document.march)
