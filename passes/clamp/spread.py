@@ -72,9 +72,28 @@ class Spread:
         for node in self._waiting.values():
             other = next(t for t in node.inputs if self._is_whole(node, t))
             raise Mismatch(
-                f"{self._why(value, cut)}, and {node.op} {node.name!r} joins the parts with {other.name!r}", node
+                f"{self.why(value, cut)}, and {node.op} {node.name!r} joins the parts with {other.name!r}", node
             )
         return self.steps
+
+    def why(self, value: Value, cut: Cut) -> str:
+        """Why the parts of ``value`` have to be carried on: the first half of a refusal."""
+        return f"{self.trial.target.name} has no Concat of {sum(cut.sizes)} channels"
+
+    def joins(self, value: Value, cut: Cut) -> bool:
+        """Whether the parts of ``value`` are put together here."""
+        here = self.eager or any(isinstance(step, Product) and step.layer.y is value for step in self.steps)
+        return here and self.trial.joins(value, cut.axis, cut.sizes)
+
+    def copies(self, node: Node, cut: Cut) -> Step:
+        """How a channelwise operator works on the parts."""
+        return Copies(node, cut)
+
+    def product(self, layer: Layer, cut: Cut) -> tuple[Step, Cut | None]:
+        """How a layer reads the parts, and how its output is cut then; None where it is whole."""
+        step = best(layer, plans_for(layer.work, cut.sizes, self.trial.steps), self.trial)
+        sizes = step.plan.output_sizes
+        return step, Cut(layer.out_axis, sizes) if len(sizes) > 1 else None
 
     def _cut(self, value: Value, cut: Cut) -> None:
         self._cuts[id(value)] = cut
@@ -82,29 +101,25 @@ class Spread:
 
     def _settle(self, value: Value) -> None:
         cut = self._cuts[id(value)]
-        behind_layer = any(isinstance(step, Product) and step.layer.y is value for step in self.steps)
-        if (self.eager or behind_layer) and self.trial.joins(value, cut.axis, cut.sizes):
+        if self.joins(value, cut):
             self.steps.append(Join(value, cut.axis))
             return
         if self.ctx.is_output(value) or not value.consumers:
-            raise Mismatch(f"{self._why(value, cut)}, and {value.name!r} is a graph output", value)
+            raise Mismatch(f"{self.why(value, cut)}, and {value.name!r} is a graph output", value)
         for reader in value.consumers:
             if id(reader) not in self._done:
                 self._carry(reader, value, cut)
 
-    def _why(self, value: Value, cut: Cut) -> str:
-        return f"{self.trial.target.name} has no Concat of {sum(cut.sizes)} channels"
-
     def _carry(self, node: Node, value: Value, cut: Cut) -> None:
         if node.graph is not self.trial.root.graph:
-            raise Mismatch(f"{self._why(value, cut)}, and {value.name!r} is read in a body", node)
+            raise Mismatch(f"{self.why(value, cut)}, and {value.name!r} is read in a body", node)
         if any(self._is_whole(node, t) for t in node.inputs):
             self._waiting[id(node)] = node
             return
         self._waiting.pop(id(node), None)
         self._done.add(id(node))
         if not node.is_onnx or node.op not in _CARRY or len(node.outputs) > 1:
-            raise Mismatch(f"{self._why(value, cut)}, and {node.op} {node.name!r} cannot work on the parts", node)
+            raise Mismatch(f"{self.why(value, cut)}, and {node.op} {node.name!r} cannot work on the parts", node)
         _CARRY[node.op](self, node, cut)
 
     def _is_whole(self, node: Node, tensor: Tensor) -> bool:
@@ -134,7 +149,7 @@ class Spread:
         for size in sorted(set(cut.sizes)):
             inputs = [self._stand_in(node, t, cut.axis, size) for t in node.inputs]
             self.trial.copy(node, inputs, _known(with_size(value.shape, cut.axis, size), value))
-        self.steps.append(Copies(node, cut))
+        self.steps.append(self.copies(node, cut))
         self._cut(value, cut)
 
     def _stand_in(self, node: Node, tensor: Tensor, axis: int, size: int) -> Tensor:
@@ -149,10 +164,10 @@ class Spread:
             raise Mismatch(f"{node.op} {node.name!r} adds the parts as a bias", node)
         if layer.in_axis != cut.axis:
             raise Mismatch(f"{node.op} {node.name!r} sums over axis {layer.in_axis}, the parts lie on {cut.axis}", node)
-        step = best(layer, plans_for(layer.work, cut.sizes, self.trial.steps), self.trial)
+        step, after = self.product(layer, cut)
         self.steps.append(step)
-        if len(step.plan.output_sizes) > 1:
-            self._cut(layer.y, Cut(layer.out_axis, step.plan.output_sizes))
+        if after is not None:
+            self._cut(layer.y, after)
 
 
 _CARRY: dict[str, Callable[[Spread, Node, Cut], None]] = {
