@@ -25,7 +25,8 @@ def _in_if(proto: ModelProto) -> None:
     graph = proto.graph
     branches = {key: _body(graph, f"{key}_") for key in ("then_branch", "else_branch")}
     graph.input.append(helper.make_tensor_value_info("condition", TensorProto.BOOL, []))
-    node = helper.make_node("If", ["condition"], [v.name for v in graph.output], **branches)
+    node = helper.make_node("If", ["condition"], [v.name for v in graph.output])
+    node.attribute.extend(helper.make_attribute(key, branch) for key, branch in branches.items())
     _replace_nodes(graph, [node])
 
 

@@ -8,11 +8,12 @@ This is the only module that imports onnx_graphsurgeon.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import onnx_graphsurgeon as gs
+from onnx_graphsurgeon.util.misc import SynchronizedList
 
 from surgery.ir.weights import Weight
 
@@ -27,6 +28,18 @@ DType: TypeAlias = "np.dtype[Any]"
 _UNREAD = np.empty(0)
 
 
+def _links(owner: object, field: str, things: Iterable[object] = ()) -> list[Any]:
+    """graphsurgeon's list that keeps ``field`` of its elements in step, filled without telling them.
+
+    Graphs are made of these by the ten thousands: the detours of its constructor and of ``__setattr__`` were two
+    thirds of the time of an import.
+    """
+    links = SynchronizedList.__new__(SynchronizedList)
+    links.parent_obj, links.field_name = owner, field
+    list.extend(links, things)
+    return links
+
+
 class _Links:
     """What values and constants share: identity, producer and consumers."""
 
@@ -34,8 +47,16 @@ class _Links:
     inputs: list[Node]
     outputs: list[Node]
 
+    doc_string: str
+    metadata: dict[str, str]
+
     __eq__ = object.__eq__
     __hash__ = object.__hash__
+
+    def _begin(self, name: str) -> None:
+        fields = self.__dict__
+        fields["name"], fields["doc_string"], fields["metadata"] = name, "", {}
+        fields["inputs"], fields["outputs"] = _links(self, "outputs"), _links(self, "inputs")
 
     @property
     def producer(self) -> Node | None:
@@ -67,10 +88,10 @@ class Value(_Links, gs.Variable):
     shape: Shape | None
 
     def __init__(self, name: str, dtype: DType | None = None, shape: Sequence[Dim] | None = None) -> None:
-        super().__init__(name, dtype, None if shape is None else tuple(shape))
-        self.type_proto: onnx.TypeProto | None = None
-        self.doc_string = ""
-        self.metadata: dict[str, str] = {}
+        self._begin(name)
+        fields = self.__dict__
+        fields["dtype"], fields["shape"] = dtype, None if shape is None else tuple(shape)
+        fields["type_proto"] = None
 
     @staticmethod
     def empty() -> Value:
@@ -92,11 +113,10 @@ class Constant(_Links, gs.Constant):
     """A tensor whose bytes are known, held by a :class:`~surgery.ir.weights.Weight` outside any protobuf."""
 
     def __init__(self, name: str, weight: Weight | np.ndarray[Any, Any]) -> None:
-        self.weight = weight if isinstance(weight, Weight) else Weight.of(weight)
-        super().__init__(name, _UNREAD)
-        self.home: Graph | None = None
-        self.doc_string = ""
-        self.metadata: dict[str, str] = {}
+        self._begin(name)
+        fields = self.__dict__
+        fields["weight"] = weight if isinstance(weight, Weight) else Weight.of(weight)
+        fields["home"] = fields["data_location"] = fields["_export_dtype"] = None
 
     @property
     def _values(self) -> np.ndarray[Any, Any]:
@@ -169,12 +189,16 @@ class Node(gs.Node):
         outputs: Sequence[Value] = (),
         domain: str = "",
     ) -> None:
-        super().__init__(op, name, {} if attrs is None else attrs, list(inputs), list(outputs), domain)
-        self.overload = ""
-        self.doc_string = ""
-        self.metadata: dict[str, str] = {}
-        self.position: tuple[float, ...] = ()
-        self.graph: Graph | None = None
+        fields = self.__dict__
+        fields["op"], fields["name"], fields["domain"] = op, name, domain
+        fields["attrs"] = {} if attrs is None else attrs
+        fields["inputs"], fields["outputs"] = _links(self, "outputs", inputs), _links(self, "inputs", outputs)
+        fields["overload"], fields["doc_string"], fields["metadata"] = "", "", {}
+        fields["position"], fields["graph"] = (), None
+        for tensor in self.inputs:
+            list.append(tensor.outputs, self)
+        for value in self.outputs:
+            list.append(value.inputs, self)
 
     def __repr__(self) -> str:
         return f"{self.op}({self.name!r})"
@@ -249,7 +273,7 @@ class Graph(gs.Graph):
         """The graphs among this one and its bodies that return ``value``; constant time once asked."""
         if self._returns is None:
             self._returns = {}
-            for graph in self.walk():
+            for graph in self.walk(alive=True):
                 for out in dict.fromkeys(graph.outputs):
                     self._returns.setdefault(out, []).append(graph)
         return self._returns.get(value, ())
@@ -258,10 +282,14 @@ class Graph(gs.Graph):
         """Let :meth:`returned_by` look again: outputs changed, or a node with bodies came or went."""
         self._returns = self.root._returns = None
 
-    def walk(self) -> Iterator[Graph]:
-        """This graph and every body below it, outer before inner."""
+    def walk(self, *, alive: bool = False) -> Iterator[Graph]:
+        """This graph and every body below it, outer before inner.
+
+        With ``alive``, without the bodies of nodes that left their graph and are not sorted out of it yet.
+        """
         stack = [self]
         while stack:
             graph = stack.pop()
             yield graph
-            stack.extend(body for node in reversed(graph.nodes) if node.attrs for body in node.bodies())
+            nodes = (n for n in reversed(graph.nodes) if n.attrs and (n.graph is graph or not alive))
+            stack.extend(body for node in nodes for body in node.bodies())

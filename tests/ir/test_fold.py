@@ -35,12 +35,14 @@ def test_folds_node_by_node() -> None:
     folding = fold_once(text)
     assert values(folding) == {"b": [-1.0, -2.0]}
     assert "idx=5 must be within the inclusive range" in reasons(folding)["Gather"]
-    assert folding.uncomputable and folding.waiting
+    assert folding.uncomputable
+    assert folding.waiting
 
 
 def test_only_what_others_read_is_returned() -> None:
     folding = fold_once(
-        "g (float[2] x) => (float[2] y) <float[2] a = {1, -2}> { b = Neg (a) c = Abs (b) d = Exp (b) y = Sum (x, c, d) }"
+        """g (float[2] x) => (float[2] y) <float[2] a = {1, -2}> {
+        b = Neg (a)  c = Abs (b)  d = Exp (b)  y = Sum (x, c, d) }"""
     )
     assert set(values(folding)) == {"c", "d"}
     assert [node.op for node in folding.nodes] == ["Abs", "Exp"]
@@ -84,7 +86,8 @@ def test_shapes_that_are_static_are_constants() -> None:
 def test_the_static_dims_of_a_dynamic_shape_are_constants() -> None:
     text = """g (float[N,3,H,8] x) => (int64[2] y, int64 z) <int64 one = {1}, int64[1] i = {1}, int64[1] j = {-1},
         int64[1] two = {2}, int64[1] four = {4}, int64[1] zero = {0}> {
-        s = Shape (x)  c = Gather (s, one)  u = Unsqueeze (c, zero)  w = Slice (s, j, four)  v = Concat <axis = 0> (u, w)
+        s = Shape (x)  c = Gather (s, one)  u = Unsqueeze (c, zero)
+        w = Slice (s, j, four)  v = Concat <axis = 0> (u, w)
         y = Mul (v, v)  n = Gather (s, zero)  q = Squeeze (n)  z = Add (q, q) }"""
     assert values(fold_once(text)) == {"v": [3, 8]}
 
@@ -97,7 +100,8 @@ def test_a_window_of_a_shape() -> None:
 def test_what_a_loop_carries_may_change_its_shape() -> None:
     text = """<ir_version: 8, opset_import: ["": 17]> g (float[1] x, int64 n) => (float[?] y) {
         y = Loop (n, "", x) <body = b (int64 i, bool c, float[1] v) => (bool d, float[?] w) {
-            d = Identity (c)  s = Shape (v)  t = Mul (s, s)  o = ConstantOfShape (t)  w = Concat <axis = 0> (v, o) }> }"""
+            d = Identity (c)  s = Shape (v)  t = Mul (s, s)  o = ConstantOfShape (t)
+            w = Concat <axis = 0> (v, o) }> }"""
     assert not fold_once(text).values
 
 
@@ -134,8 +138,8 @@ def test_dequantize_of_a_weight_stays() -> None:
         ("b = nobody.Knows (a)", "nobody:Knows is a custom operator"),
         ("s = SequenceConstruct (a)  b = SequenceAt (s, i)", "its output is no tensor of a known type"),
         (
-            "b = If (t) <then_branch = p () => (float[2] q) { q = Neg (a) }, else_branch = r () => (float[2] o) "
-            "{ o = Abs (a) }>",
+            """b = If (t) <then_branch = p () => (float[2] q) { q = Neg (a) },
+                           else_branch = r () => (float[2] o) { o = Abs (a) }>""",
             "control flow is not run at load time",
         ),
     ],
@@ -229,16 +233,16 @@ def test_heavy_and_exotic_weights_are_evaluated() -> None:
     proto.graph.node[1].op_type = "Sum"
     proto.graph.node[1].input.append("x")
     [found] = fold_once(Model.load(proto)).values.values()
-    assert found.dtype == weight.dtype and found.tobytes() == np.ascontiguousarray(weight.T).tobytes()
+    assert found.dtype == weight.dtype
+    assert found.tobytes() == np.ascontiguousarray(weight.T).tobytes()
 
 
 def test_the_search_for_a_culprit_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("surgery.ir.evaluate.SESSIONS", 3)
     wrong = "  ".join(f"g{i} = Gather (a, wrong)" for i in range(8))
     names = ", ".join(f"g{i}" for i in range(8))
-    model = model_of(
-        f"g (float[1] x) => (float[1] y) <float[2] a = {{1, 2}}, int64[1] wrong = {{5}}> {{ {wrong}  y = Sum (x, {names}) }}"
-    )
+    model = model_of(f"""g (float[1] x) => (float[1] y) <float[2] a = {{1, 2}}, int64[1] wrong = {{5}}> {{
+        {wrong}  y = Sum (x, {names}) }}""")
     evaluator = Evaluator(model.header, {})
     evaluator.run([n for n in model.nodes() if n.op == "Gather"])
     assert len(evaluator.refusals) == 8
