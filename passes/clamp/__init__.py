@@ -42,4 +42,4 @@ class ClampConvChannels(Pass):
         """The rules of the mode."""
         if self.mode == "pad":
             return (PadChannels(self.multiple),)
-        return (StateDilations(), SplitChannels(), DissolveConcat())
+        return (SplitChannels(), StateDilations(), DissolveConcat())

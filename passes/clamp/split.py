@@ -40,7 +40,7 @@ class SplitChannels(Rule[Cutting]):
     name = "split-channels"
     roots = OPS
     purpose, exactness = Purpose.LEGALISE, Exactness.ROUNDING
-    cures = frozenset(f"{op}.{channels}" for op in OPS for channels in CHANNELS)
+    cures = frozenset({f"{op}.{channels}" for op in OPS for channels in CHANNELS} | {"Conv.dilations"})
 
     def match(self, node: Node, ctx: Context) -> Cutting | Mismatch:
         """The plan of fewest nodes that the march takes, with what it needs before and behind."""

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from passes.clamp import ClampConvChannels
+from passes.clamp.dilations import StateDilations
+from surgery.pipeline.context import PassContext
 from surgery.pipeline.result import Status
 from surgery.rewrite import Exactness
 from surgery.target import load_target
 from tests.passes.clamp_marches import marches, seeded
-from tests.support import Applied, apply_pass
+from tests.support import Applied, apply_pass, model_of
 
 SPLIT = ClampConvChannels()
 CONV = {"w": (14, 4, 1, 1), "v": (5, 14, 1, 1), "b": (14,), "c": (5,)}
@@ -225,12 +227,32 @@ def test_stopped_before_the_layer(tmp_path: Path, march: str, reason: str) -> No
     assert applied.result.reason.startswith(reason)
 
 
-def test_dilations_are_written_down() -> None:
-    text = "g (float[1,2056,2,2] x) => (float[1,8,2,2] y) { y = Conv (x, w) }"
-    applied = apply_pass(seeded(text, opset=11, w=(8, 2056, 1, 1)), SPLIT, "bernoulli2")
+def test_dilations_are_written_down_where_nothing_can_be_cut() -> None:
+    text = "g (float[1,8,2,2] x) => (float[1,2056,2,2] y) { y = Conv (x, w) }"
+    applied = apply_pass(seeded(text, opset=11, w=(2056, 8, 1, 1)), SPLIT, "bernoulli2")
     assert applied.ops == ["Conv"]
     assert next(applied.model.nodes()).attrs["dilations"] == [1, 1]
     assert applied.result.exactness is Exactness.EXACT
+    assert "bernoulli2 has no Concat of 2056 channels, and 'y' is a graph output" in applied.reasons
+
+
+def test_what_the_toolchain_would_cut_itself_is_cut() -> None:
+    text = "g (float[1,2056,2,2] x) => (float[1,8,2,2] y) { y = Conv (x, w) }"
+    applied = apply_pass(seeded(text, opset=11, w=(8, 2056, 1, 1)), SPLIT, "bernoulli2")
+    assert [n.inputs[1].shape[1] for n in applied.model.nodes() if n.op == "Conv"] == [1028, 1028]
+
+
+def test_state_dilations_refuses() -> None:
+    model = seeded(
+        "g (float[1,2,2,2] x) => (float[1,2,2,2] y) { y = Conv <dilations = [1, 1]> (x, w) }", w=(2, 2, 1, 1)
+    )
+    node = next(model.nodes())
+    assert str(StateDilations().attempt(node, PassContext(model))) == "the dilations are written down already"
+    text = "g (float[1,2,2,2] x, float[] w) => (float[1,2,2,2] y) { y = Conv (x, w) }"
+    computed = model_of(text.replace("float[] w", "float[a,b,c,d] w"))
+    computed.graph.inputs[0].shape = computed.graph.inputs[1].shape = None
+    match = StateDilations().attempt(next(computed.nodes()), PassContext(computed))
+    assert str(match) == "the kernel has no known shape"
 
 
 def test_grouped_readers(narrow: str) -> None:
