@@ -16,8 +16,10 @@ from surgery.target import Target, Violation
 CHANNELS = (
     "in_channels",
     "in_channels_per_group",
+    "in_channels_step",
     "out_channels",
     "out_channels_per_group",
+    "out_channels_step",
     "weight_out_channels",
     "kernel_volume",
     "phase_kernel_volume",

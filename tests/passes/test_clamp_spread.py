@@ -242,6 +242,17 @@ def test_what_the_toolchain_would_cut_itself_is_cut() -> None:
     assert [n.inputs[1].shape[1] for n in applied.model.nodes() if n.op == "Conv"] == [1028, 1028]
 
 
+def test_channels_that_the_toolchain_would_cut_badly() -> None:
+    text = """g (float[1,8,2,2] x) => (float[1,8,2,2] y) {
+        p = Conv <dilations = [1, 1]> (x, w)
+        y = Conv <dilations = [1, 1]> (p, v)
+    }"""
+    model = seeded(text, opset=11, w=(2500, 8, 1, 1), v=(8, 2500, 1, 1))
+    refused = load_target("bernoulli2").verdict(next(model.nodes()), 11)
+    assert (refused.device, refused.violations[0].constraint) == ("refused", "Conv.out_channels_step")
+    assert apply_pass(model, SPLIT, "bernoulli2").ops == ["Conv"] * 4 + ["Add"]
+
+
 def test_state_dilations_refuses() -> None:
     model = seeded(
         "g (float[1,2,2,2] x) => (float[1,2,2,2] y) { y = Conv <dilations = [1, 1]> (x, w) }", w=(2, 2, 1, 1)
