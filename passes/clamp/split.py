@@ -7,7 +7,7 @@ from math import lcm
 
 from passes.clamp.layer import OPS, Layer, read
 from passes.clamp.plan import Plan, plans
-from passes.clamp.spread import bring_together, flattened_area
+from passes.clamp.spread import Stopped, bring_together, flattened_area
 from passes.clamp.steps import Cut, Flattened, Parts, Product, Split, Step
 from passes.clamp.trial import CHANNELS, Trial
 from surgery.ir import Node
@@ -45,14 +45,16 @@ class SplitChannels(Rule[Cutting]):
     def match(self, node: Node, ctx: Context) -> Cutting | Mismatch:
         """The plan of fewest nodes that the march takes, with what it needs before and behind."""
         layer, trial = read(node), Trial(ctx, node)
-        found: list[tuple[int, Mismatch]] = []
         inputs, outputs = trial.steps
+        found = Refusals()
         for plan in plans(layer.work, (lcm(inputs, _area_above(layer, ctx)), outputs)):
+            if found.stopped and len(plan.output_sizes) > 1:
+                continue
             try:
-                return Cutting(node, tuple(_steps(layer, plan, ctx, trial)))
-            except Refused as refused:
-                found.append((refused.stage, refused.why))
-        raise max(reversed(found), key=lambda pair: pair[0], default=(0, _too_small(layer)))[1]
+                return Cutting(node, tuple(_steps(layer, plan, ctx, trial, found)))
+            except Mismatch as mismatch:
+                found.add(mismatch)
+        raise found.worst or Mismatch("it has one channel in and out, nothing can be cut", node)
 
     def rewrite(self, match: Cutting, rw: Rewriter) -> None:
         """Do the steps; what they replaced goes with the values that nothing reads any more."""
@@ -61,25 +63,36 @@ class SplitChannels(Rule[Cutting]):
             step.emit(rw, parts)
 
 
-class Refused(Exception):
-    """Why a plan fails, and how far it got: what fails late, in small parts, says most."""
+class Refusals:
+    """Why plans fail: what fails late, in small parts, says most.
 
-    def __init__(self, stage: int, why: Mismatch) -> None:
-        super().__init__(why.reason)
-        self.stage, self.why = stage, why
+    Attributes:
+        stage: how far the plan at hand has got.
+        stopped: parts of the output cannot be brought together, whatever their sizes.
+        worst: the refusal to be given.
+    """
+
+    def __init__(self) -> None:
+        self.stage = self._latest = 0
+        self.stopped = False
+        self.worst: Mismatch | None = None
+
+    def add(self, why: Mismatch) -> None:
+        """The plan at hand fails."""
+        self.stopped = self.stopped or isinstance(why, Stopped)
+        if self.stage >= self._latest:
+            self._latest, self.worst = self.stage, why
 
 
-def _steps(layer: Layer, plan: Plan, ctx: Context, trial: Trial) -> list[Step]:
-    stage = 0
-    try:
-        trial.products(layer, plan)
-        stage, steps = 1, [*_cut_input(layer, plan.input_sizes, ctx, trial), Product(layer, plan)]
-        stage = 2
-        if len(plan.output_sizes) > 1:
-            steps += bring_together(layer.y, Cut(layer.out_axis, plan.output_sizes), ctx, trial)
-        return steps
-    except Mismatch as mismatch:
-        raise Refused(stage, mismatch) from mismatch
+def _steps(layer: Layer, plan: Plan, ctx: Context, trial: Trial, found: Refusals) -> list[Step]:
+    found.stage = 0
+    trial.products(layer, plan)
+    found.stage = 1
+    steps = [*_cut_input(layer, plan.input_sizes, ctx, trial), Product(layer, plan)]
+    found.stage = 2
+    if len(plan.output_sizes) > 1:
+        steps += bring_together(layer.y, Cut(layer.out_axis, plan.output_sizes), ctx, trial)
+    return steps
 
 
 def _cut_input(layer: Layer, sizes: tuple[int, ...], ctx: Context, trial: Trial) -> list[Step]:
@@ -107,7 +120,3 @@ def _area_above(layer: Layer, ctx: Context) -> int:
     """Elements per channel of what is flattened into the layer's input; 1 where nothing is."""
     above = _flatten_above(layer, ctx)
     return 1 if above is None else flattened_area(above) or 1
-
-
-def _too_small(layer: Layer) -> Mismatch:
-    return Mismatch("it has one channel in and out, nothing can be cut", layer.node)

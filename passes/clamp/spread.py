@@ -33,6 +33,10 @@ SPATIAL = _names("AveragePool GlobalAveragePool GlobalLpPool GlobalMaxPool LpPoo
 """Every channel (axis 1) of the output comes from that channel of the input."""
 
 
+class Stopped(Mismatch):
+    """The parts cannot pass a node, whatever their sizes."""
+
+
 def bring_together(value: Value, cut: Cut, ctx: Context, trial: Trial) -> list[Step]:
     """The steps from the parts of ``value`` on: joined at once, unless every layer ahead has to be cut anyway.
 
@@ -71,7 +75,7 @@ class Spread:
             self._settle(self._pending.popleft())
         for node in self._waiting.values():
             other = next(t for t in node.inputs if self._is_whole(node, t))
-            raise Mismatch(
+            raise Stopped(
                 f"{self.why(value, cut)}, and {node.op} {node.name!r} joins the parts with {other.name!r}", node
             )
         return self.steps
@@ -105,21 +109,21 @@ class Spread:
             self.steps.append(Join(value, cut.axis))
             return
         if self.ctx.is_output(value) or not value.consumers:
-            raise Mismatch(f"{self.why(value, cut)}, and {value.name!r} is a graph output", value)
+            raise Stopped(f"{self.why(value, cut)}, and {value.name!r} is a graph output", value)
         for reader in value.consumers:
             if id(reader) not in self._done:
                 self._carry(reader, value, cut)
 
     def _carry(self, node: Node, value: Value, cut: Cut) -> None:
         if node.graph is not self.trial.root.graph:
-            raise Mismatch(f"{self.why(value, cut)}, and {value.name!r} is read in a body", node)
+            raise Stopped(f"{self.why(value, cut)}, and {value.name!r} is read in a body", node)
         if any(self._is_whole(node, t) for t in node.inputs):
             self._waiting[id(node)] = node
             return
         self._waiting.pop(id(node), None)
         self._done.add(id(node))
         if not node.is_onnx or node.op not in _CARRY or len(node.outputs) > 1:
-            raise Mismatch(f"{self.why(value, cut)}, and {node.op} {node.name!r} cannot work on the parts", node)
+            raise Stopped(f"{self.why(value, cut)}, and {node.op} {node.name!r} cannot work on the parts", node)
         _CARRY[node.op](self, node, cut)
 
     def _is_whole(self, node: Node, tensor: Tensor) -> bool:
@@ -131,13 +135,13 @@ class Spread:
 
     def _spatial(self, node: Node, cut: Cut) -> None:
         if cut.axis != 1:
-            raise Mismatch(f"{node.op} {node.name!r} reads across the parts, which are cut along axis {cut.axis}", node)
+            raise Stopped(f"{node.op} {node.name!r} reads across the parts, which are cut along axis {cut.axis}", node)
         self._copies(node, cut)
 
     def _flatten(self, node: Node, cut: Cut) -> None:
         area = flattened_area(node)
         if cut.axis != 1 or area is None:
-            raise Mismatch(f"{node.op} {node.name!r} must merge the axes behind axis 0, of known sizes", node)
+            raise Stopped(f"{node.op} {node.name!r} must merge the axes behind axis 0, of known sizes", node)
         self.trial.flatten(node, cut.sizes, area)
         self.steps.append(Flattened(node, cut))
         self._cut(node.outputs[0], Cut(1, tuple(size * area for size in cut.sizes)))
@@ -161,9 +165,9 @@ class Spread:
     def _product(self, node: Node, cut: Cut) -> None:
         layer = read(node)
         if id(layer.x) not in self._cuts or (layer.bias is not None and id(layer.bias) in self._cuts):
-            raise Mismatch(f"{node.op} {node.name!r} adds the parts as a bias", node)
+            raise Stopped(f"{node.op} {node.name!r} adds the parts as a bias", node)
         if layer.in_axis != cut.axis:
-            raise Mismatch(f"{node.op} {node.name!r} sums over axis {layer.in_axis}, the parts lie on {cut.axis}", node)
+            raise Stopped(f"{node.op} {node.name!r} sums over axis {layer.in_axis}, the parts lie on {cut.axis}", node)
         step, after = self.product(layer, cut)
         self.steps.append(step)
         if after is not None:

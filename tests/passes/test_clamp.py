@@ -292,3 +292,23 @@ def test_any_convolution(
     w = (outputs * group, inputs, kernel, kernel)
     applied = apply_pass(seeded(text, w=w, **({"b": w[:1]} if bias else {})), SPLIT, march[name])
     assert legal(applied, march[name])
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(group=st.integers(1, 3), inputs=st.integers(1, 11), outputs=st.integers(1, 11), kernel=st.integers(1, 3))
+def test_any_transposed_convolution(march: dict[str, str], group: int, inputs: int, outputs: int, kernel: int) -> None:
+    text = f"""g (float[2,{inputs * group},3,4] x) => (float[2,{outputs * group},A,B] y) {{
+        y = ConvTranspose <group = {group}, strides = [2, 2], pads = [0, 0, 0, 0], output_padding = [1, 0]> (x, w, b)
+    }}"""
+    shapes = {"w": (inputs * group, outputs, kernel, kernel), "b": (outputs * group,)}
+    assert legal(apply_pass(seeded(text, **shapes), SPLIT, march["wide"]), march["wide"])
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(rows=st.integers(1, 3), inner=st.integers(1, 40), columns=st.integers(1, 40), trans=st.booleans())
+def test_any_gemm(march: dict[str, str], rows: int, inner: int, columns: int, trans: bool) -> None:
+    text = f"""g (float[{rows},{inner}] x) => (float[{rows},{columns}] y) {{
+        y = Gemm <transB = {int(trans)}> (x, w, b)
+    }}"""
+    w = (columns, inner) if trans else (inner, columns)
+    assert legal(apply_pass(seeded(text, w=w, b=(columns,)), SPLIT, march["wide"]), march["wide"])

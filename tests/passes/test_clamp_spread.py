@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from passes.clamp import ClampConvChannels
 from passes.clamp.dilations import StateDilations
@@ -276,3 +278,28 @@ def test_grouped_readers(narrow: str) -> None:
     }"""
     weights = {"w": (15, 4, 1, 1), "d": (15, 5, 1, 1), "v": (5, 15, 1, 1), "c": (5,)}
     assert apply_pass(seeded(text, **weights), SPLIT, narrow).ops.count("Conv") == 9
+
+
+LINKS = {
+    "relu": ("Relu ({0})", {}),
+    "silu": ("Sigmoid ({0}) {1}_ = Mul ({1}, {0})", {}),
+    "scale": ("Mul ({0}, k)", {"k": (0, 1, 1)}),
+    "pool": ("MaxPool <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> ({0})", {}),
+    "depthwise": ("Conv <group = 0, pads = [1, 1, 1, 1]> ({0}, d, e)", {"d": (0, 1, 3, 3), "e": (0,)}),
+    "conv": ("Conv ({0}, f)", {"f": (0, 0, 1, 1)}),
+}
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(channels=st.integers(9, 24), chain=st.lists(st.sampled_from(sorted(LINKS)), max_size=4))
+def test_any_chain(narrow: str, channels: int, chain: list[str]) -> None:
+    shapes, body, last = {"w": (channels, 3, 1, 1), "v": (5, channels, 1, 1)}, "", "p"
+    for index, link in enumerate(chain):
+        text, more = LINKS[link]
+        body += f" t{index} = " + text.format(last, f"t{index}").replace("group = 0", f"group = {channels}")
+        last = f"t{index}_" if link == "silu" else f"t{index}"
+        shapes |= {name: tuple(size or channels for size in shape) for name, shape in more.items()}
+    text = f"g (float[1,3,4,4] x) => (float[1,5,4,4] y) {{ p = Conv (x, w) {body} y = Conv ({last}, v) }}"
+    applied = apply_pass(seeded(text, **shapes), SPLIT, narrow)
+    target = load_target(narrow)
+    assert not any(target.verdict(n, applied.model.opset).violations for n in applied.model.nodes())
