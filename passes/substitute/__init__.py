@@ -10,7 +10,17 @@ from typing import Any, ClassVar
 
 from pydantic import field_validator
 
-from passes.substitute import activations, arithmetic, bounds, normalisation, norms, plain, products, reductions
+from passes.substitute import (
+    activations,
+    arithmetic,
+    bounds,
+    normalisation,
+    norms,
+    plain,
+    products,
+    reductions,
+    resizing,
+)
 from surgery.errors import unknown
 from surgery.pipeline import Pass
 from surgery.rewrite import Rule
@@ -39,11 +49,11 @@ RULES: tuple[Rule[Any], ...] = (
     bounds.WhereOneArm(),
     bounds.WhereAsSum(),
     reductions.SortAxes(),
+    reductions.KeepDims(),
     reductions.MaxAsPool(),
     reductions.SumAsMean(),
     reductions.ChannelsAsConv(),
     reductions.ChainAxes(),
-    reductions.KeepDims(),
     reductions.ReduceMin(),
     reductions.ArgMin(),
     reductions.ReduceL1(),
@@ -61,6 +71,7 @@ RULES: tuple[Rule[Any], ...] = (
     products.CumSum(),
     products.GemmAsMatMul(),
     products.Einsum(),
+    resizing.NearestAsConvTranspose(),
     *plain.RULES,
 )
 """Every substitution, in the order they are tried at a node."""

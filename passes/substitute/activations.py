@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import pi, sqrt
 
-from passes.substitute.base import Site, Substitution, TextSubstitution, floats, plus, spread, times
+from passes.substitute.base import Site, Substitution, TextSubstitution, floats, plus, spread, times, wide
 from surgery.ir import Constant, Node, Tensor, ops
 from surgery.rewrite import Context, Exactness, Mismatch, Rewriter, build, need
 
@@ -110,6 +110,8 @@ class PRelu(Substitution[Site]):
     def match(self, node: Node, ctx: Context) -> Site:
         """A float operand whose rank is known."""
         need.rank(node.inputs[0], node)
+        if isinstance(node.inputs[1], Constant):
+            need.constant(node, 1)
         return Site(node, floats(node))
 
     def build(self, match: Site, rw: Rewriter) -> Tensor:
@@ -140,7 +142,8 @@ class Celu(Substitution[Bent]):
 
     def match(self, node: Node, ctx: Context) -> Bent:
         """A positive alpha by which large values do not overflow."""
-        x, alpha = floats(node), float(ops.attr(node, "alpha", 1.0))
+        alpha = float(ops.attr(node, "alpha", 1.0))
+        x = floats(node) if alpha == 1.0 else wide(node)
         if not 2.0**-10 <= alpha <= 2.0**10:
             raise Mismatch(f"alpha is {alpha:g}, it must be between 2**-10 and 2**10 so that nothing overflows", node)
         return Bent(node, x, alpha)

@@ -71,10 +71,11 @@ class AddAsDepthwise(Substitution[Shifted]):
 
     def match(self, node: Node, ctx: Context) -> Shifted:
         """A computed NxCxHxW and a constant of one number, or of one per channel."""
-        index = next((i for i, t in enumerate(node.inputs) if isinstance(t, Constant)), None)
-        if index is None or len(node.inputs) != 2:
-            raise Mismatch("both operands are computed, one must be constant", node)
-        x = need.value(floats(node, 1 - index), node)
+        fixed = [i for i, t in enumerate(node.inputs) if isinstance(t, Constant)]
+        if len(fixed) != 1 or len(node.inputs) != 2:
+            raise Mismatch(f"{len(fixed)} of {len(node.inputs)} operands are constant, it must be one of two", node)
+        index = fixed[0]
+        x = floats(node, 1 - index)
         need.rank(x, node, 4)
         channels = x.shape[1] if x.shape is not None else None
         if not isinstance(channels, int):

@@ -81,11 +81,11 @@ def floats(node: Node, index: int = 0) -> Tensor:
 
 
 def wide(node: Node, index: int = 0) -> Tensor:
-    """Operand ``index``, which must be float32 or wider: squares of float16 overflow beyond 255."""
+    """Operand ``index``, which must be float32 or wider, as for squares: those of float16 overflow beyond 255."""
     tensor = floats(node, index)
     assert tensor.dtype is not None
     if tensor.dtype.itemsize < 4:
-        raise Mismatch(f"{tensor.name!r} is {tensor.dtype}, whose squares overflow early, it must be float32", node)
+        raise Mismatch(f"{tensor.name!r} is {tensor.dtype}, which overflows early here, it must be float32", node)
     return tensor
 
 

@@ -86,6 +86,8 @@ class GemmAsMatMul(Substitution[Product]):
         """A computed second operand."""
         if isinstance(node.input(1), Constant):
             raise Mismatch("the second operand is constant, a Gemm takes that", node)
+        if isinstance(node.input(2), Constant):
+            need.constant(node, 2)
         return Product(node, floats(node, 0), floats(node, 1), node.input(2))
 
     def build(self, match: Product, rw: Rewriter) -> Tensor:
@@ -103,7 +105,9 @@ def _transposed(match: Product) -> tuple[tuple[Tensor, str], tuple[Tensor, str]]
 
 
 def _times(rw: Rewriter, x: Tensor, factor: float) -> Tensor:
-    return x if factor == 1.0 else times(rw, x, factor)
+    if factor == 1.0:
+        return x
+    return rw.constant(x.values * factor, like=x) if isinstance(x, Constant) else times(rw, x, factor)
 
 
 @dataclass(frozen=True)

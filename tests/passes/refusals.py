@@ -1,0 +1,306 @@
+"""What substitute-ops leaves alone, and the sentence it says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from surgery.ir import Model
+from tests.passes.substitutions import CHANNELS, MAP, MASK, ROW, net, reduced
+
+HALF = "float16[1,8,6,6]"
+DYNAMIC = "float[1,8,H,W]"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A body that stays as it is on ``march``, and why."""
+
+    body: str
+    reason: str
+    march: str = "bayes-e"
+    opset: int = 13
+    constants: dict[str, Any] = field(default_factory=dict)
+    x: str = MAP
+    y: str = MAP
+
+    def model(self) -> Model:
+        """The model."""
+        return net(self.body, self.opset, self.x, self.y, **self.constants)
+
+
+NORM = {"g": ROW, "b": ROW}
+GROUPS = {"g": CHANNELS, "b": CHANNELS}
+
+REFUSALS = {
+    "HardSwish": Refusal(
+        "y = HardSwish (x)", "makes Mul, which is not legal either", "bernoulli2", 14, x="float[1,8]", y="float[1,8]"
+    ),
+    "Mish": Refusal("y = Mish (x)", "makes Mul", "bernoulli2", 18, x="float[1,8]", y="float[1,8]"),
+    "Neg": Refusal("y = Neg (x)", "its kind must be one of 'f'", x="int32[1,8]", y="int32[1,8]"),
+    "Sub": Refusal("y = Sub (x, x)", "its kind must be one of 'f'", "bernoulli2", x="int64[1,8]", y="int64[1,8]"),
+    "Softplus": Refusal("y = Softplus (x)", "violates no limit of the march"),
+    "HardSigmoid": Refusal("y = HardSigmoid (x)", "violates no limit of the march"),
+    "Gelu": Refusal(
+        'y = Gelu <approximate = "tanh"> (x)',
+        "approximate is 'tanh', the Erf form needs 'none'",
+        "bernoulli2",
+        20,
+        x="float[1,8]",
+        y="float[1,8]",
+    ),
+    "Gelu tanh": Refusal(
+        "y = Gelu (x)",
+        "approximate is 'none', the Tanh form needs 'tanh'",
+        "bernoulli2",
+        20,
+        x="float[1,8]",
+        y="float[1,8]",
+    ),
+    "PRelu": Refusal(
+        "y = PRelu (x, s)",
+        "makes Mul",
+        "bare",
+        x="float[1,2,2,2,2,2,2,2,2,2,2]",
+        y="float[1,2,2,2,2,2,2,2,2,2,2]",
+        constants={"s": 0.5},
+    ),
+    "Celu": Refusal("y = Celu <alpha = 0.0001> (x)", "alpha is 0.0001, it must be between 2**-10 and 2**10"),
+    "Celu of float16": Refusal("y = Celu <alpha = 0.5> (x)", "which overflows early here", x=HALF, y=HALF),
+    "Shrink": Refusal("y = Shrink <lambd = 0.5> (x)", "bias is 0 and lambd 0.5, they must be equal and not negative"),
+    "Sum of three": Refusal(
+        "y = Sum (x, x, c)",
+        "1 of 3 operands are constant, it must be one of two",
+        "bernoulli2",
+        x="float[1,8]",
+        y="float[1,8]",
+        constants={"c": 1.0},
+    ),
+    "Add of a row": Refusal(
+        "y = Add (x, c)",
+        "the constant is 6, it must be one number or one per channel (8)",
+        "bernoulli2",
+        constants={"c": ROW},
+    ),
+    "Add of rank 3": Refusal(
+        "y = Add (x, c)",
+        "has rank 3, it must be 4",
+        "bernoulli2",
+        x="float[1,8,6]",
+        y="float[1,8,6]",
+        constants={"c": 1.0},
+    ),
+    "Add of unknown channels": Refusal(
+        "y = Add (x, c)",
+        "the channels of 'x' are not known",
+        "bernoulli2",
+        x="float[1,C,6,6]",
+        y="float[1,C,6,6]",
+        constants={"c": 1.0},
+    ),
+    "Div-by-constant": Refusal(
+        "y = Div (x, c)",
+        "the divisor from 0 to 1 has a reciprocal that float32 cannot hold",
+        "bare",
+        constants={"c": np.array([0, 1, 1, 1, 1, 1], np.float32)},
+    ),
+    "Div by a denormal's inverse": Refusal(
+        "y = Div (x, c)", "the divisor 3e+38 has a reciprocal", "bare", constants={"c": 3e38}
+    ),
+    "Pow of several exponents": Refusal(
+        "y = Pow (x, c)", "there are 6 exponents in 6, many must be equal", constants={"c": ROW}
+    ),
+    "Pow that stretches": Refusal(
+        "y = Pow (x, c)",
+        "the exponents stretch the base, its shape must stay",
+        x="float[1,8,1,1]",
+        y="float[1,8,1,6]",
+        constants={"c": np.full((1, 1, 1, 6), 2, np.float32)},
+    ),
+    "Pow of 2.3": Refusal(
+        "y = Pow (x, c)", "it must be a multiple of 0.5 up to 4, and not 0", "bare", constants={"c": 2.3}
+    ),
+    "Min-Max-to-Clip": Refusal(
+        "s = Relu (x)  y = Max (x, s)", "2 operands are computed, it must be one of several", "bernoulli2"
+    ),
+    "Max of a vector": Refusal(
+        "y = Max (x, c)", "operand 1 holds 6 numbers, a bound must be one", "bernoulli2", constants={"c": ROW}
+    ),
+    "Max of a higher rank": Refusal(
+        "y = Max (x, c)",
+        "operand 1 must be a number of no higher rank than 'x'",
+        "bernoulli2",
+        x="float[6]",
+        y="float[1,6]",
+        constants={"c": [[1.0]]},
+    ),
+    "Max of no number": Refusal("y = Max (x, c)", "operand 1 must be a number", "bernoulli2", constants={"c": np.nan}),
+    "Min on X3": Refusal("s = Relu (x)  y = Min (x, s)", "makes Max, which is not legal either", "bernoulli2"),
+    "Where-constant-mask": Refusal(
+        "s = Sigmoid (x)  y = Where (m, s, x)",
+        "'x' may be infinite where the mask drops it; 0 * inf is no number",
+        constants={"m": MASK},
+    ),
+    "Where of a computed mask": Refusal("m = Cast <to = 9> (x)  y = Where (m, x, x)", "input 0 ('m') must be constant"),
+    "Where of both values": Refusal(
+        "y = Where (m, x, x)", "the mask holds both values, it must hold one", constants={"m": MASK}
+    ),
+    "Where of a stretched arm": Refusal(
+        "y = Where (m, x, c)",
+        "'x' is stretched to the result, it must have its shape",
+        x="float[1,8,6,1]",
+        constants={"m": np.ones((6, 6), bool), "c": 0.0},
+    ),
+    "Where of constants": Refusal(
+        "w = Where (m, c, c)  y = Add (x, w)",
+        "every operand is constant: constant folding takes the node away",
+        constants={"m": MASK, "c": 0.0},
+    ),
+    "ReduceMean": Refusal(reduced("ReduceMean", "[2]"), "the axes [2] are in order", "bernoulli2"),
+    "ReduceMean of the width": Refusal(reduced("ReduceMean", "[3]"), "a 1x1 convolution sums channels", "bernoulli2"),
+    "ReduceMean of computed axes": Refusal(
+        "a = Cast <to = 7> (x)  y = ReduceMean (x, a)",
+        "the axes 'a' are computed, they must be constant",
+        "bernoulli2",
+        18,
+        x="float[2]",
+        y="float[1]",
+    ),
+    "ReduceMean of no axes": Refusal(
+        "y = ReduceSum <noop_with_empty_axes = 1> (x)",
+        "no axes are given and noop_with_empty_axes is set",
+        "bernoulli2",
+    ),
+    "ReduceMax": Refusal(
+        reduced("ReduceMax", "[1]"), "the axes are [1], a pooling takes height and width", "bernoulli2"
+    ),
+    "ReduceSum": Refusal(
+        "s = ReduceSum (x, a)  y = Mul (x, s)",
+        "the axes are [3], a pooling takes height and width",
+        "bernoulli2",
+        constants={"a": np.array([3])},
+    ),
+    "ReduceSum of one axis": Refusal(
+        "s = ReduceSum (x, a)  y = Mul (x, s)",
+        "the axes [3] are one step already",
+        "bernoulli2",
+        constants={"a": np.array([3])},
+    ),
+    "ReduceSum of unknown sides": Refusal(
+        "s = ReduceSum (x, a)  y = Mul (x, s)",
+        "height and width of 'x' must be known",
+        "bernoulli2",
+        constants={"a": np.array([2, 3])},
+        x=DYNAMIC,
+        y=DYNAMIC,
+    ),
+    "ReduceSum of unknown channels": Refusal(
+        "s = ReduceSum (x, a)  y = Mul (x, s)",
+        "the channels of 'x' are not known",
+        "bernoulli2",
+        constants={"a": np.array([1])},
+        x="float[1,C,6,6]",
+        y="float[1,C,6,6]",
+    ),
+    "ReduceMin": Refusal(reduced("ReduceMin", "[1]"), "makes ReduceMax, which is not legal either", "bernoulli2"),
+    "ReduceL1": Refusal(reduced("ReduceL1", "[3]"), "makes ReduceSum", "bernoulli2"),
+    "ReduceL2": Refusal(reduced("ReduceL2", "[1]"), "which overflows early here, it must be float32", x=HALF, y=HALF),
+    "ReduceSumSquare": Refusal(
+        reduced("ReduceSumSquare", "[1]"), "its kind must be one of 'f'", x="int32[1,8]", y="int32[1,8]"
+    ),
+    "ReduceLogSum": Refusal(reduced("ReduceLogSum", "[2]"), "makes ReduceSum", "bernoulli2"),
+    "ReduceLogSumExp": Refusal(reduced("ReduceLogSumExp", "[1]"), "makes ReduceMax", "bernoulli2"),
+    "LogSoftmax": Refusal("y = LogSoftmax <axis = 1> (x)", "makes ReduceMax", "bernoulli2"),
+    "LayerNormalization": Refusal(
+        "y, m = LayerNormalization (x, g)  z = Mul (m, m)",
+        "the mean or deviation 'm' is read, only the first output may be",
+        opset=17,
+        constants={"g": ROW},
+    ),
+    "LayerNormalization of float16": Refusal(
+        "y = LayerNormalization (x, g)",
+        "which overflows early here, it must be float32",
+        opset=17,
+        constants={"g": ROW.astype(np.float16)},
+        x=HALF,
+        y=HALF,
+    ),
+    "LayerNormalization of a computed gain": Refusal(
+        "g = Relu (x)  y = LayerNormalization <axis = 0> (x, g)", "input 1 ('g') must be constant", opset=17
+    ),
+    "LayerNormalization of three axes on X3": Refusal(
+        "y = LayerNormalization <axis = 1> (x, g)",
+        "axes [1, 2, 3], the last of size 6: it must be alone, at most 512",
+        "bernoulli2",
+        opset=17,
+        constants={"g": np.ones((8, 6, 6), np.float32)},
+    ),
+    "MeanVarianceNormalization": Refusal(
+        "y = MeanVarianceNormalization <axes = [0]> (x)", "the axes [0] all have size 1, one must be longer"
+    ),
+    "GroupNormalization": Refusal(
+        "y = GroupNormalization <num_groups = 3> (x, g, b)",
+        "8 channels are not 3 equal groups",
+        opset=21,
+        constants=GROUPS,
+    ),
+    "GroupNormalization of rank 3": Refusal(
+        "y = GroupNormalization <num_groups = 2> (x, g, b)",
+        "has rank 3, it must be 4",
+        opset=21,
+        constants=GROUPS,
+        x="float[1,8,6]",
+        y="float[1,8,6]",
+    ),
+    "InstanceNormalization": Refusal(
+        "y = InstanceNormalization (x, g, b)",
+        "gain or bias holds 6 numbers, it must hold 8",
+        "bernoulli2",
+        constants=NORM,
+    ),
+    "LRN": Refusal(
+        "y = LRN <size = 3, bias = 0.0> (x)", "8 channels and bias 0, they must be at most 512 and positive"
+    ),
+    "CumSum": Refusal(
+        "y = CumSum (x, a)",
+        "axis 1 has the size 600, it must be known and at most 512",
+        constants={"a": np.array(1)},
+        x="float[1,600]",
+        y="float[1,600]",
+    ),
+    "Gemm": Refusal("y = Gemm (x, x)", "predicted", x="float[8,8]", y="float[8,8]"),
+    "Einsum": Refusal(
+        'y = Einsum <equation = "ij,jk,kl->il"> (x, x, x)',
+        "'ij,jk,kl->il' must be a product of two operands over one letter",
+        x="float[8,8]",
+        y="float[8,8]",
+    ),
+    "Resize-nearest-odd-factor": Refusal(
+        'y = Resize <mode = "nearest", coordinate_transformation_mode = "asymmetric"> (x, , s)',
+        "asymmetric with round_prefer_floor does not repeat each of 6 elements 3 times",
+        constants={"s": [1, 1, 3, 3]},
+        y="float[1,8,18,18]",
+    ),
+    "Resize by a half": Refusal(
+        'y = Resize <mode = "nearest"> (x, , s)',
+        "height and width must grow by whole factors",
+        constants={"s": [1, 1, 1.5, 1.5]},
+        y="float[1,8,9,9]",
+    ),
+    "Resize linear": Refusal(
+        'y = Resize <mode = "linear"> (x, , s)',
+        "violates no limit",
+        constants={"s": [1, 1, 3, 3]},
+        y="float[1,8,18,18]",
+    ),
+    "Resize on X3": Refusal(
+        'y = Resize <mode = "nearest"> (x, , s)',
+        "makes ConvTranspose",
+        "bernoulli2",
+        constants={"s": [1, 1, 3, 3]},
+        y="float[1,8,18,18]",
+    ),
+}
+"""By the name in ``coverage.csv`` where there is one."""

@@ -1,0 +1,129 @@
+"""substitute-ops: what comes out, where, and that it is legal and the same function."""
+
+from __future__ import annotations
+
+import pytest
+
+from passes.substitute import RULES, SubstituteOps
+from surgery.ir import Model
+from surgery.pipeline import Pipeline
+from surgery.pipeline.result import Status
+from surgery.rewrite import Purpose
+from surgery.target import Target, load_target
+from tests.passes.refusals import REFUSALS
+from tests.passes.substitutions import CASES, net
+from tests.support import ROOT, Applied, apply_pass
+
+MARCHES = ("bernoulli2", "bayes", "bayes-e")
+
+
+def path(march: str) -> str:
+    return str(ROOT / "tests" / "passes" / "bare.yaml") if march == "bare" else march
+
+
+def run(model: Model, march: str, **options: object) -> Applied:
+    """The pass on one march, judged by onnxruntime."""
+    return apply_pass(model, SubstituteOps(), path(march), **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_substitution(name: str) -> None:
+    case = CASES[name]
+    done = run(case.model(), case.march)
+    assert done.result.status is Status.APPLIED, done.reasons
+    assert (" ".join(done.ops), done.result.applied) == (case.after, case.edits)
+
+
+def test_every_rule_has_a_case() -> None:
+    results = (run(case.model(), case.march, verify=False).result for case in CASES.values())
+    fired = {edit.change.rule for result in results for edit in result.edits}
+    assert {rule.name for rule in RULES} == fired
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_refusal(name: str) -> None:
+    case = REFUSALS[name]
+    done = run(case.model(), case.march, verify=False)
+    assert done.result.status is not Status.APPLIED
+    assert any(case.reason in reason for reason in done.reasons), done.reasons
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_result_is_legal(name: str) -> None:
+    case = CASES[name]
+    target = load_target(path(case.march))
+    before, after = (illegal(m, target) for m in (case.model(), run(case.model(), case.march, verify=False).model))
+    assert (before, after) == (1, 0)
+
+
+def illegal(model: Model, target: Target) -> int:
+    """How many nodes violate a limit of the march."""
+    return sum(bool(target.verdict(node, model.opset).violations) for node in model.nodes())
+
+
+@pytest.mark.parametrize("march", ["nash-e", "nash-m", "nash-p"])
+@pytest.mark.parametrize("name", CASES)
+def test_unknown_is_left(name: str, march: str) -> None:
+    """Where no public limit is broken, nothing is touched."""
+    assert run(CASES[name].model(), march, verify=False).result.status is Status.UNCHANGED
+
+
+LEGAL = {
+    "Sub": ("y = Sub (x, c)", "bayes-e"),
+    "InstanceNormalization": ("y = InstanceNormalization (x, v, v)", "bayes-e"),
+    "PRelu": ("s = PRelu (x, c)  y = Relu (s)", "bernoulli2"),
+    "Softplus": ("y = Softplus (x)", "bernoulli2"),
+    "ReduceMean": ("s = ReduceMean <axes = [2, 3]> (x)  y = Mul (x, s)", "bernoulli2"),
+    "Max": ("y = Max (x, c)", "bayes"),
+    "Add behind a product": ("m = Mul (x, c)  y = Add (m, c)", "bernoulli2"),
+}
+
+
+@pytest.mark.parametrize("name", LEGAL)
+def test_legal_op_is_left(name: str) -> None:
+    body, march = LEGAL[name]
+    model = net(body, c=[[[[0.5]]]], v=[1.0] * 8)
+    assert run(model, march, verify=False).result.status is Status.UNCHANGED
+
+
+FUSED = {
+    "SiLU": "s = Sigmoid (x)  y = Mul (x, s)",
+    "HardSwish": "s = HardSigmoid <alpha = 0.16666667> (x)  y = Mul (x, s)",
+    "HardSwish by Clip": "a = Add (x, three)  b = Clip (a, none, six)  c = Mul (x, b)  y = Div (c, six)",
+    "Mish": "s = Softplus (x)  t = Tanh (s)  y = Mul (x, t)",
+    "GELU": "u = Div (x, root)  e = Erf (u)  f = Add (e, one)  g = Mul (x, f)  y = Mul (g, half)",
+}
+
+
+@pytest.mark.parametrize("march", MARCHES)
+@pytest.mark.parametrize("name", FUSED)
+def test_fused_forms_are_left(name: str, march: str) -> None:
+    numbers = {"none": 0.0, "half": 0.5, "one": 1.0, "root": 2**0.5, "three": 3.0, "six": 6.0}
+    model = net(FUSED[name], opset=11, **{k: v for k, v in numbers.items() if k in FUSED[name]})
+    assert run(model, march).result.status is Status.UNCHANGED
+
+
+LEFT = {
+    "Erf": "y = Erf (x)",
+    "ReduceProd": "s = ReduceProd <axes = [1]> (x)  y = Mul (x, s)",
+    "Hardmax": "y = Hardmax (x)",
+    "Mod": "y = Mod <fmod = 1> (x, x)",
+}
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_no_rule_touches(name: str) -> None:
+    assert run(net(LEFT[name]), "bayes-e", verify=False).result.status is Status.UNCHANGED
+
+
+def test_options() -> None:
+    assert {rule.purpose for rule in RULES} == {Purpose.LEGALISE}
+    assert "mish" not in {rule.name for rule in SubstituteOps(skip=("mish",)).rules(None)}
+    with pytest.raises(ValueError, match="hardswish"):
+        SubstituteOps(skip=("hardswsh",))
+
+
+def test_names_are_unique_and_the_pass_is_in_the_default_pipeline() -> None:
+    names = [rule.name for rule in RULES]
+    assert len(set(names)) == len(names)
+    assert "substitute-ops" in {step.id for step in Pipeline.default().steps}
