@@ -7,7 +7,7 @@ from math import pi, sqrt
 
 from passes.substitute.base import Site, Substitution, TextSubstitution, floats, plus, spread, times, wide
 from surgery.ir import Constant, Node, Tensor, ops
-from surgery.rewrite import Context, Exactness, Mismatch, Rewriter, build, need
+from surgery.rewrite import Context, Mismatch, Rewriter, build, need
 
 
 class HardSwish(TextSubstitution):
@@ -159,10 +159,10 @@ class ThresholdedRelu(Substitution[Bent]):
     """``ThresholdedRelu(x) -> Clip(x, alpha, ) * Relu(Sign(x - alpha))``, ``Relu(x)`` for an alpha of 0.
 
     The second factor is 1 above alpha and 0 elsewhere: x - alpha is 0 only where they are equal. The Clip keeps
-    -inf * 0 out. Exact.
+    -inf * 0 out, and makes the largest number of an infinity.
     """
 
-    name, roots, exactness = "thresholded-relu", frozenset({"ThresholdedRelu"}), Exactness.EXACT
+    name, roots = "thresholded-relu", frozenset({"ThresholdedRelu"})
 
     def match(self, node: Node, ctx: Context) -> Bent:
         """Any float operand."""

@@ -24,10 +24,11 @@ class Bounded:
 class BoundAsClip(Substitution[Bounded]):
     """``Max(x, 0) -> Relu(x)``, ``Max(x, a) -> Clip(x, a, )`` and ``Min(x, a) -> Clip(x, , a)`` for a number a.
 
-    Exact: a comparison stays a comparison. Several numbers become the strictest.
+    A comparison stays a comparison; but Clip makes the largest number of an infinity. Of several numbers the
+    strictest counts.
     """
 
-    name, roots, exactness = "bound-as-clip", frozenset({"Max", "Min"}), Exactness.EXACT
+    name, roots = "bound-as-clip", frozenset({"Max", "Min"})
 
     def match(self, node: Node, ctx: Context) -> Bounded:
         """One computed operand, the others constants of one number."""
