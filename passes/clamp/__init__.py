@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from passes.clamp.concat import DissolveConcat
+from passes.clamp.convolve import ConvolveGemm
 from passes.clamp.dilations import StateDilations
 from passes.clamp.pad import PadChannels
 from passes.clamp.split import SplitChannels
@@ -42,4 +43,4 @@ class ClampConvChannels(Pass):
         """The rules of the mode."""
         if self.mode == "pad":
             return (PadChannels(self.multiple),)
-        return (SplitChannels(), StateDilations(), DissolveConcat())
+        return (ConvolveGemm(), SplitChannels(), StateDilations(), DissolveConcat())

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import lcm
 
 from passes.clamp.layer import OPS, Layer, read
 from passes.clamp.plan import Plan, plans
-from passes.clamp.spread import Stopped, bring_together, flattened_area
-from passes.clamp.steps import Cut, Flattened, Parts, Product, Split, Step
+from passes.clamp.spread import Stopped, bring_together
+from passes.clamp.steps import Cut, Parts, Product, Split, Step
 from passes.clamp.trial import CHANNELS, Trial
 from surgery.ir import Node
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule
@@ -45,9 +44,8 @@ class SplitChannels(Rule[Cutting]):
     def match(self, node: Node, ctx: Context) -> Cutting | Mismatch:
         """The plan of fewest nodes that the march takes, with what it needs before and behind."""
         layer, trial = read(node), Trial(ctx, node)
-        inputs, outputs = trial.steps
         found = Refusals()
-        for plan in plans(layer.work, (lcm(inputs, _area_above(layer, ctx)), outputs)):
+        for plan in plans(layer.work, trial.steps):
             if found.stopped and len(plan.output_sizes) > 1:
                 continue
             try:
@@ -88,35 +86,15 @@ def _steps(layer: Layer, plan: Plan, ctx: Context, trial: Trial, found: Refusals
     found.stage = 0
     trial.products(layer, plan)
     found.stage = 1
-    steps = [*_cut_input(layer, plan.input_sizes, ctx, trial), Product(layer, plan)]
+    steps = [*_cut_input(layer, plan.input_sizes, trial), Product(layer, plan)]
     found.stage = 2
     if len(plan.output_sizes) > 1:
         steps += bring_together(layer.y, Cut(layer.out_axis, plan.output_sizes), ctx, trial)
     return steps
 
 
-def _cut_input(layer: Layer, sizes: tuple[int, ...], ctx: Context, trial: Trial) -> list[Step]:
-    """What cuts the input: in front of a Flatten where that can be, for the march sees a convolution in the two."""
+def _cut_input(layer: Layer, sizes: tuple[int, ...], trial: Trial) -> list[Step]:
     if len(sizes) == 1:
         return []
-    above, area = _flatten_above(layer, ctx), _area_above(layer, ctx)
-    if above is None or any(size % area for size in sizes):
-        cut = Cut(layer.in_axis, sizes)
-        return [Split(layer.x, cut, trial.split(layer.x, cut.axis, cut.sizes))]
-    cut = Cut(1, tuple(size // area for size in sizes))
-    trial.flatten(above, cut.sizes, area)
-    op = trial.split(above.inputs[0], cut.axis, cut.sizes)
-    return [Split(above.inputs[0], cut, op), Flattened(above, cut)]
-
-
-def _flatten_above(layer: Layer, ctx: Context) -> Node | None:
-    """The node that flattens the layer's input for the layer alone."""
-    above = layer.x.producer
-    alone = len(layer.x.consumers) == 1 and not ctx.is_output(layer.x)
-    return above if above is not None and alone and flattened_area(above) is not None else None
-
-
-def _area_above(layer: Layer, ctx: Context) -> int:
-    """Elements per channel of what is flattened into the layer's input; 1 where nothing is."""
-    above = _flatten_above(layer, ctx)
-    return 1 if above is None else flattened_area(above) or 1
+    cut = Cut(layer.in_axis, sizes)
+    return [Split(layer.x, cut, trial.split(layer.x, cut.axis, cut.sizes))]

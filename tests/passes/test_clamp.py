@@ -129,14 +129,20 @@ def test_gemm_that_must_have_a_bias(march: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("flat", ["Flatten (x)", "Reshape (x, s)"])
-def test_gemm_behind_a_flatten_is_cut_in_front_of_it(march: dict[str, str], flat: str) -> None:
-    text = f"""g (float[1,5,2,2] x) => (float[1,4] y) <int64[2] s = {{1, -1}}> {{
+@pytest.mark.parametrize("bias", [(), (1,), (4,), (1, 4), None])
+@pytest.mark.parametrize("trans", [0, 1])
+def test_gemm_on_a_map_becomes_a_convolution(
+    march: dict[str, str], flat: str, bias: tuple[int, ...] | None, trans: int
+) -> None:
+    text = f"""g (float[2,20,2,2] x) => (float[2,4] y) <int64[2] s = {{2, -1}}> {{
         f = {flat}
-        y = Gemm (f, w)
+        y = Gemm <transB = {trans}, alpha = 0.5, beta = 3.0> (f, w{"" if bias is None else ", b"})
     }}"""
-    applied = apply_pass(seeded(text, w=(20, 4)), SPLIT, march["wide"])
-    assert applied.ops == ["Split", *["Flatten"] * 3, *["Gemm"] * 3, "Add", "Add"]
-    assert [n.inputs[1].shape for n in applied.model.nodes() if n.op == "Gemm"] == [(8, 4), (8, 4), (4, 4)]
+    shapes = {"w": (4, 80) if trans else (80, 4), **({} if bias is None else {"b": bias})}
+    applied = apply_pass(seeded(text, **shapes), SPLIT, march["wide"])
+    assert applied.ops == ["Split", "Conv", "Conv", "Conv", "Add", "Add", "Flatten"]
+    assert [n.inputs[1].shape for n in applied.model.nodes() if n.op == "Conv"] == [(4, 7, 2, 2)] * 2 + [(4, 6, 2, 2)]
+    assert legal(applied, march["wide"])
 
 
 def test_a_flatten_that_others_read_stays(march: dict[str, str]) -> None:
@@ -144,8 +150,28 @@ def test_a_flatten_that_others_read_stays(march: dict[str, str]) -> None:
         f = Flatten (x)
         y = Gemm (f, w)
     }"""
-    applied = apply_pass(seeded(text, w=(20, 4)), SPLIT, march["wide"])
-    assert applied.ops == ["Flatten", "Split", *["Gemm"] * 3, "Add", "Add"]
+    assert apply_pass(seeded(text, w=(20, 4)), SPLIT, march["wide"]).ops == ["Flatten", "Conv", "Flatten"]
+
+
+CONVOLVE_REFUSALS = {
+    "the input must be a feature map of rank 4 with all but axis 0 merged": (
+        "g (float[2,5,4] x) => (float[2,4] y) { f = Flatten (x) y = Gemm (f, w) }", {"w": (20, 4)}),
+    "the bias 'b' must be constant and the same for every row": (
+        "g (float[2,5,2,2] x) => (float[2,4] y) { f = Flatten (x) y = Gemm (f, w, b) }", {"w": (20, 4), "b": (2, 1)}),
+    "input 0 comes from a graph input, it must come from Flatten or Reshape": (
+        "g (float[2,20] x) => (float[2,4] y) { y = Gemm (x, w) }", {"w": (20, 4)}),
+    "makes Conv, which is not legal either (Conv.kernel_h 9)": (
+        "g (float[2,1,9,1] x) => (float[2,4] y) { f = Flatten (x) y = Gemm (f, w) }", {"w": (9, 4)}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", CONVOLVE_REFUSALS)
+def test_gemm_that_stays_a_gemm(march: dict[str, str], reason: str) -> None:
+    text, weights = CONVOLVE_REFUSALS[reason]
+    applied = apply_pass(seeded(text, **weights), SPLIT, march["wide"])
+    assert reason in applied.reasons
+    assert "Conv" not in applied.ops
+    assert legal(applied, march["wide"])
 
 
 @pytest.mark.parametrize(
