@@ -9,7 +9,7 @@ import numpy as np
 
 from passes.clamp.layer import read
 from passes.clamp.spread import flattened_area
-from passes.clamp.trial import CHANNELS
+from passes.clamp.trial import channel_limits
 from surgery.ir import Constant, Node
 from surgery.ir.ops import attr
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule, need
@@ -36,7 +36,7 @@ class ConvolveGemm(Rule[Flat]):
     name = "convolve-gemm"
     roots = frozenset({"Gemm"})
     purpose, exactness = Purpose.LEGALISE, Exactness.ROUNDING
-    cures = frozenset(f"Gemm.{channels}" for channels in CHANNELS)
+    cures = channel_limits("Gemm")
 
     def match(self, node: Node, ctx: Context) -> Flat | Mismatch:
         """The shape of the kernels, where the input is a flattened map."""

@@ -8,7 +8,7 @@ from passes.clamp.layer import OPS, Layer, read
 from passes.clamp.plan import Plan, plans
 from passes.clamp.spread import Stopped, bring_together
 from passes.clamp.steps import Cut, Parts, Product, Split, Step
-from passes.clamp.trial import CHANNELS, Trial
+from passes.clamp.trial import Trial, channel_limits
 from surgery.ir import Node
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule
 
@@ -39,7 +39,7 @@ class SplitChannels(Rule[Cutting]):
     name = "split-channels"
     roots = OPS
     purpose, exactness = Purpose.LEGALISE, Exactness.ROUNDING
-    cures = frozenset({f"{op}.{channels}" for op in OPS for channels in CHANNELS} | {"Conv.dilations"})
+    cures = channel_limits(*OPS) | {"Conv.dilations"}
 
     def match(self, node: Node, ctx: Context) -> Cutting | Mismatch:
         """The plan of fewest nodes that the march takes, with what it needs before and behind."""

@@ -13,21 +13,19 @@ from surgery.ir import Constant, Node, Shape, Tensor, Value, Weight
 from surgery.rewrite import Context, Mismatch
 from surgery.target import Target, Violation
 
-CHANNELS = (
-    "in_channels",
-    "in_channels_per_group",
-    "in_channels_step",
-    "out_channels",
-    "out_channels_per_group",
-    "out_channels_step",
-    "weight_out_channels",
-    "kernel_volume",
-    "phase_kernel_volume",
-    "depth_channels",
-    "K",
-    "N",
-)
-"""The parameters, by the id of their limits, that fall when channels are cut."""
+_ANY = {"in_channels", "out_channels", "in_channels_per_group", "out_channels_per_group", "weight_out_channels"}
+CHANNELS = {
+    "Conv": _ANY | {"kernel_volume", "depth_channels", "in_channels_step", "out_channels_step"},
+    "ConvTranspose": _ANY | {"kernel_volume", "phase_kernel_volume"},
+    "Gemm": _ANY | {"kernel_volume"},
+    "MatMul": {"K", "N"},
+}
+"""By operator, the limits (by the last part of their id) that a layer comes nearer to when its channels are cut."""
+
+
+def channel_limits(*ops: str) -> frozenset[str]:
+    """The ids of the limits on channels of ``ops``."""
+    return frozenset(f"{op}.{name}" for op in ops for name in CHANNELS[op])
 
 
 class Trial:
@@ -138,7 +136,8 @@ class Trial:
 
 def is_channels(violation: Violation) -> bool:
     """Whether a limit on channels is broken."""
-    return violation.constraint.split(".")[1] in CHANNELS
+    op, name = violation.constraint.split(".")[:2]
+    return name in CHANNELS.get(op, ())
 
 
 def ghost(op: str, inputs: Sequence[Tensor], outputs: Sequence[Value], attrs: dict[str, Any] | None = None) -> Node:
