@@ -106,6 +106,7 @@ class PRelu(Substitution[Site]):
     """
 
     name, roots = "prelu", frozenset({"PRelu"})
+    limits = ("ranks",)
 
     def match(self, node: Node, ctx: Context) -> Site:
         """A float operand whose rank is known."""

@@ -121,6 +121,7 @@ class DivAsMul(Substitution[Divided]):
     """``Div(x, c) -> x * (1 / c)`` for a constant c; one more rounding."""
 
     name, roots = "div-as-mul", frozenset({"Div"})
+    limits = ("constants",)
 
     def match(self, node: Node, ctx: Context) -> Divided:
         """A constant divisor whose reciprocals are finite and normal."""
@@ -141,18 +142,20 @@ def _range(array: np.ndarray[Any, Any]) -> str:
     return f"{low:g}" if low == high else f"from {low:g} to {high:g}"
 
 
-class ConstantOverValue(TextSubstitution):
+class ConstantOverValue(Substitution[Pair]):
     """``Div(c, x) -> Reciprocal(x) * c`` for a constant c; one more rounding."""
 
-    name = "constant-over-value"
-    before = "(c, x) => (y) { y = Div (c, x) }"
-    after = "(c, x) => (y) { r = Reciprocal (x)  y = Mul (r, c) }"
+    name, roots = "constant-over-value", frozenset({"Div"})
+    limits = ("constants",)
 
-    def accept(self, bound: Any, node: Node, ctx: Context) -> Mismatch | None:
+    def match(self, node: Node, ctx: Context) -> Pair:
         """A constant dividend."""
-        floats(node)
         need.constant(node, 0)
-        return None
+        return Pair(node, floats(node, 0), floats(node, 1))
+
+    def build(self, match: Pair, rw: Rewriter) -> Tensor:
+        """Two nodes."""
+        return rw.op("Mul", rw.op("Reciprocal", match.b), match.a)
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,7 @@ class OneExponent(Substitution[Raised]):
     """``Pow(x, many equal numbers) -> Pow(x, the number)``; exact, since every element keeps its exponent."""
 
     name, roots, exactness = "one-exponent", frozenset({"Pow"}), Exactness.EXACT
+    limits = ("exponent",)
 
     def match(self, node: Node, ctx: Context) -> Raised:
         """Equal exponents that do not stretch the base."""
@@ -218,6 +222,7 @@ class SumAsAdds(Substitution[Many]):
     """``Sum(a, b, c) -> a + b + c``, added from the left."""
 
     name, roots = "sum-as-adds", frozenset({"Sum"})
+    limits = ("forms",)
 
     def match(self, node: Node, ctx: Context) -> Many:
         """Float operands."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,8 @@ class Found(Protocol):
 
 
 M = TypeVar("M", bound=Found)
+LACKS = ("device", "kernel", "unlisted")
+"""The ways in which a march says that it has no kernel on the BPU for an operator at all."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,19 @@ class Site:
 
 
 class Substitution(Rule[M]):
-    """One operator written as others that compute the same; fires where a march has a limit against it."""
+    """One operator written as others that compute the same.
+
+    Attributes:
+        limits: what it cures besides the lack of a kernel; names of limits, without the operator.
+    """
 
     purpose, exactness = Purpose.LEGALISE, Exactness.ROUNDING
+    limits: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "cures" not in vars(cls):
-            cls.cures = _every_limit(getattr(cls, "roots", frozenset()))
+            cls.cures = ids(getattr(cls, "roots", frozenset()), (*LACKS, *cls.limits))
 
     @abstractmethod
     def build(self, match: M, rw: Rewriter) -> Tensor:
@@ -61,7 +68,7 @@ class TextSubstitution(TextRule):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         cls.roots = frozenset({parse(cls.before).node[-1].op_type})
-        cls.cures = _every_limit(cls.roots)
+        cls.cures = ids(cls.roots, LACKS)
 
     def accept(self, bound: Any, node: Node, ctx: Any) -> Mismatch | None:
         """The first operand is of a float type."""
@@ -69,8 +76,9 @@ class TextSubstitution(TextRule):
         return None
 
 
-def _every_limit(roots: frozenset[str]) -> frozenset[str]:
-    return frozenset(f"{op}.*" for op in roots)
+def ids(roots: frozenset[str], limits: Sequence[str]) -> frozenset[str]:
+    """The ids of ``limits`` at each of ``roots``."""
+    return frozenset(f"{op}.{limit}" for op in roots for limit in limits)
 
 
 def floats(node: Node, index: int = 0) -> Tensor:

@@ -29,6 +29,7 @@ class BoundAsClip(Substitution[Bounded]):
     """
 
     name, roots = "bound-as-clip", frozenset({"Max", "Min"})
+    limits = ("constants",)
 
     def match(self, node: Node, ctx: Context) -> Bounded:
         """One computed operand, the others constants of one number."""
@@ -67,6 +68,7 @@ class MinAsMax(Substitution[Several]):
     """``Min(a, b) -> Max(a * -1, b * -1) * -1``; exact, since only signs change. Constants are negated at once."""
 
     name, roots, exactness = "min-as-max", frozenset({"Min"}), Exactness.EXACT
+    limits = ("constants",)
 
     def match(self, node: Node, ctx: Context) -> Several:
         """Float operands."""

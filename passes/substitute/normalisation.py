@@ -167,7 +167,7 @@ class Grouped:
 
 
 class GroupNormalization(Substitution[Grouped]):
-    """``GroupNormalization(x)``, ``InstanceNormalization(x) -> d * Reciprocal(Sqrt(v)) * gain + bias`` for NxCxHxW.
+    """``GroupNormalization(x) -> d * Reciprocal(Sqrt(v)) * gain + bias`` for NxCxHxW; InstanceNormalization alike.
 
     ``d = x + Conv(ReduceMean<axes=[2, 3]>(x))`` and ``v = Conv(ReduceMean<axes=[2, 3]>(d^2))``: a mean per channel by
     pooling, then over the channels of a group by a 1x1 convolution of as many groups, which gives it back per

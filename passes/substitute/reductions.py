@@ -54,7 +54,7 @@ class SortAxes(Substitution[Reduced]):
 
 
 class KeepDims(Substitution[Reduced]):
-    """``ReduceMax<keepdims=0>(x) -> Squeeze(ReduceMax<keepdims=1>(x))``; exact, since only the shape differs."""
+    """``ReduceMax<keepdims=0>(x) -> Squeeze(ReduceMax<keepdims=1>(x))``, ReduceMean alike; exact: a shape changes."""
 
     name, roots, exactness = "keep-dims", frozenset({"ReduceMax", "ReduceMean"}), Exactness.EXACT
     cures = frozenset({"ReduceMax.keepdims", "ReduceMean.keepdims"})
@@ -77,6 +77,7 @@ class MaxAsPool(Substitution[Reduced]):
     """``ReduceMax<axes=[2, 3]>(x) -> GlobalMaxPool(x)`` for NxCxHxW; exact, since it is the same maximum."""
 
     name, roots, exactness = "max-as-pool", frozenset({"ReduceMax"}), Exactness.EXACT
+    limits = ("axes",)
 
     def match(self, node: Node, ctx: Context) -> Reduced:
         """Height and width, no other axis."""
@@ -95,6 +96,7 @@ class SumAsMean(Substitution[Reduced]):
     """``ReduceSum<axes=[2, 3]>(x) -> ReduceMean<axes=[2, 3]>(x) * (H * W)`` for NxCxHxW."""
 
     name, roots = "sum-as-mean", frozenset({"ReduceSum"})
+    limits = ("axes",)
 
     def match(self, node: Node, ctx: Context) -> Reduced:
         """Height and width of known size, no other axis."""
@@ -121,13 +123,14 @@ def area(x: Tensor, node: Node) -> int:
 
 
 class ChainAxes(Substitution[Reduced]):
-    """``ReduceSum<axes=[1, 3]>(x) -> ReduceSum<axes=[3]>(ReduceSum<axes=[1]>(x))``, and so for ReduceMean, ReduceMax.
+    """``Reduce<axes=[1, 3]>(x) -> Reduce<axes=[3]>(Reduce<axes=[1]>(x))`` for ReduceSum, ReduceMean and ReduceMax.
 
     Height and width of NxCxHxW stay together and come first, as a global pooling; else the first axis does. Both are
     what the witness found fastest. Means of means over whole axes are means.
     """
 
     name, roots = "chain-axes", frozenset({"ReduceSum", "ReduceMean", "ReduceMax"})
+    limits = ("axes",)
 
     def match(self, node: Node, ctx: Context) -> Reduced:
         """Several steps."""
@@ -151,9 +154,10 @@ def _steps(match: Reduced) -> list[tuple[int, ...]]:
 
 
 class ChannelsAsConv(Substitution[Reduced]):
-    """``ReduceSum<axes=[1]>(x) -> Conv(x)``: 1x1, to one channel, of weights 1 (ReduceMean: 1 / C), for NxCxHxW."""
+    """``ReduceSum<axes=[1]>(x) -> Conv(x)`` for NxCxHxW: 1x1, to one channel, of weights 1 (ReduceMean: 1 / C)."""
 
     name, roots = "channels-as-conv", frozenset({"ReduceSum", "ReduceMean"})
+    limits = ("axes",)
 
     def match(self, node: Node, ctx: Context) -> Reduced:
         """The channels, no other axis, and their number."""
