@@ -6,9 +6,11 @@ from typing import Any
 
 import onnx
 
+from surgery.ir.collector import undisturbed
 from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
 
 
+@undisturbed()
 def copy_graph(graph: Graph) -> Graph:
     """A copy of ``graph`` and its bodies, in which nothing but weights is shared with the original."""
     return _Copier().graph(graph, None)

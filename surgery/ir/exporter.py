@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import onnx
 from onnx import AttributeProto
 
 from surgery.errors import DefectError
-from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
+from surgery.ir.graph import Constant, Graph, Node, Shape, Tensor, Value
 
 INLINE_BYTES = 1024
 """Constants up to this size travel inside light protos, so that inference sees shapes and axes."""
@@ -66,8 +66,11 @@ class Exporter:
         self.weights, self.opset, self.values = weights, opset, values
         self.listed = ir_version < LISTED_BEFORE
 
-    def main(self, graph: Graph) -> onnx.GraphProto:
-        """The proto of the main graph; in the light forms it holds the heavy constants of every body, too."""
+    def main(self, graph: Graph, proto: onnx.GraphProto | None = None) -> onnx.GraphProto:
+        """The proto of the main graph; in the light forms it holds the heavy constants of every body, too.
+
+        It is written into ``proto`` when given, an empty one.
+        """
         homes: dict[int, list[Constant]] = {}
         seen: set[int] = set()
         for inner in graph.walk():
@@ -75,7 +78,7 @@ class Exporter:
                 if id(constant) not in seen:
                     seen.add(id(constant))
                     homes.setdefault(id(self._home(constant, inner, graph)), []).append(constant)
-        return self._graph(graph, homes)
+        return self._graph(graph, homes, onnx.GraphProto() if proto is None else proto)
 
     def _home(self, constant: Constant, reader: Graph, main: Graph) -> Graph:
         if self.listed or (self.weights is not Weights.INLINE and is_heavy(constant)):
@@ -85,8 +88,8 @@ class Exporter:
             graph = graph.owner.graph if graph.owner else None
         return graph or main
 
-    def _graph(self, graph: Graph, homes: dict[int, list[Constant]]) -> onnx.GraphProto:
-        proto = onnx.GraphProto(name=graph.name)
+    def _graph(self, graph: Graph, homes: dict[int, list[Constant]], proto: onnx.GraphProto) -> onnx.GraphProto:
+        proto.name = graph.name
         _say(proto, doc_string=graph.doc_string)
         _metadata(proto, graph.metadata)
         proto.input.extend(value_info(v) for v in graph.inputs)
@@ -98,8 +101,9 @@ class Exporter:
         proto.output.extend(value_info(v) for v in graph.outputs)
         if self.values:
             proto.value_info.extend(_inner_types(graph))
-        names = {t.name for n in graph.nodes for t in (*n.inputs, *n.outputs)}
-        proto.quantization_annotation.extend(a for a in graph.annotations if a.tensor_name in names)
+        if graph.annotations:
+            names = {t.name for n in graph.nodes for t in (*n.inputs, *n.outputs)}
+            proto.quantization_annotation.extend(a for a in graph.annotations if a.tensor_name in names)
         return proto
 
     def _constant(self, constant: Constant, proto: onnx.GraphProto, listed: set[int]) -> None:
@@ -127,7 +131,8 @@ class Exporter:
     def _node(self, node: Node, homes: dict[int, list[Constant]]) -> onnx.NodeProto:
         inputs, outputs = [t.name for t in node.inputs], [t.name for t in node.outputs]
         proto = onnx.NodeProto(op_type=node.op, name=node.name, input=inputs, output=outputs)
-        _say(proto, domain=node.domain, overload=node.overload, doc_string=node.doc_string)
+        if node.domain or node.overload or node.doc_string:
+            _say(proto, domain=node.domain, overload=node.overload, doc_string=node.doc_string)
         _metadata(proto, node.metadata)
         for name, value in node.attrs.items():
             proto.attribute.append(self._attribute(node, name, value, homes))
@@ -137,7 +142,7 @@ class Exporter:
         if isinstance(value, AttributeProto):
             return value
         if isinstance(value, Graph):
-            return AttributeProto(name=name, type=AttributeProto.GRAPH, g=self._graph(value, homes))
+            return AttributeProto(name=name, type=AttributeProto.GRAPH, g=self._graph(value, homes, onnx.GraphProto()))
         if isinstance(value, Constant):
             return AttributeProto(name=name, type=AttributeProto.TENSOR, t=value.weight.to_proto(value.name))
         return _plain(name, value, attribute_type(node, name, value, self.opset))
@@ -199,36 +204,35 @@ def _inner_types(graph: Graph) -> Iterator[onnx.ValueInfoProto]:
     listed = {id(v) for v in (*graph.inputs, *graph.outputs)}
     for node in graph.nodes:
         for value in node.outputs:
-            if not value.is_empty() and id(value) not in listed and (value.dtype is not None or value.type_proto):
+            if value.name and (value.dtype is not None or value.type_proto) and id(value) not in listed:
                 yield value_info(value)
 
 
 def value_info(tensor: Tensor) -> onnx.ValueInfoProto:
     """Name, type, documentation and metadata of a tensor as a proto."""
-    info = onnx.ValueInfoProto(name=tensor.name)
-    _say(info, doc_string=tensor.doc_string)
+    info = onnx.ValueInfoProto()
+    info.name = tensor.name
+    if tensor.doc_string:
+        info.doc_string = tensor.doc_string
     _metadata(info, tensor.metadata)
-    if isinstance(tensor, Value) and tensor.type_proto is not None and not tensor.type_proto.HasField("tensor_type"):
-        info.type.CopyFrom(tensor.type_proto)
+    stated = tensor.type_proto if isinstance(tensor, Value) else None
+    if stated is not None and not stated.HasField("tensor_type"):
+        info.type.CopyFrom(stated)
     elif tensor.dtype is not None:
-        info.type.CopyFrom(_tensor_type(tensor))
+        info.type.CopyFrom(_tensor_type(elem_type(tensor), tensor.shape))
+        _denote(info.type, stated)
     return info
 
 
-def _tensor_type(tensor: Tensor) -> onnx.TypeProto:
+@lru_cache(4096)
+def _tensor_type(elem: int, shape: Shape | None) -> onnx.TypeProto:
+    """A type, to be copied: there are few in a model, and building one takes microseconds."""
     proto = onnx.TypeProto()
-    if isinstance(tensor, Value) and tensor.type_proto is not None:
-        _say(proto, denotation=tensor.type_proto.denotation)
-        old = list(tensor.type_proto.tensor_type.shape.dim)
-    else:
-        old = []
-    proto.tensor_type.elem_type = elem_type(tensor)
-    if tensor.shape is not None:
+    proto.tensor_type.elem_type = elem
+    if shape is not None:
         proto.tensor_type.shape.SetInParent()
-        for index, dim in enumerate(tensor.shape):
+        for dim in shape:
             target = proto.tensor_type.shape.dim.add()
-            if len(old) == len(tensor.shape):
-                _say(target, denotation=old[index].denotation)
             if isinstance(dim, str):
                 target.dim_param = dim
             elif dim is not None:
@@ -236,11 +240,26 @@ def _tensor_type(tensor: Tensor) -> onnx.TypeProto:
     return proto
 
 
+def _denote(proto: onnx.TypeProto, stated: onnx.TypeProto | None) -> None:
+    """Give a type the denotations of ``stated``, those of dims where the rank is still the same."""
+    if stated is None:
+        return
+    _say(proto, denotation=stated.denotation)
+    dims, old = proto.tensor_type.shape.dim, stated.tensor_type.shape.dim
+    for target, source in zip(dims, old, strict=True) if len(dims) == len(old) else ():
+        _say(target, denotation=source.denotation)
+
+
 def elem_type(tensor: Tensor) -> int:
     """The TensorProto element type of a tensor with a known dtype."""
     if isinstance(tensor, Constant):
         return tensor.weight.elem_type
-    return int(onnx.helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype)))
+    return _elem_type(tensor.dtype)
+
+
+@cache
+def _elem_type(dtype: object) -> int:
+    return int(onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))  # type: ignore[call-overload]
 
 
 def _say(proto: Any, **texts: str) -> None:

@@ -29,13 +29,13 @@ _UNREAD = np.empty(0)
 
 
 def _links(owner: object, field: str, things: Iterable[object] = ()) -> list[Any]:
-    """graphsurgeon's list that keeps ``field`` of its elements in step, filled without telling them.
+    """A list of graphsurgeon that keeps ``field`` of its elements in step, filled without telling them.
 
     Graphs are made of these by the ten thousands: the detours of its constructor and of ``__setattr__`` were two
     thirds of the time of an import.
     """
-    links = SynchronizedList.__new__(SynchronizedList)
-    links.parent_obj, links.field_name = owner, field
+    links: list[Any] = SynchronizedList.__new__(SynchronizedList)
+    links.parent_obj, links.field_name = owner, field  # type: ignore[attr-defined]
     list.extend(links, things)
     return links
 
@@ -81,7 +81,7 @@ class Value(_Links, gs.Variable):
 
     ``dtype`` is a numpy dtype (ml_dtypes for bfloat16, float8 and 4-bit types) or None when unknown; ``shape``
     holds ints, names of symbolic dims, and None for a dim nobody named; it is None when the rank is unknown.
-    ``type_proto`` keeps the type of what is no dense tensor (sequence, optional, map, sparse).
+    ``type_proto`` keeps the type of what is no dense tensor (sequence, optional, map, sparse) or has denotations.
     """
 
     dtype: DType | None
@@ -91,7 +91,7 @@ class Value(_Links, gs.Variable):
         self._begin(name)
         fields = self.__dict__
         fields["dtype"], fields["shape"] = dtype, None if shape is None else tuple(shape)
-        fields["type_proto"] = None
+        fields["type"], fields["type_proto"] = "tensor_type", None
 
     @staticmethod
     def empty() -> Value:
@@ -259,7 +259,7 @@ class Graph(gs.Graph):
 
     def is_output(self, value: Tensor) -> bool:
         """Whether ``value`` is one of the outputs of this graph."""
-        return any(out is value for out in self.outputs)
+        return value in self.outputs
 
     @property
     def root(self) -> Graph:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -181,10 +182,11 @@ class Importer:
                 [scope[name] if name else Value.empty() for name in proto.output],
                 proto.domain,
             )
-            node.overload, node.doc_string = proto.overload, proto.doc_string
-            node.metadata = {p.key: p.value for p in proto.metadata_props}
+            if proto.overload or proto.doc_string:
+                node.overload, node.doc_string = proto.overload, proto.doc_string
+            node.metadata.update((p.key, p.value) for p in proto.metadata_props)
             node.graph, node.position = graph, (index,)
-            node.attrs = {a.name: self._attribute(a, scope, node) for a in proto.attribute}
+            node.attrs.update((a.name, self._attribute(a, scope, node)) for a in proto.attribute)
             graph.nodes.append(node)
 
     def _lookup(self, name: str, scope: Scope, place: str) -> Tensor:
@@ -236,15 +238,26 @@ def describe(value: Tensor, info: onnx.ValueInfoProto) -> None:
     value.metadata.update({p.key: p.value for p in info.metadata_props})
     if isinstance(value, Constant) or not info.HasField("type"):
         return
-    value.type_proto = onnx.TypeProto()
-    value.type_proto.CopyFrom(info.type)
+    if not info.type.HasField("tensor_type") or _is_denoted(info.type):
+        value.type_proto = onnx.TypeProto()
+        value.type_proto.CopyFrom(info.type)
     if info.type.HasField("tensor_type"):
         value.dtype, value.shape = tensor_type(info.type)
 
 
+def _is_denoted(proto: onnx.TypeProto) -> bool:
+    return bool(proto.denotation) or any(dim.denotation for dim in proto.tensor_type.shape.dim)
+
+
 def tensor_type(proto: onnx.TypeProto) -> tuple[DType | None, Shape | None]:
     """The numpy dtype and shape of a dense tensor type; ``unk__N`` dims, which inference makes up, are None."""
-    tensor = proto.tensor_type
+    return _tensor_type(proto.SerializeToString())
+
+
+@lru_cache(4096)
+def _tensor_type(data: bytes) -> tuple[DType | None, Shape | None]:
+    """Of serialised types: there are few in a model, and reading one field by field takes microseconds."""
+    tensor = onnx.TypeProto.FromString(data).tensor_type
     dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)) if tensor.elem_type else None
     shape = tuple(_dim(d) for d in tensor.shape.dim) if tensor.HasField("shape") else None
     return dtype, shape

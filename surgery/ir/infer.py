@@ -27,7 +27,7 @@ def infer(main: Graph, header: onnx.ModelProto, opset: int, assign: Setter) -> l
     proto = onnx.ModelProto()
     proto.CopyFrom(header)
     exporter = Exporter(Weights.INPUTS, opset, values=False, ir_version=header.ir_version)
-    proto.graph.CopyFrom(exporter.main(main))
+    exporter.main(main, proto.graph)
     _keep_opaque_types(main, proto.graph)
     for out in proto.graph.output:
         out.type.tensor_type.ClearField("shape") if out.type.HasField("tensor_type") else None
@@ -81,6 +81,8 @@ def _update(value: Value, info: onnx.ValueInfoProto, assign: Setter, output: boo
             value.type_proto.CopyFrom(info.type)
         return
     dtype, found = tensor_type(info.type)
+    if found is not None and dtype == value.dtype and found == value.shape:
+        return
     shape = merge(value.shape, found)
     if value.dtype is not None and dtype is not None and dtype != value.dtype:
         yield f"{value.name!r} was stated as {value.dtype}, its operator gives {dtype}"

@@ -18,10 +18,19 @@ def breaches(main: Graph) -> Iterator[str]:
     graphs = list(main.walk())
     owned = {id(n) for g in graphs for n in g.nodes}
     yield from _names(graphs)
+    readers = _Readers()
     for graph in graphs:
         for node in graph.nodes:
-            yield from _links(node, graph, owned)
+            yield from _links(node, graph, owned, readers)
         yield from _order(graph)
+
+
+class _Readers(dict[Tensor, set[int]]):
+    """The identities of the nodes that a tensor knows to read it, looked up once per tensor."""
+
+    def __missing__(self, tensor: Tensor) -> set[int]:
+        found = self[tensor] = {id(n) for n in tensor.outputs}
+        return found
 
 
 def _names(graphs: list[Graph]) -> Iterator[str]:
@@ -41,14 +50,14 @@ def _tensors(graph: Graph) -> Iterator[Tensor]:
         yield from (t for t in (*node.inputs, *node.outputs) if not t.is_empty())
 
 
-def _links(node: Node, graph: Graph, owned: set[int]) -> Iterator[str]:
+def _links(node: Node, graph: Graph, owned: set[int], readers: _Readers) -> Iterator[str]:
     if node.graph is not graph:
         yield f"{node!r} does not know its graph"
     for value in node.outputs:
         if value.inputs != [node] and not value.is_empty():
             yield f"{value!r} is computed by {value.inputs}, not by {node!r} alone"
     for tensor in node.inputs:
-        if node not in tensor.outputs:
+        if id(node) not in readers[tensor]:
             yield f"{tensor!r} does not know its reader {node!r}"
         if any(id(p) not in owned for p in tensor.inputs):
             yield f"{node!r} reads {tensor!r}, whose producer left the graph"

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import onnx
 
 from surgery.errors import DefectError, ModelError
+from surgery.ir.collector import undisturbed
 from surgery.ir.copy import copy_graph
 from surgery.ir.exporter import Exporter, Weights, heavy_constants
 from surgery.ir.graph import Constant, Graph, Node
@@ -106,11 +107,12 @@ class Model:
         proto = onnx.ModelProto()
         proto.CopyFrom(self.header)
         del proto.functions[:]
-        proto.graph.CopyFrom(exporter.main(self.graph))
+        exporter.main(self.graph, proto.graph)
         headers = zip(self.functions, self.header.functions, strict=True)
         proto.functions.extend(exporter.function(graph, header) for graph, header in headers)
         return proto
 
+    @undisturbed()
     def infer(self, assign: Setter | None = None) -> list[str]:
         """Infer dtypes and shapes of every value; returns what contradicted the operators, a sentence each.
 
@@ -128,6 +130,7 @@ class Model:
         proto.functions.extend(exporter.function(graph, header) for graph, header in headers)
         return proto
 
+    @undisturbed()
     def check(self) -> None:
         """Hold the graph against its invariants and ``onnx.checker``; raises DefectError or ModelError."""
         broken = list(breaches(self.graph))

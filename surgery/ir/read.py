@@ -11,6 +11,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from surgery.errors import InputError, ModelError
+from surgery.ir.collector import undisturbed
 from surgery.ir.exporter import LISTED_BEFORE, constants_of
 from surgery.ir.graph import Graph
 from surgery.ir.importer import Importer, Reader
@@ -61,6 +62,7 @@ def _parse(kind: type[Model], source: bytes | Path, path: Path | None, keep: boo
     return _build(kind, proto, read, keep)
 
 
+@undisturbed()
 def _build(kind: type[Model], proto: onnx.ModelProto, read: Reader, keep: bool) -> Model:
     _versions(proto)
     importer = Importer(read)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from surgery.cost import NoCoefficients, estimate, local_us
 from surgery.ir import Graph, Model, Node, Tensor
-from surgery.target import Target, Violation, place
+from surgery.target import Target, Verdict, Violation, place
 
 
 @dataclass
@@ -31,18 +31,22 @@ class PassContext:
         """The main graph."""
         return self.model.graph
 
-    @property
+    @cached_property
     def opset(self) -> int:
         """Version of the default domain."""
         return self.model.opset
 
+    def verdict(self, node: Node) -> Verdict:
+        """What the march says of ``node``, judged by itself; ``unknown`` without a march."""
+        return Verdict("unknown") if self.target is None else self.target.verdict(node, self.opset)
+
     def violations(self, node: Node) -> Sequence[Violation]:
         """The limits of the march that ``node`` violates; none without a march."""
-        return () if self.target is None else self.target.verdict(node, self.opset).violations
+        return self.verdict(node).violations
 
     def device(self, node: Node) -> str:
         """Where the march's toolchain puts ``node``, judged by itself; ``unknown`` without a march."""
-        return "unknown" if self.target is None else self.target.verdict(node, self.opset).device
+        return self.verdict(node).device
 
     def is_output(self, tensor: Tensor) -> bool:
         """Whether the main graph or a body returns ``tensor``."""
@@ -65,7 +69,10 @@ class PassContext:
 
     def local_us(self, nodes: Sequence[Node]) -> float | None:
         """Predicted time of ``nodes`` with the borders around them; None where it cannot be said."""
-        if self.total_us is None or self.target is None:
+        if self.target is None:
             return None
-        time = local_us(nodes, self.device, self.target)
+        try:
+            time = local_us(nodes, cache(self.device), self.target)
+        except NoCoefficients:
+            return None
         return time.mid if time.known else None

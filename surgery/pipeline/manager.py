@@ -10,6 +10,7 @@ from typing import Any
 from surgery.drift.verifier import Step, Verifier
 from surgery.errors import DefectError, ModelError
 from surgery.ir import Model, Shape, Tensor, Value
+from surgery.ir.collector import undisturbed
 from surgery.ir.edit import Editor
 from surgery.ir.infer import dims, sharpens
 from surgery.pipeline.context import PassContext
@@ -105,6 +106,7 @@ class _PassRunner:
             return self._undo(Status.FAILED, outcome, f"changed the interface: {moved}")
         return self._verify(outcome)
 
+    @undisturbed()
     def _rewrite(self) -> Outcome:
         rw = Rewriter(self.model.graph, self.model.opset, self.editor)
         outcome = self.step.run(

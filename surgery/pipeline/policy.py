@@ -43,25 +43,31 @@ class ByPurpose(Policy):
             return f"does not cure {', '.join(v.constraint for v in violations)}"
         return None
 
-    def kept(self, rule: Rule[Any], apply: Callable[[], None], rw: Rewriter) -> str | None:
+    def kept(self, rule: Rule[Any], node: Node, apply: Callable[[], None], rw: Rewriter) -> str | None:
         """Apply, and say why it has to be undone: protected, still illegal, or no gain."""
         if rule.purpose not in (Purpose.LEGALISE, Purpose.ACCELERATE):
             apply()
             return self._protected(rw)
-        mark = rw.editor.mark()
+        mark, before = rw.editor.mark(), self._time_to_beat([node])
         reason = self._apply(rule, apply, rw)
-        after, removed = self.ctx.local_us(_alive(rw.made)), list(rw.removed)
-        if reason is not None or after is None:
+        after = None if reason is not None else self.ctx.local_us(_alive(rw.made))
+        if after is None:
             return reason
+        if rw.removed == [node]:
+            return self._loss(rule, before, after)
+        removed = list(rw.removed)  # only now known: what they cost is seen when they are back in place
         rw.editor.rollback(mark)
-        # A node that the toolchain refuses stops the whole model: there is no time to beat.
-        refused = any(self.ctx.device(node) == "refused" for node in removed)
-        before = None if refused else self.ctx.local_us(removed)
-        if before is not None and (loss := self._loss(rule, before, after)) is not None:
-            return loss
-        return self._apply(rule, apply, rw)
+        loss = self._loss(rule, self._time_to_beat(removed), after)
+        return self._apply(rule, apply, rw) if loss is None else loss
 
-    def _loss(self, rule: Rule[Any], before: float, after: float) -> str | None:
+    def _time_to_beat(self, nodes: Sequence[Node]) -> float | None:
+        """What ``nodes`` cost; None when one that the toolchain refuses stops the whole model."""
+        refused = any(self.ctx.device(node) == "refused" for node in nodes)
+        return None if refused else self.ctx.local_us(nodes)
+
+    def _loss(self, rule: Rule[Any], before: float | None, after: float) -> str | None:
+        if before is None:
+            return None
         if rule.purpose is Purpose.LEGALISE:
             return f"predicted {after:.0f} us instead of {before:.0f} us" if after > before else None
         needed = GAIN * (self.ctx.total_us or 0.0)
@@ -90,7 +96,8 @@ class ByPurpose(Policy):
         return f"makes {worst.op}, which is not legal either ({limits})"
 
     def _illegal(self, node: Node) -> bool:
-        return self.ctx.device(node) in ILLEGAL and bool(self.ctx.violations(node))
+        verdict = self.ctx.verdict(node)
+        return verdict.device in ILLEGAL and bool(verdict.violations)
 
     def _protected(self, rw: Rewriter) -> str | None:
         name = next((n.name for n in (*rw.removed, *rw.touched) if self.ctx.is_protected(n)), None)
@@ -109,7 +116,7 @@ class _Nested(Policy):
         """As outside; but nothing beyond the group is rewritten."""
         return self.outer.wanted(rule, node) if node in self.made else "not of this group"
 
-    def kept(self, rule: Rule[Any], apply: Callable[[], None], rw: Rewriter) -> str | None:
+    def kept(self, rule: Rule[Any], node: Node, apply: Callable[[], None], rw: Rewriter) -> str | None:
         """Apply and keep; the group is judged as a whole."""
         apply()
         mine = {id(n) for n in self.made}

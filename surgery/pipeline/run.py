@@ -160,7 +160,9 @@ class _Run:
 
         def note(result: PassResult) -> None:
             if self.before is None and result.name == FOLDING and len(manager.results) == 1:
-                self.before = state_of(place_as_seen(self.original, self.target, manager.model.copy()))
+                same = result.status is not Status.APPLIED
+                twin = self.original if same else manager.model.copy()
+                self.before = state_of(place_as_seen(self.original, self.target, twin))
 
         return note
 

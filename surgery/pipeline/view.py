@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from surgery.cost import NoCoefficients, estimate
 from surgery.ir import Model, Node
+from surgery.ir.collector import undisturbed
 from surgery.pipeline import registry
 from surgery.pipeline.manager import Manager
 from surgery.pipeline.result import State
@@ -37,6 +38,7 @@ def _gone(node: Node) -> Row:
     return Row(node, "folded", None, Verdict("folded"), "computed by the converter")
 
 
+@undisturbed()
 def state_of(placement: Placement) -> State:
     """A placement with its estimate, or why there is none."""
     try:

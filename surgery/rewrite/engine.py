@@ -56,8 +56,8 @@ class Policy(Protocol):
     def wanted(self, rule: Rule[Any], node: Node) -> str | None:
         """Why ``rule`` is not to be tried at ``node``; None when it is."""
 
-    def kept(self, rule: Rule[Any], apply: Callable[[], None], rw: Rewriter) -> str | None:
-        """Run ``apply`` and say why the result must be undone; None when it stays."""
+    def kept(self, rule: Rule[Any], node: Node, apply: Callable[[], None], rw: Rewriter) -> str | None:
+        """Run ``apply``, which rewrites at ``node``, and say why the result must be undone; None when it stays."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Everything:
         """Always None."""
         return None
 
-    def kept(self, rule: Rule[Any], apply: Callable[[], None], rw: Rewriter) -> str | None:
+    def kept(self, rule: Rule[Any], node: Node, apply: Callable[[], None], rw: Rewriter) -> str | None:
         """Apply; always None."""
         apply()
         return None
@@ -107,10 +107,13 @@ class Engine:
         self._queued: set[int] = set()
 
     def run(self, nodes: Iterable[Node] | None = None) -> Stats:
-        """Apply rules from ``nodes`` on (by default every node) until nothing fires. Raises Diverged."""
-        every = [n for graph in self.ctx.main.walk() for n in graph.nodes]
-        self._push(every if nodes is None else nodes)
-        bound = max(1000, 10 * len(every))
+        """Apply rules until nothing fires; at every node, and settle the graph, or only from ``nodes`` on.
+
+        Raises Diverged.
+        """
+        roots = [n for graph in self.ctx.main.walk() for n in graph.nodes] if nodes is None else list(nodes)
+        self._push(roots)
+        bound = max(1000, 10 * len(roots))
         while self._queue and self.stats.applied != self.limit:
             node = self._queue.popleft()
             self._queued.discard(id(node))
@@ -118,7 +121,8 @@ class Engine:
                 self._try(node)
             if self.stats.applied > bound:
                 raise Diverged(f"still firing after {bound} rewrites: {some(sorted(self.stats.fired))}")
-        self.rw.editor.settle()
+        if nodes is None:
+            self.rw.editor.settle()
         return self.stats
 
     def _push(self, nodes: Iterable[Node]) -> None:
@@ -150,7 +154,7 @@ class Engine:
             self.rw.begin(f"{self.by}/{rule.name}", node)
             rule.rewrite(match, self.rw)
 
-        reason = self.policy.kept(rule, apply, self.rw)
+        reason = self.policy.kept(rule, node, apply, self.rw)
         if reason is not None:
             self.rw.editor.rollback(mark)
             self.stats.not_kept += 1
