@@ -50,9 +50,11 @@ class DropResize(Drop):
         if node.attrs.get("coordinate_transformation_mode") == "tf_crop_and_resize":
             raise Mismatch("crops to a region of interest", node)
         scales = _scales(node, ctx)
-        if scales is not None and set(scales) != {1.0}:
+        if scales is None:
+            return same_shape(node.inputs[0], node)
+        if set(scales) != {1.0}:
             raise Mismatch(f"has scales {scales}, every scale must be 1", node)
-        return same_shape(node.inputs[0], node)
+        return node.inputs[0]
 
 
 def _scales(node: Node, ctx: Context) -> list[float] | None:
