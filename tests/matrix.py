@@ -111,12 +111,12 @@ _CHANGES: dict[str, Callable[[ModelProto], None]] = {
 VARIANTS = tuple(_CHANGES)
 
 
-def model_in(variant: str, text: str, *, opset: int = 17) -> Model:
-    """The model of ``text``, loaded from the form that ``variant`` names.
+def model_in(variant: str, source: str | ModelProto, *, opset: int = 17) -> Model:
+    """The model of ``source`` (ONNX text, or a proto that is changed), loaded from the form that ``variant`` names.
 
-    Names of inner values and weights in ``text`` must not start with ``then_branch_``, ``else_branch_`` or ``body_``.
+    Names of inner values and weights in it must not start with ``then_branch_``, ``else_branch_`` or ``body_``.
     """
-    proto = proto_of(text, opset=opset)
+    proto = proto_of(source, opset=opset) if isinstance(source, str) else source
     _CHANGES[variant](proto)
     return Model.load(proto)
 
@@ -142,11 +142,17 @@ def _body(graph: GraphProto, prefix: str) -> GraphProto:
 def _renamed(node: NodeProto, made: set[str], prefix: str) -> NodeProto:
     copy = NodeProto()
     copy.CopyFrom(node)
-    if any(a.type == AttributeProto.GRAPH for a in node.attribute):
-        raise ValueError(f"{node.op_type} has a body itself, which the matrix does not rename")
-    copy.input[:] = [prefix + n if n in made else n for n in node.input]
     copy.output[:] = [prefix + n if n else n for n in node.output]
+    _reread(copy, made, prefix)
     return copy
+
+
+def _reread(node: NodeProto, made: set[str], prefix: str) -> None:
+    """Read ``made`` under its new names, in the bodies of ``node``, too."""
+    node.input[:] = [prefix + n if n in made else n for n in node.input]
+    for body in (a.g for a in node.attribute if a.type == AttributeProto.GRAPH):
+        for inner in body.node:
+            _reread(inner, made, prefix)
 
 
 def _replace_nodes(graph: GraphProto, nodes: list[onnx.NodeProto]) -> None:

@@ -1,0 +1,248 @@
+"""One small model per rule of every pass, in which that rule fires.
+
+What the substitutions read is in ``substitutions.py``, the marches with small limits in ``clamp_marches.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from onnx import ModelProto, numpy_helper, version_converter
+
+from tests.passes.substitutions import CASES
+from tests.support import proto_of
+
+SMALL = "float[1,4,5,5]"
+OLDEST = 11
+"""Of the opsets that count."""
+IN_BODIES = frozenset({"in_if", "in_loop"})
+TAPPED = frozenset({"tapped"})
+"""Rules that need what is between two nodes for themselves."""
+UNSIZED = frozenset({"dynamic_batch"})
+"""Rules that need a size, or a limit that a march states for sizes only."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A graph in which a rule fires, from ``opset`` on.
+
+    Attributes:
+        body: nodes from x to y.
+        constants: initializers by name: arrays, numbers (float32), or a tuple for random float32 of that shape.
+        march: name of a march, or of one of the tests' own.
+        options: of the pass.
+        older: the body at opset 11, where the operator is written another way before ``opset``.
+        quiet: variants of the matrix in which the rule has to refuse.
+    """
+
+    body: str
+    constants: dict[str, Any] = field(default_factory=dict)
+    x: str = SMALL
+    y: str = SMALL
+    march: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    opset: int = OLDEST
+    older: str | None = None
+    quiet: frozenset[str] = frozenset()
+
+    def proto(self, opset: int | None = None) -> ModelProto:
+        """The model at ``opset`` (its own when None), brought there by onnx's converter where it has to be."""
+        written, body = self.opset, self.body
+        if self.older and opset is not None and opset < self.opset:
+            written, body = OLDEST, self.older
+        proto = proto_of(f"g ({self.x} x) => ({self.y} y) {{ {body} }}", opset=written, ir_version=10)
+        rng = np.random.default_rng(0)
+        for name, value in self.constants.items():
+            proto.graph.initializer.append(numpy_helper.from_array(_array(value, rng), name))
+        return version_converter.convert_version(proto, opset) if opset not in (None, written) else proto
+
+
+def _array(value: Any, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+    if isinstance(value, tuple):
+        return rng.standard_normal(value).astype(np.float32)
+    return value if isinstance(value, np.ndarray) else np.asarray(value, np.float32)
+
+
+def ints(*values: int) -> np.ndarray[Any, Any]:
+    """A constant of int64."""
+    return np.array(values, np.int64)
+
+
+def _noop(node: str, quiet: frozenset[str] = frozenset(), **constants: Any) -> Sample:
+    """``node`` makes b of a, between two functions that no rule touches."""
+    return Sample(f"a = Sin (x)  {node}  y = Cos (b)", constants, quiet=quiet)
+
+
+def _substituted(case: str, opset: int = 11, **options: Any) -> Sample:
+    """A substitution's own case, from ``opset`` on."""
+    given = CASES[case]
+    return Sample(given.body, dict(given.constants), given.x, given.y, given.march, opset=opset, **options)
+
+
+TWO_PATHS = frozenset({"in_if"})
+
+
+def _stripped(node: str, kind: str, quiet: frozenset[str] = TWO_PATHS, **constants: Any) -> Sample:
+    """``node`` makes a of the graph input x; in both branches of an If it is no single path."""
+    return Sample(f"{node}  b = Sin (a)  y = Cos (b)", constants, kind, quiet=quiet)
+
+
+NORM = {"s": np.linspace(0.5, 2, 6, dtype=np.float32), "t": (6,), "m": (6,), "v": np.full(6, 0.75, np.float32)}
+WIDE = "float[1,6,5,5]"
+
+FOLD = {
+    "fold": Sample("c = Add (k, k)  y = Mul (x, c)", {"k": 1.5}, quiet=TAPPED),
+    "inline-branch": Sample(
+        """y = If (k) <then_branch = g1 () => (float[1,4,5,5] p) { p = Sin (x) },
+                       else_branch = g2 () => (float[1,4,5,5] q) { q = Cos (x) }>""",
+        {"k": np.array(True)},
+    ),
+}
+NOOPS = {
+    "drop-identity": _noop("b = Identity (a)", TAPPED),
+    "drop-dropout": _noop("b = Dropout (a)"),
+    "drop-single": _noop("b = Concat <axis = 1> (a)"),
+    "drop-cast": _noop("b = Cast <to = 1> (a)"),
+    "merge-casts": _noop("c = Cast <to = 11> (a)  d = Cast <to = 10> (c)  b = Cast <to = 1> (d)"),
+    "drop-neutral": _noop("b = Mul (a, k)", k=np.ones((4, 1, 1), np.float32)),
+    "drop-repeated": _noop("c = Relu (a)  b = Relu (c)"),
+    "merge-transposes": _noop("c = Transpose <perm = [0, 2, 3, 1]> (a)  b = Transpose <perm = [0, 3, 1, 2]> (c)"),
+    "undo-axes": _noop("c = Unsqueeze <axes = [2]> (a)  b = Squeeze <axes = [2]> (c)"),
+    # onnx infers no shape from a constant of the graph around a body
+    "drop-same-form": _noop("b = Reshape (a, k)", IN_BODIES, k=ints(0, 4, -1, 5)),
+    "merge-reshapes": _noop("c = Reshape (a, k)  b = Reshape (c, l)", TAPPED, k=ints(-1, 100), l=ints(-1, 4, 5, 5)),
+    "drop-pool": _noop("b = MaxPool <kernel_shape = [1, 1]> (a)"),
+    "drop-reduce": Sample(
+        "a = Sin (x)  b = ReduceMean <axes = [1]> (a)  y = Cos (b)",
+        x="float[1,1,5,5]",
+        y="float[1,1,5,5]",
+        quiet=UNSIZED,
+    ),
+    "drop-resize": _noop("b = Resize (a, r, k)", r=np.zeros(0, np.float32), k=np.ones(4, np.float32)),
+}
+BATCHNORM = {
+    "fuse-into-previous": Sample(
+        "a = Conv (x, w)  y = BatchNormalization (a, s, t, m, v)", {"w": (6, 4, 1, 1), **NORM}, y=WIDE, quiet=TAPPED
+    ),
+    "fuse-into-next": Sample(
+        "a = BatchNormalization (x, s, t, m, v)  y = Conv (a, w, c)",
+        {"w": (4, 6, 1, 1), "c": (4,), **NORM},
+        x=WIDE,
+        quiet=TAPPED,
+    ),
+}
+CONVS = {"w": (14, 4, 1, 1), "b": (14,), "u": (4, 14, 1, 1), "c": (4,)}
+CLAMP = {
+    "convolve-gemm": Sample(
+        "f = Flatten (x)  y = Gemm (f, w, c)", {"w": (100, 4), "c": (4,)}, y="float[1,4]", march="wide"
+    ),
+    "split-channels": Sample("y = Conv (x, w, b)", {"w": (14, 4, 1, 1), "b": (14,)}, y="float[1,14,5,5]", march="wide"),
+    "dissolve-concat": Sample(
+        "p = Sin (x)  q = Cos (x)  r = Exp (x)  s = Concat <axis = 1> (p, q, r)  y = Conv (s, w, b)",
+        {"w": (4, 12, 1, 1), "b": (4,)},
+        march="narrow",
+        quiet=TAPPED | UNSIZED,
+    ),
+    "state-dilations": Sample(
+        "y = Conv (x, w)",
+        {"w": (2056, 8, 1, 1)},
+        x="float[1,8,1,1]",
+        y="float[1,2056,1,1]",
+        march="bernoulli2",
+        quiet=UNSIZED,
+    ),
+    "pad-channels": Sample(
+        "p = Conv (x, w, b)  q = Relu (p)  y = Conv (q, u, c)",
+        CONVS,
+        march="bayes-e",
+        options={"mode": "pad"},
+        quiet=TAPPED,
+    ),
+}
+SUBSTITUTE = {
+    "hardswish": _substituted("HardSwish", 14),
+    "mish": _substituted("Mish", 18),
+    "swish": _substituted("Swish of a steeper slope", 24),
+    "gelu-erf": _substituted("Gelu", 20),
+    "gelu-tanh": _substituted("Gelu tanh", 20),
+    "prelu": _substituted("PRelu"),
+    "celu": _substituted("Celu of 2", 12),
+    "thresholded-relu": _substituted("ThresholdedRelu"),
+    "soft-shrink": _substituted("Shrink"),
+    "neg-as-mul": _substituted("Neg"),
+    "sub-as-add": _substituted("Sub"),
+    "add-as-depthwise": _substituted("Add of a constant"),
+    "div-as-mul": _substituted("Div-by-constant"),
+    "constant-over-value": _substituted("Div of a constant"),
+    "one-exponent": _substituted("Pow of equal exponents"),
+    "pow-as-products": _substituted("Pow of 2.5"),
+    "sum-as-adds": _substituted("Sum", quiet=UNSIZED),
+    "mean-as-adds": _substituted("Mean"),
+    "bound-as-clip": _substituted("Min-Max-to-Clip"),
+    "min-as-max": _substituted("Min of a vector"),
+    "where-one-arm": _substituted("Where of one arm"),
+    "where-as-sum": _substituted("Where-constant-mask"),
+    "sort-axes": _substituted("ReduceMean"),
+    "keep-dims": _substituted("ReduceMax without dims"),
+    "max-as-pool": _substituted("ReduceMax"),
+    "sum-as-mean": _substituted("ReduceSum", 13, older="s = ReduceSum <axes = [2, 3]> (x)  y = Mul (x, s)"),
+    "channels-as-conv": _substituted("ReduceMean of channels on X3"),
+    "chain-axes": _substituted("ReduceMean of two axes"),
+    "reduce-min": _substituted("ReduceMin"),
+    "argmin": _substituted("ArgMin"),
+    "reduce-l1": _substituted("ReduceL1"),
+    "reduce-squares": _substituted("ReduceL2"),
+    "reduce-log-sum": _substituted("ReduceLogSum"),
+    "reduce-log-sum-exp": _substituted("ReduceLogSumExp"),
+    "log-softmax": _substituted("LogSoftmax", 13),
+    "layer-normalization": _substituted("LayerNormalization", 17),
+    "layer-norm-by-products": _substituted("LayerNormalization on X3", 17),
+    "rms-normalization": _substituted("RMSNormalization", 23),
+    "mean-variance-normalization": _substituted("MeanVarianceNormalization"),
+    "group-normalization": _substituted("GroupNormalization", 21),
+    "lrn": _substituted("LRN"),
+    "lp-normalization": _substituted("LpNormalization"),
+    "cumsum": _substituted("CumSum"),
+    "gemm-as-matmul": _substituted("Gemm of two values"),
+    "einsum": _substituted("Einsum", 12),
+    "nearest-as-conv-transpose": _substituted(
+        "Resize-nearest-odd-factor",
+        13,
+        older="r = Constant <value = float[0] {}> ()  y = Resize (x, r, s)",
+        quiet=UNSIZED,
+    ),
+    "abs": _substituted("Abs"),
+    "softplus": _substituted("Softplus"),
+    "softsign": _substituted("Softsign"),
+    "hardsigmoid": _substituted("HardSigmoid"),
+    "elu": _substituted("Selu"),
+}
+STRIP = {
+    "QuantizeLinear": Sample(
+        "q = QuantizeLinear (x, s, z)  a = DequantizeLinear (q, s, z)  y = Sin (a)",
+        {"s": 0.05, "z": np.array(3, np.int8)},
+        options={"types": ("Quantize",)},
+        quiet=TWO_PATHS,
+    ),
+    "DequantizeLinear": _stripped("a = DequantizeLinear (x, s, z)", "int8[1,4,5,5]", s=0.05, z=np.array(3, np.int8)),
+    "Cast": _stripped("a = Cast <to = 1> (x)", "uint8[1,4,5,5]"),
+    "Transpose": _stripped("a = Transpose <perm = [0, 3, 1, 2]> (x)", "float[1,5,5,4]"),
+    "Reshape": _stripped("a = Reshape (x, k)", "float[1,100]", IN_BODIES, k=ints(-1, 4, 5, 5)),
+    "Softmax": Sample(
+        "a = Sin (x)  y = Softmax <axis = 3> (a)",
+        options={"types": ("Softmax",)},
+        quiet=IN_BODIES | TAPPED | {"custom_neighbour"},
+    ),
+}
+
+SAMPLES: dict[str, dict[str, Sample]] = {
+    "fold-constants": FOLD,
+    "remove-noops": NOOPS,
+    "fuse-batchnorm": BATCHNORM,
+    "clamp-conv-channels": CLAMP,
+    "substitute-ops": SUBSTITUTE,
+    "strip-io-nodes": STRIP,
+}
+"""The sample of every rule, by pass; passes that run by themselves name what they do by operator or verb."""
