@@ -161,7 +161,8 @@ def _options(kind: type[Pass], options: dict[str, Any], where: str) -> Pass:
     except ValidationError as error:
         first = error.errors()[0]
         option = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{option}: {first['msg']} (given: {first.get('input')!r})", where=where) from error
+        reason = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{option}: {reason} (given: {first.get('input')!r})", where=where) from error
 
 
 def _entry(step: Step) -> Any:
