@@ -44,6 +44,15 @@ def node(model: Model, op: str) -> Node:
     return next(n for n in model.nodes() if n.op == op)
 
 
+def _sweep(model: Model, editor: Editor) -> None:
+    editor.set_graph_outputs(model.graph, model.graph.outputs[1:])
+    editor.sweep([node(model, "If")], _wanted(model))
+
+
+def _wanted(model: Model) -> Callable[[object], bool]:
+    return lambda tensor: bool(model.graph.returned_by(tensor))  # type: ignore[arg-type]
+
+
 EDITS: dict[str, Callable[[Model, Editor], object]] = {
     "insert": lambda m, e: e.insert(Node("Exp", "new", {}, [m.graph.inputs[-1]], [Value("v")]), m.graph, (0.0, 1.0)),
     "remove": lambda m, e: e.remove(node(m, "LeakyRelu")),
@@ -64,17 +73,8 @@ EDITS: dict[str, Callable[[Model, Editor], object]] = {
     "rename a tensor": lambda m, e: e.rename(node(m, "Add").outputs[0], "sum"),
     "set_metadata": lambda m, e: e.set_metadata(node(m, "Add"), "key", "text"),
     "retype": lambda m, e: e.retype(node(m, "Add").outputs[0], np.dtype(np.float64), ("N",)),
-    "sweep": lambda m, e: _sweep(m, e),
+    "sweep": _sweep,
 }
-
-
-def _sweep(model: Model, editor: Editor) -> None:
-    editor.set_graph_outputs(model.graph, model.graph.outputs[1:])
-    editor.sweep([node(model, "If")], _wanted(model))
-
-
-def _wanted(model: Model) -> Callable[[object], bool]:
-    return lambda tensor: bool(model.graph.returned_by(tensor))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("edit", EDITS)
