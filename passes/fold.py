@@ -42,6 +42,7 @@ class FoldConstants(Pass):
         folder = _Folder(self, run, engine)
         for _ in range(1 + sum(1 for _ in run.model.nodes())):  # each round but the last takes a node away
             engine.run([n for n in run.model.nodes() if n.op == "If" and isinstance(n.inputs[0], Constant)])
+            run.rw.editor.settle()
             if not folder.fold():
                 break
             run.model.infer(run.rw.editor.retype)

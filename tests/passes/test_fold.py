@@ -116,6 +116,16 @@ def test_the_condition_may_become_constant() -> None:
     assert applied.ops == ["Squeeze", "Relu"]
 
 
+def test_what_a_branch_computes_from_constants_is_folded_after_inlining() -> None:
+    """Its nodes are sorted in before folding looks at the graph."""
+    text = """<ir_version: 8, opset_import: ["": 17]> g (float[2] x) => (float[2] y, float[2] z)
+        <bool t = {1}, float[2] k = {1, 2}> {
+        i = If (t) <then_branch = p () => (float[2] q) { m = Neg (k)  q = Exp (m) },
+                    else_branch = r () => (float[2] o) { o = Cos (k) }>
+        a = Sqrt (i)  b = Reciprocal (a)  y = Mul (x, b)  z = Add (x, a) }"""
+    assert apply_pass(text, FoldConstants()).ops == ["Mul", "Add"]
+
+
 def test_what_computes_an_output_stays() -> None:
     applied = apply_pass(
         "g (float[1] x) => (float[1] y, float[1] z) <float[1] a = {1}> { y = Neg (a) z = Relu (x) }", FoldConstants()
