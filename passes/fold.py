@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from surgery.ir import Constant, Graph, Node
+from surgery.ir import Constant, Graph, Model, Node
 from surgery.ir.fold import Folding, Limits, fold
 from surgery.pipeline import Outcome, Pass, PassRun
 from surgery.rewrite import Context, Engine, Event, Exactness, Mismatch, Purpose, Rewriter, Rule, need
@@ -41,14 +41,21 @@ class FoldConstants(Pass):
         engine = Engine(self.name, self.rules(None), run.ctx, run.rw, run.policy, limit=run.limit, trace=run.trace)
         folder = _Folder(self, run, engine)
         for _ in range(1 + sum(1 for _ in run.model.nodes())):  # each round but the last takes a node away
-            engine.run([n for n in run.model.nodes() if n.op == "If" and isinstance(n.inputs[0], Constant)])
+            before = engine.stats.applied
+            engine.run(_decided(run.model))
             run.rw.editor.settle()
-            if not folder.fold():
+            more = folder.fold() or (engine.stats.applied > before and _decided(run.model))
+            if not more or engine.stats.applied == run.limit:
                 break
             run.model.infer(run.rw.editor.retype)
         engine.run()  # for what it refuses
         folder.note_refusals()
         return Outcome(engine.stats)
+
+
+def _decided(model: Model) -> list[Node]:
+    """The branches whose condition is constant."""
+    return [n for n in model.nodes() if n.op == "If" and isinstance(n.inputs[0], Constant)]
 
 
 class _Folder:

@@ -126,6 +126,28 @@ def test_what_a_branch_computes_from_constants_is_folded_after_inlining() -> Non
     assert apply_pass(text, FoldConstants()).ops == ["Mul", "Add"]
 
 
+def test_a_condition_that_becomes_constant_leads_to_further_folding() -> None:
+    text = """<ir_version: 8, opset_import: ["": 17]> g (float[2] x) => (float[2] y)
+        <float[2] k = {1, 2}, float[1] a = {1}, float[1] b = {2}> {
+        t = Less (a, b)
+        i = If (t) <then_branch = p () => (float[2] q) { m = Neg (k)  q = Exp (m) },
+                    else_branch = r () => (float[2] o) { o = Cos (k) }>
+        s = Sqrt (i)  y = Mul (x, s) }"""
+    assert apply_pass(text, FoldConstants()).ops == ["Mul"]
+
+
+def test_a_protected_branch_does_not_hold_up_the_rest() -> None:
+    text = """<ir_version: 8, opset_import: ["": 17]> g (float[2] x) => (float[2] y)
+        <bool t = {1}, float[2] k = {1, 2}> {
+        n = Neg (k)
+        i = If (t) <then_branch = p () => (float[2] q) { q = Exp (x) },
+                    else_branch = r () => (float[2] o) { o = Cos (x) }>
+        y = Mul (i, n) }"""
+    model = model_of(text)
+    Manager(model, protect=re.compile("If")).run([("fold", FoldConstants())])
+    assert [n.op for n in model.graph.nodes] == ["If", "Mul"]
+
+
 def test_what_computes_an_output_stays() -> None:
     applied = apply_pass(
         "g (float[1] x) => (float[1] y, float[1] z) <float[1] a = {1}> { y = Neg (a) z = Relu (x) }", FoldConstants()
@@ -155,6 +177,13 @@ def test_refusals(nodes: str, op: str, reason: str) -> None:
     applied = apply_pass(text, FoldConstants(), verify=False)
     assert refused(applied)[op].startswith(reason)
     assert "Neg" not in applied.ops
+
+
+def test_what_leads_to_a_refused_node_is_folded() -> None:
+    text = """g (float[2] x) => (float[1] y) <float[2] a = {1, 2}, int64[1] wrong = {5}> {
+        n = Neg (a)  e = Exp (n)  b = Gather (e, wrong)  y = Add (x, b) }"""
+    applied = apply_pass(text, FoldConstants(), verify=False)
+    assert applied.ops == ["Gather", "Add"]
 
 
 def test_an_open_condition_is_refused() -> None:
