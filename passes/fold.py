@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from surgery.errors import ModelError
 from surgery.ir import Constant, Graph, Model, Node
 from surgery.ir.fold import Folding, Limits, fold
 from surgery.pipeline import Outcome, Pass, PassRun
@@ -47,10 +48,23 @@ class FoldConstants(Pass):
             more = folder.fold() or (engine.stats.applied > before and _decided(run.model))
             if not more or engine.stats.applied == run.limit:
                 break
-            run.model.infer(run.rw.editor.retype)
+            if not _infer(run):
+                break
         engine.run()  # for what it refuses
         folder.note_refusals()
         return Outcome(engine.stats)
+
+
+def _infer(run: PassRun) -> bool:
+    """Make shapes known that follow from the new constants; False when they contradict each other.
+
+    The manager infers once more, and says what the contradiction is.
+    """
+    try:
+        run.model.infer(run.rw.editor.retype)
+    except ModelError:
+        return False
+    return True
 
 
 def _decided(model: Model) -> list[Node]:

@@ -180,10 +180,22 @@ def test_refusals(nodes: str, op: str, reason: str) -> None:
 
 
 def test_what_leads_to_a_refused_node_is_folded() -> None:
-    text = """g (float[2] x) => (float[1] y) <float[2] a = {1, 2}, int64[1] wrong = {5}> {
-        n = Neg (a)  e = Exp (n)  b = Gather (e, wrong)  y = Add (x, b) }"""
+    text = """g (float[1] x) => (float[1] y) <string s = {"no number"}, int64[1] axis = {0}> {
+        u = Unsqueeze (s, axis)  c = Cast <to = 1> (u)  y = Add (x, c) }"""
     applied = apply_pass(text, FoldConstants(), verify=False)
-    assert applied.ops == ["Gather", "Add"]
+    assert applied.ops == ["Cast", "Add"]
+    assert "Cast" in refused(applied)
+
+
+def test_constants_that_contradict_the_operators_leave_the_model_as_it_was() -> None:
+    """An index out of range, which shows only once what it looks into is constant."""
+    model = model_of("""g (float[2] x) => (float[1] y) <float[2] a = {1, 2}, int64[1] wrong = {5}> {
+        n = Neg (a)  e = Exp (n)  b = Gather (e, wrong)  y = Add (x, b) }""")
+    before = model.digest()
+    [result] = Manager(model).run([("fold", FoldConstants())])
+    assert model.digest() == before
+    assert result.status is Status.FAILED
+    assert "indices must be in" in result.reason
 
 
 def test_an_open_condition_is_refused() -> None:
