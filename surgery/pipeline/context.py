@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from surgery.cost import NoCoefficients, estimate, local_us
+from surgery.cost import Basis, NoCoefficients, estimate, local_us, node_cost
 from surgery.ir import Graph, Model, Node, Tensor
 from surgery.target import Target, Verdict, Violation, place
 
@@ -76,3 +76,10 @@ class PassContext:
         except NoCoefficients:
             return None
         return time.mid if time.known else None
+
+    def assumed(self, nodes: Sequence[Node]) -> Node | None:
+        """The first of ``nodes`` whose time is assumed rather than fitted or scaled from measurements."""
+        if self.target is None:
+            return None
+        costs = (node_cost(node, self.device(node), self.target) for node in nodes)
+        return next((cost.node for cost in costs if cost.basis is Basis.ASSUMED), None)

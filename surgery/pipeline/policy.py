@@ -49,7 +49,7 @@ class ByPurpose(Policy):
             apply()
             return self._protected(rw)
         mark, before = rw.editor.mark(), self._time_to_beat([node])
-        reason = self._apply(rule, apply, rw)
+        reason = self._apply(rule, apply, rw) or self._guess(rule, rw)
         after = None if reason is not None else self.ctx.local_us(_alive(rw.made))
         if after is None:
             return reason
@@ -59,6 +59,11 @@ class ByPurpose(Policy):
         rw.editor.rollback(mark)
         loss = self._loss(rule, self._time_to_beat(removed), after)
         return self._apply(rule, apply, rw) if loss is None else loss
+
+    def _guess(self, rule: Rule[Any], rw: Rewriter) -> str | None:
+        """An assumed time says nothing about a gain."""
+        node = self.ctx.assumed(_alive(rw.made)) if rule.purpose is Purpose.ACCELERATE else None
+        return None if node is None else f"the time of {node.op} on this march is assumed, not measured"
 
     def _time_to_beat(self, nodes: Sequence[Node]) -> float | None:
         """What ``nodes`` cost; None when one that the toolchain refuses stops the whole model."""

@@ -132,6 +132,12 @@ def test_accelerate_needs_a_gain() -> None:
     assert "predicted to save" in result.reason
 
 
+def test_accelerate_does_not_rest_on_an_assumed_time() -> None:
+    _, result = manage(conv("Relu"), swapping("Relu", "Not", Purpose.ACCELERATE), march="bayes-e")
+    assert result.status is Status.NOT_KEPT
+    assert "the time of Not on this march is assumed, not measured" in result.reason
+
+
 def test_accelerate_without_a_march_is_not_tried() -> None:
     _, result = manage(conv("Relu"), swapping("Relu", "Sigmoid", Purpose.ACCELERATE))
     assert result.events[0].reason == "no cost coefficients: whether it pays cannot be said"
