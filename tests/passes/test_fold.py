@@ -188,14 +188,14 @@ def test_what_leads_to_a_refused_node_is_folded() -> None:
 
 
 def test_constants_that_contradict_the_operators_leave_the_model_as_it_was() -> None:
-    """A shape of too few elements, which shows only once it is constant."""
-    model = model_of("""g (float[5] x) => (float[?,?] y) <float[2] zeros = {0, 0}> {
-        e = Exp (zeros)  s = Cast <to = 7> (e)  r = Reshape (x, s)  y = Relu (r) }""")
+    """Operands that do not fit, which shows only once a shape is constant."""
+    model = model_of("""g (float[1,5] x) => (float[?,?] y) <float[2] k = {1.2, 1.2}> {
+        e = Exp (k)  s = Cast <to = 7> (e)  z = ConstantOfShape (s)  y = MatMul (x, z) }""")
     before = model.digest()
     [result] = Manager(model).run([("fold", FoldConstants())])
     assert model.digest() == before
     assert result.status is Status.FAILED
-    assert "(op_type:Reshape, node name: Reshape)" in result.reason
+    assert "Incompatible dimensions for matrix multiplication" in result.reason
 
 
 def test_an_open_condition_is_refused() -> None:
