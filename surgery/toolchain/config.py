@@ -1,0 +1,70 @@
+"""The YAML of ``hb_mapper makertbin`` that compiles any model without data, as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import yaml
+
+from surgery.errors import InputError
+
+PREFIX = "m"
+"""Prefix of the files it writes."""
+OUT = "out"
+"""Folder it writes them to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to compile: level O0 to O3, node types to take off the edges (in this order), int16 instead of int8."""
+
+    level: str = "O2"
+    remove: tuple[str, ...] = ()
+    int16: bool = False
+
+    def __post_init__(self) -> None:
+        if self.level not in ("O0", "O1", "O2", "O3"):
+            raise InputError(f"optimisation level {self.level!r}, it has to be O0, O1, O2 or O3")
+
+
+def makertbin(model: str, march: str, inputs: Mapping[str, Sequence[int]], options: Options) -> str:
+    """The YAML text: feature map inputs, no calibration (thresholds of 1), layer costs in the result.
+
+    Raises:
+        InputError: an input name holds a ``;``, which the format has for a separator.
+    """
+    if strange := [name for name in inputs if ";" in name]:
+        raise InputError(f"input {strange[0]!r} has a ';' in its name, which the toolchain's YAML cannot say")
+    fast = "run_fast;set_all_nodes_int16" if options.int16 else "run_fast"
+    parameters = {
+        "model_parameters": _model(model, march, options),
+        "input_parameters": _inputs(inputs),
+        "calibration_parameters": {"calibration_type": "skip", "optimization": fast},
+        "compiler_parameters": _compiler(options),
+    }
+    return str(yaml.safe_dump(parameters, sort_keys=True, allow_unicode=True))
+
+
+def _model(model: str, march: str, options: Options) -> dict[str, object]:
+    said = {"onnx_model": model, "march": march, "working_dir": OUT, "output_model_file_prefix": PREFIX}
+    return {**said, **({"remove_node_type": ";".join(options.remove)} if options.remove else {})}
+
+
+def _inputs(inputs: Mapping[str, Sequence[int]]) -> dict[str, object]:
+    def each(value: str) -> str:
+        return ";".join([value] * len(inputs))
+
+    return {
+        "input_name": ";".join(inputs),
+        "input_shape": ";".join("x".join(map(str, shape)) for shape in inputs.values()),
+        "input_type_rt": each("featuremap"),
+        "input_type_train": each("featuremap"),
+        "input_layout_rt": each("NCHW"),
+        "input_layout_train": each("NCHW"),
+        "norm_type": each("no_preprocess"),
+    }
+
+
+def _compiler(options: Options) -> dict[str, object]:
+    return {"compile_mode": "latency", "optimize_level": options.level, "debug": True, "core_num": 1, "jobs": 1}

@@ -1,0 +1,109 @@
+"""What the witness says of one model on one march, typed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from surgery.toolchain.log import Speed, TableRow
+from surgery.toolchain.performance import Performance
+from surgery.toolchain.refusal import Refusal
+from surgery.toolchain.structure import Op
+
+_REMOVED = re.compile(r"Node (\S+) info: '\S+: scale: \[([^\]]*)\]; zero point: ([^']*)'")
+_TYPED = re.compile(r"Node '([^']+)' found, its OP type is '([^']+)'")
+_GONE = re.compile(r"Node '([^']+)' is removed")
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The table of the toolchain, and the graphs before and after quantising, whose names are whole.
+
+    Attributes:
+        rows: as the table has them: names may be cut to ``...tail``; it hides Quantize, Dequantize and Transposes.
+        optimised: nodes of the float model after the toolchain's own optimiser.
+        quantised: nodes of the quantised model, everything included.
+        speeds: the compiler's figure per segment at the level it was compiled at.
+    """
+
+    rows: tuple[TableRow, ...]
+    optimised: tuple[Op, ...]
+    quantised: tuple[Op, ...]
+    speeds: tuple[Speed, ...]
+
+    @property
+    def segments(self) -> int:
+        """Number of BPU segments."""
+        return len({row.segment for row in self.rows if row.segment is not None})
+
+    @property
+    def cpu(self) -> tuple[TableRow, ...]:
+        """Rows on the CPU."""
+        return tuple(row for row in self.rows if row.device == "cpu")
+
+    @cached_property
+    def hidden(self) -> tuple[Op, ...]:
+        """Nodes of the quantised model that the table does not show."""
+        shown = [row.name for row in self.rows]
+        whole = {name for name in shown if not name.startswith("...")}
+        tails = tuple(name[3:] for name in shown if name.startswith("..."))
+        return tuple(op for op in self.quantised if op.name not in whole and not (tails and op.name.endswith(tails)))
+
+    def named(self, row: TableRow) -> str:
+        """The whole name of a row; as it is when no node of the quantised model, or several, end in it."""
+        if not row.name.startswith("..."):
+            return row.name
+        fits = [op.name for op in self.quantised if op.name.endswith(row.name[3:])]
+        return fits[0] if len(fits) == 1 else row.name
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A node that ``remove_node_type`` took off the compiled model; the application now does its work.
+
+    ``scale`` and ``zero_point`` are those of a Quantize or Dequantize, empty for other nodes.
+    """
+
+    name: str
+    type: str
+    scale: tuple[float, ...] = ()
+    zero_point: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """All that one run of the toolchain said; what it did not come to is None.
+
+    Attributes:
+        march: the march asked about.
+        refusal: why there is no result, None when all went well.
+        placement: present whenever the table was printed, even if the tool failed after it.
+        performance: of a compile at a level, None for a check.
+        removed: nodes taken off the edges.
+        versions: of the tools, as their log has them.
+        seconds: what the run took; an answer out of the cache took them long ago.
+        cached: whether it came out of the cache.
+    """
+
+    march: str
+    refusal: Refusal | None
+    placement: Placement | None
+    performance: Performance | None
+    removed: tuple[Removed, ...]
+    versions: dict[str, str]
+    seconds: float
+    cached: bool
+
+
+def removals(text: str) -> tuple[Removed, ...]:
+    """The nodes that a log (of makertbin or hb_model_modifier) says were removed, in order."""
+    types = dict(_TYPED.findall(text))
+    scales = {name: (scale, zero) for name, scale, zero in _REMOVED.findall(text)}
+    return tuple(_removed(name, types.get(name, ""), *scales.get(name, ("", ""))) for name in _GONE.findall(text))
+
+
+def _removed(name: str, kind: str, scale: str, zero: str) -> Removed:
+    numbers = tuple(float(n) for n in re.findall(r"[-+.\de]+", scale))
+    points = tuple(int(n) for n in re.findall(r"-?\d+", zero))
+    return Removed(name, kind, numbers, points)

@@ -1,0 +1,124 @@
+"""The witness: the vendor's own toolchain, asked about models; answers are typed, cached and never wait for ever."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+from surgery.errors import InputError, ModelError
+from surgery.ir import Model
+from surgery.toolchain import config, files
+from surgery.toolchain.cache import Cache, key
+from surgery.toolchain.install import MARCHES, Installation, find
+from surgery.toolchain.refusal import Kind, Refusal
+from surgery.toolchain.results import Answer
+from surgery.toolchain.worker import WitnessError, Worker
+
+CHECK_SECONDS = 300.0
+"""Limit of a check; the slowest of the open corpus takes a fifth of it."""
+COMPILE_SECONDS = 600.0
+"""Limit of a compile."""
+_EDITION = 1
+"""Part of every key: raised when what is kept of a run changes."""
+
+Shapes = Mapping[str, Sequence[int]]
+
+
+class Witness:
+    """Asks an installation; safe for several threads, each of whose questions runs in a process of its own.
+
+    Args:
+        installation: which one; the one found by :func:`surgery.toolchain.find` when None.
+        cache: where answers are kept; None for the user's own.
+    """
+
+    def __init__(self, installation: Installation | None = None, cache: Cache | None = None) -> None:
+        self.installation = installation or find()
+        self.cache = cache or Cache()
+        self._worker = Worker(self.installation.python)
+
+    def check(
+        self, model: Path | Model, march: str, *, shapes: Shapes | None = None, limit: float = CHECK_SECONDS
+    ) -> Answer:
+        """Where the toolchain places every node; it compiles at its lowest level on the way.
+
+        Args:
+            model: a file, asked about as it is, or a model in memory.
+            march: ``bernoulli2``, ``bayes`` or ``bayes-e``.
+            shapes: sizes of dynamic inputs, by name.
+            limit: seconds until it is killed, which is an answer, too.
+
+        Raises:
+            WitnessError: the toolchain does not run, or not for this march.
+        """
+        argv = ["checker", "--model-type", "onnx", "--march", march, "--model", files.MODEL]
+        for name, shape in (shapes or {}).items():
+            argv += ["--input-shape", name, "x".join(map(str, shape))]
+        return self._ask(model, march, argv, limit=limit)
+
+    def compile(
+        self,
+        model: Path | Model,
+        march: str,
+        options: config.Options | None = None,
+        *,
+        limit: float = COMPILE_SECONDS,
+    ) -> Answer:
+        """Compile for real: placement, latency, DDR and the cost of every layer."""
+        chosen = options or config.Options()
+        try:
+            text = config.makertbin(files.MODEL, march, _input_shapes(model), chosen)
+        except (ModelError, InputError) as error:
+            return _refused(march, Kind.INVALID, error.what)
+        argv = ["makertbin", "--model-type", "onnx", "--config", "config.yaml"]
+        return self._ask(model, march, argv, limit=limit, text=text, level=chosen.level)
+
+    def close(self) -> None:
+        """End the toolchain's process, and remove its folders."""
+        self._worker.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _ask(
+        self,
+        model: Path | Model,
+        march: str,
+        argv: list[str],
+        *,
+        limit: float,
+        text: str = "",
+        level: str | None = None,
+    ) -> Answer:
+        if march not in MARCHES:
+            raise WitnessError(f"this toolchain does not know march {march!r}, only {', '.join(MARCHES)}")
+        folder = self._worker.folder()
+        try:
+            staged = files.stage(model, folder)
+            name = key(_EDITION, files.digest(staged), argv, text, self.installation.packages)
+            if kept := self.cache.get(name):
+                return files.answer(kept, march, limit=limit, level=level, cached=True)
+            (folder / "config.yaml").write_text(text)
+            ended = self._worker.submit("hb_mapper", argv, folder, limit).result()
+            files.harvest(folder, ended, folder / "kept")
+            entry = folder / "kept" if ended.late else self.cache.put(name, folder / "kept")
+            return files.answer(entry, march, limit=limit, level=level, cached=False)
+        except ModelError as error:
+            return _refused(march, Kind.SIZE if "GiB" in error.what else Kind.WEIGHTS, error.what)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _input_shapes(model: Path | Model) -> dict[str, tuple[int, ...]]:
+    """Sizes of the inputs by name; 0 stands for a dim that is not fixed, which the toolchain refuses in its words."""
+    graph = Model.load(model).graph
+    return {t.name: tuple(dim if isinstance(dim, int) else 0 for dim in t.shape or ()) for t in graph.inputs}
+
+
+def _refused(march: str, kind: Kind, text: str) -> Answer:
+    return Answer(march, Refusal(kind, text), None, None, (), {}, 0.0, cached=False)
