@@ -21,8 +21,9 @@ def infer(main: Graph, header: onnx.ModelProto, opset: int, assign: Setter) -> l
     """Infer every value of ``main`` and its bodies; ``assign`` is called for each whose dtype or shape changes.
 
     What a file states is believed only where inference is silent: for operators without a schema, and for single
-    dims. Returns a sentence for each statement of the file that contradicts its operators. Raises ModelError when the
-    operators contradict each other, as onnxruntime does.
+    dims. Graph outputs keep what is stated unless it is wrong: the interface of a model does not depend on what
+    inference can find out. Returns a sentence for each statement that contradicts its operators. Raises ModelError
+    when the operators contradict each other, as onnxruntime does.
     """
     proto = onnx.ModelProto()
     proto.CopyFrom(header)
@@ -86,7 +87,9 @@ def _update(value: Value, info: onnx.ValueInfoProto, assign: Setter, output: boo
     shape = merge(value.shape, found)
     if value.dtype is not None and dtype is not None and dtype != value.dtype:
         yield f"{value.name!r} was stated as {value.dtype}, its operator gives {dtype}"
-    if value.shape is not None and _contradict(value.shape, shape, output):
+    if output and value.shape is not None and sharpens(value.shape, shape):
+        shape = value.shape
+    if value.shape is not None and _contradict(value.shape, shape):
         yield f"{value.name!r} was stated as {dims(value.shape)}, its operator gives {dims(shape)}"
     if output and value.shape is None and shape is not None:
         yield f"output {value.name!r} was stated without a shape, its operator gives {dims(shape)}"
@@ -111,13 +114,8 @@ def _dim(stated: Dim, found: Dim) -> Dim:
     return stated if stated is not None else found
 
 
-def _contradict(stated: Shape, found: Shape | None, output: bool) -> bool:
-    """Whether ``found`` is no refinement; of a graph output, a symbolic dim that became a number counts, too."""
-    if found is None:
-        return False
-    pairs = zip(stated, found, strict=False)
-    bound = (int, str) if output else int
-    return len(stated) != len(found) or any(isinstance(s, bound) and s != f for s, f in pairs)
+def _contradict(stated: Shape, found: Shape | None) -> bool:
+    return found is not None and not sharpens(stated, found)
 
 
 def sharpens(stated: Shape | None, found: Shape | None) -> bool:
