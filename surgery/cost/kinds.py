@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from surgery.cost import activation
-from surgery.cost.links import features, feeder, is_weight
+from surgery.cost.links import features, feeder, filters, is_weight
 from surgery.ir.graph import Node
 
 
@@ -79,8 +79,8 @@ def kinds(node: Node) -> tuple[Kind, ...]:
 
 def is_depthwise(node: Node) -> bool:
     """Whether a convolution has one input and one output channel per group, and more than one group."""
-    group, weight = node.attrs.get("group", 1), node.input(1)
-    if group == 1 or weight is None or weight.shape is None:
+    group, weight = node.attrs.get("group", 1), filters(node)
+    if group == 1 or weight.shape is None:
         return False
     outputs = weight.shape[1] if node.op == "ConvTranspose" else weight.shape[0]
     inputs = weight.shape[0] if node.op == "ConvTranspose" else group * int(weight.shape[1] or 0)

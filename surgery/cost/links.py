@@ -24,6 +24,11 @@ def is_weight(tensor: Tensor) -> bool:
     return False
 
 
+def filters(node: Node) -> Tensor:
+    """The weight operand of a convolution."""
+    return node.inputs[3 if node.op == "QLinearConv" else 1]
+
+
 def features(node: Node) -> list[Tensor]:
     """The inputs that are computed, omitted ones and weights left out."""
     return [t for t in node.inputs if t.name and not is_weight(t)]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from surgery.cost.coefficients import Alignment
 from surgery.cost.kinds import Kind
-from surgery.cost.links import features, feeder, is_weight
+from surgery.cost.links import features, feeder, filters, is_weight
 from surgery.ir.graph import Node, Tensor
 
 
@@ -56,7 +56,8 @@ def weight_bytes(node: Node) -> int:
     """Bytes of the weights of a node as int8."""
     if node.op not in _WEIGHTED:
         return 0
-    return sum(elements(t) for t in node.inputs[:2] if is_weight(t))
+    operands = [filters(node)] if node.op in _SPILLING else node.inputs[:2]
+    return sum(elements(t) for t in operands if is_weight(t))
 
 
 def spilled(node: Node, threshold: float) -> Traffic:
@@ -91,7 +92,7 @@ def _plain(node: Node) -> int:
     out = elements(node.outputs[0])
     if node.op == "MatMul":
         return out * _dims(node.inputs[0])[-1]
-    weight = _dims(node.inputs[1])
+    weight = _dims(filters(node))
     over = elements(node.inputs[0]) if node.op == "ConvTranspose" else out
     return over * prod(weight[1:])
 
@@ -112,7 +113,7 @@ def _matrix(node: Node, align: Alignment) -> int:
 
 
 def _convolution(node: Node, align: Alignment) -> int:
-    weight, group = _dims(node.inputs[1]), int(node.attrs.get("group", 1))
+    weight, group = _dims(filters(node)), int(node.attrs.get("group", 1))
     grid = _dims(node.inputs[0] if node.op == "ConvTranspose" else node.outputs[0])
     first, second = weight[0], weight[1]
     inputs, outputs = (first // group, second) if node.op == "ConvTranspose" else (second, first // group)

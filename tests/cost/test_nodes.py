@@ -32,6 +32,13 @@ def test_convolution_against_the_reference():
     assert (exact.macs, exact.device, exact.basis) == (8 * 16 * 64 * 64, "bpu", Basis.FITTED)
 
 
+def test_a_quantised_convolution_is_as_much_work_as_a_float_one():
+    scales = "float s = {0.1}, int8 z0 = {0}, int8[16,8,1,1] w = {" + ",".join(["1"] * 128) + "}"
+    text = f"g (int8[1,8,64,64] x) => (int8[1,16,64,64] y) <{scales}> {{ y = QLinearConv(x, s, z0, w, s, z0, s, z0) }}"
+    plain = f"g (float[1,8,64,64] x) => (y) {WEIGHT} {{ y = Conv(x, w) }}"
+    assert cost(text, "QLinearConv").us.mid == pytest.approx(cost(plain, "Conv").us.mid)
+
+
 def test_low_mid_high_are_ordered_and_apart():
     us = cost(dense(64), "Conv").us
     assert 0 < us.low < us.mid < us.high
