@@ -21,7 +21,7 @@ def broadcast_kinds(shapes: Sequence[Dims]) -> list[frozenset[int]]:
     """Per dim of the result, which operands are stretched there (by index); empty where none is."""
     full = aligned(shapes)
     return [
-        frozenset(i for i, size in enumerate(sizes) if size == 1 and max(sizes) > 1)
+        frozenset(i for i, size in enumerate(sizes) if size == 1) if max(sizes) > 1 else frozenset()
         for sizes in zip(*full, strict=True)
     ]
 
