@@ -105,7 +105,8 @@ def depthwise(rw: Rewriter, x: Tensor, gain: np.ndarray[Any, Any], bias: np.ndar
 def pointwise(rw: Rewriter, x: Tensor, weight: Constant, bias: Constant | None = None, group: int = 1) -> Tensor:
     """A 1x1 convolution with every attribute stated."""
     one, none = [1, 1], [0, 0, 0, 0]
-    return rw.op("Conv", x, weight, bias, dilations=one, group=group, kernel_shape=one, pads=none, strides=one)
+    operands = (x, weight) if bias is None else (x, weight, bias)
+    return rw.op("Conv", *operands, dilations=one, group=group, kernel_shape=one, pads=none, strides=one)
 
 
 @dataclass(frozen=True)

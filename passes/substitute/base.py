@@ -132,11 +132,6 @@ def spread(array: np.ndarray[Any, Any], rank: int) -> np.ndarray[Any, Any]:
     return array.reshape((1,) * (rank - array.ndim) + array.shape)
 
 
-def per_channel(array: np.ndarray[Any, Any], rank: int) -> np.ndarray[Any, Any]:
-    """A vector of C numbers as 1xCx1x1..., for a tensor of ``rank``."""
-    return array.reshape((1, -1) + (1,) * (rank - 2))
-
-
 def times(rw: Rewriter, x: Tensor, factor: float | np.ndarray[Any, Any]) -> Value:
     """``x * factor``."""
     return rw.op("Mul", x, rw.constant(factor, like=x))

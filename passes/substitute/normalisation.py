@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from passes.substitute.arithmetic import pointwise
-from passes.substitute.base import Substitution, one_output, per_channel, plus, spread, squared, times, wide
+from passes.substitute.arithmetic import depthwise, pointwise
+from passes.substitute.base import Substitution, one_output, plus, spread, squared, times, wide
 from passes.substitute.reductions import channels
 from surgery.ir import Constant, Node, Tensor, Value, ops
 from surgery.rewrite import Context, Mismatch, Rewriter, build, need
@@ -167,12 +167,13 @@ class Grouped:
 
 
 class GroupNormalization(Substitution[Grouped]):
-    """``GroupNormalization(x) -> d * Reciprocal(Sqrt(v)) * gain + bias`` for NxCxHxW; InstanceNormalization alike.
+    """``GroupNormalization(x) -> Conv(d * Reciprocal(Sqrt(v)))`` for NxCxHxW; InstanceNormalization alike.
 
     ``d = x + Conv(ReduceMean<axes=[2, 3]>(x))`` and ``v = Conv(ReduceMean<axes=[2, 3]>(d^2))``: a mean per channel by
     pooling, then over the channels of a group by a 1x1 convolution of as many groups, which gives it back per
     channel (its sign turned in the first, epsilon its bias in the second). No Reshape is needed, whose layout
-    costs more than all the rest. Before opset 21 gain and bias are per group.
+    costs more than all the rest. Gain and bias are a depthwise convolution: as a product and a sum before another
+    convolution they crash the vendor's compiler. Before opset 21 they are per group.
     """
 
     name, roots = "group-normalization", frozenset({"GroupNormalization", "InstanceNormalization"})
@@ -196,7 +197,7 @@ class GroupNormalization(Substitution[Grouped]):
         square = build.reduce(rw, "ReduceMean", squared(rw, rest), (2, 3))
         root = rw.op("Sqrt", _over_group(rw, square, match, 1.0, match.epsilon))
         unit = rw.op("Mul", rest, rw.op("Reciprocal", root))
-        return _scaled(rw, unit, per_channel(match.gain, 4), per_channel(match.bias, 4))
+        return depthwise(rw, unit, match.gain, match.bias)
 
 
 def _each(array: Array, given: int, count: int, node: Node) -> Array:
