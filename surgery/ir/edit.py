@@ -160,6 +160,12 @@ class Editor:
         thing.metadata = {**old, key: text}
         self._undo.append(lambda: setattr(thing, "metadata", old))
 
+    def set_doc(self, thing: Tensor | Node, text: str) -> None:
+        """Set the documentation of a tensor or node."""
+        old = thing.doc_string
+        thing.doc_string = text
+        self._undo.append(lambda: setattr(thing, "doc_string", old))
+
     def retype(self, value: Value, dtype: DType | None, shape: Shape | None) -> None:
         """Give ``value`` a dtype and shape."""
         old = (value.dtype, value.shape)

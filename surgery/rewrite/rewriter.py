@@ -139,6 +139,7 @@ class Rewriter:
         self.editor.rename(old, self._fresh_tensor(f"{name}_replaced"))
         self.editor.rename(value, name)
         self.editor.retype(value, dtype, shape)
+        self.editor.set_doc(value, old.doc_string)
         for key, text in old.metadata.items():
             self.editor.set_metadata(value, key, text)
         self.editor.set_graph_outputs(graph, [value if out is old else out for out in graph.outputs])

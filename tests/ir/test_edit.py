@@ -28,7 +28,16 @@ def state(model: Model) -> list[object]:
     return [
         [(g.name, [v.name for v in (*g.inputs, *g.outputs)]) for g in model.graph.walk()],
         [
-            (n.name, n.op, n.domain, n.position, sorted(k for k in n.attrs), n.attrs.get("alpha"), dict(n.metadata))
+            (
+                n.name,
+                n.op,
+                n.domain,
+                n.position,
+                sorted(k for k in n.attrs),
+                n.attrs.get("alpha"),
+                n.doc_string,
+                dict(n.metadata),
+            )
             for n in model.nodes()
         ],
         [[(t.name, str(t.dtype), t.shape) for t in (*n.inputs, *n.outputs)] for n in model.nodes()],
@@ -71,6 +80,7 @@ EDITS: dict[str, Callable[[Model, Editor], object]] = {
     "set_graph_outputs": lambda m, e: e.set_graph_outputs(m.graph, m.graph.outputs[::-1]),
     "rename": lambda m, e: e.rename(node(m, "Add"), "sum"),
     "rename a tensor": lambda m, e: e.rename(node(m, "Add").outputs[0], "sum"),
+    "set_doc": lambda m, e: e.set_doc(node(m, "Add"), "text"),
     "set_metadata": lambda m, e: e.set_metadata(node(m, "Add"), "key", "text"),
     "retype": lambda m, e: e.retype(node(m, "Add").outputs[0], np.dtype(np.float64), ("N",)),
     "sweep": _sweep,
