@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from surgery.cost import Basis, NoCoefficients, estimate, local_us, node_cost
+from surgery.cost import Basis, NoCoefficients, local_us, node_cost
 from surgery.ir import Graph, Model, Node, Tensor
+from surgery.pipeline.state import State, state_of
 from surgery.target import Target, Verdict, Violation, place
 
 
@@ -57,15 +58,19 @@ class PassContext:
         return self.protect is not None and self.protect.search(node.name) is not None
 
     @cached_property
+    def at_start(self) -> State | None:
+        """The model as the march sees it when this is first asked, which has to be before it is edited."""
+        return self.state()
+
+    def state(self) -> State | None:
+        """The model as the march sees it now; None without a march."""
+        return None if self.target is None else state_of(place(self.model, self.target))
+
+    @property
     def total_us(self) -> float | None:
-        """Predicted latency when this context was made, host included; None without coefficients."""
-        if self.target is None:
-            return None
-        try:
-            total = estimate(place(self.model, self.target)).latency_ms
-        except NoCoefficients:
-            return None
-        return 1000 * total.mid if total.known else None
+        """Predicted latency at the start, host included; None where there is no estimate."""
+        known = self.at_start.estimate if self.at_start else None
+        return 1000 * known.latency_ms.mid if known else None
 
     def local_us(self, nodes: Sequence[Node]) -> float | None:
         """Predicted time of ``nodes`` with the borders around them; None where it cannot be said."""

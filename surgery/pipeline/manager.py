@@ -108,6 +108,15 @@ class _PassRunner:
 
     @undisturbed()
     def _rewrite(self) -> Outcome:
+        """Apply the pass; where the whole came out slower than its parts promised, again and match by match."""
+        outcome = self._apply()
+        if outcome.io is None and self.policy.slower() is not None:
+            self.editor.rollback()
+            self.policy.careful = True
+            outcome = self._apply()
+        return outcome
+
+    def _apply(self) -> Outcome:
         rw = Rewriter(self.model.graph, self.model.opset, self.editor)
         outcome = self.step.run(
             PassRun(self.model, self.ctx, rw, self.policy, limit=self.limit, trace=self.manager.trace)

@@ -7,6 +7,7 @@ from typing import Any
 
 from surgery.ir import Node
 from surgery.pipeline.context import PassContext
+from surgery.pipeline.state import State, compare
 from surgery.rewrite import Engine, Purpose, Rewriter, Rule
 from surgery.rewrite.engine import Policy
 
@@ -21,10 +22,21 @@ class ByPurpose(Policy):
     Args:
         ctx: the march's verdicts and costs.
         later: the LEGALISE rules of this and later passes, which may finish what a rewrite begins.
+
+    Attributes:
+        careful: judge every rewrite by an estimate of the whole model instead of the nodes around it.
     """
 
     def __init__(self, ctx: PassContext, later: Sequence[Rule[Any]]) -> None:
         self.ctx, self.later = ctx, later
+        self.careful = False
+        self._now: State | None = None
+
+    def slower(self) -> str | None:
+        """Why everything kept since the start does not pay, taken together; None when it does or cannot be said."""
+        if "at_start" not in vars(self.ctx):  # nothing that has to pay was tried
+            return None
+        return _slower(self.ctx.at_start, self.ctx.state())
 
     def wanted(self, rule: Rule[Any], node: Node) -> str | None:
         """Why ``rule`` is not to be tried at ``node``: protected, legal already, or not its trouble."""
@@ -48,6 +60,9 @@ class ByPurpose(Policy):
         if rule.purpose not in (Purpose.LEGALISE, Purpose.ACCELERATE):
             apply()
             return self._protected(rw)
+        start = self.ctx.at_start
+        if self.careful:
+            return self._kept_as_a_whole(rule, apply, rw, self._now or start)
         mark, before = rw.editor.mark(), self._time_to_beat([node])
         reason = self._apply(rule, apply, rw) or self._guess(rule, rw)
         after = None if reason is not None else self.ctx.local_us(_alive(rw.made))
@@ -59,6 +74,19 @@ class ByPurpose(Policy):
         rw.editor.rollback(mark)
         loss = self._loss(rule, self._time_to_beat(removed), after)
         return self._apply(rule, apply, rw) if loss is None else loss
+
+    def _kept_as_a_whole(
+        self, rule: Rule[Any], apply: Callable[[], None], rw: Rewriter, before: State | None
+    ) -> str | None:
+        """As :meth:`kept`, but judged by the whole model, whose placement a rewrite may change far away."""
+        reason = self._apply(rule, apply, rw) or self._guess(rule, rw)
+        if reason is not None:
+            return reason
+        rw.editor.settle()
+        after = self.ctx.state()
+        if (loss := _slower(before, after)) is None:
+            self._now = after
+        return loss
 
     def _guess(self, rule: Rule[Any], rw: Rewriter) -> str | None:
         """An assumed time says nothing about a gain."""
@@ -129,6 +157,16 @@ class _Nested(Policy):
         self.removed += [n for n in rw.removed if id(n) not in mine]
         self.touched += rw.touched
         return None
+
+
+def _slower(before: State | None, after: State | None) -> str | None:
+    if before is None or after is None or before.estimate is None or after.estimate is None:
+        return None
+    paired = compare(before, after).interval
+    if paired is None or paired.mid >= 1:
+        return None
+    old, new = before.estimate.latency_ms.mid, after.estimate.latency_ms.mid
+    return f"predicted {new:.3g} ms for the model instead of {old:.3g} ms"
 
 
 def _alive(nodes: Sequence[Node]) -> list[Node]:

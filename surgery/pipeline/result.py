@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from surgery.cost import Estimate, Speedup
+from surgery.cost import Speedup
 from surgery.drift.inputs import InputSet
 from surgery.drift.judge import Widened
 from surgery.drift.taps import Drift
 from surgery.ir import Model
 from surgery.pipeline.iomap import IoMap
+from surgery.pipeline.state import State
 from surgery.rewrite import Event, Exactness, Purpose
 from surgery.rewrite.rewriter import Change
-from surgery.target import Placement, Target
+from surgery.target import Target
 
 
 class Status(StrEnum):
@@ -76,15 +77,6 @@ class PassResult:
     widened: tuple[Widened, ...] = ()
     events: tuple[Event, ...] = ()
     edits: tuple[Edit, ...] = ()
-
-
-@dataclass(frozen=True)
-class State:
-    """A model as the march sees it: placement, and the estimate or why there is none."""
-
-    placement: Placement
-    estimate: Estimate | None
-    reason: str = ""
 
 
 @dataclass

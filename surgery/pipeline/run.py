@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from surgery.cost import Speedup, speedup
 from surgery.drift.inputs import InputSet, make_inputs
 from surgery.drift.runner import open_runner
 from surgery.drift.taps import Drift
@@ -21,8 +20,9 @@ from surgery.ir.session import SessionError
 from surgery.pipeline.bisect import Bisector, Guilty
 from surgery.pipeline.manager import Manager
 from surgery.pipeline.pipeline import Pipeline
-from surgery.pipeline.result import PassResult, RunResult, State, Status
-from surgery.pipeline.view import FOLDING, place_as_seen, state_of
+from surgery.pipeline.result import PassResult, RunResult, Status
+from surgery.pipeline.state import State, compare, state_of
+from surgery.pipeline.view import FOLDING, place_as_seen
 from surgery.rewrite import weakest
 from surgery.target import Target, load_target, place
 
@@ -114,7 +114,7 @@ class _Run:
             target=self.target,
             before=before,
             after=after,
-            speedup=_speedup(before, after),
+            speedup=compare(before, after),
             passes=manager.results,
             verify=self.options.verify,
             verified=self._verified(),
@@ -201,12 +201,6 @@ def _dropped(guilty: Guilty, pipeline: Pipeline, target: Target) -> PassResult:
     step = next(s.step for s in pipeline.steps if s.id == guilty.name)
     purposes, exactness = tuple(step.purposes(target)), step.exactness(target)
     return PassResult(guilty.name, purposes, exactness, Status.ROLLED_BACK, guilty.matches, reason=guilty.reason)
-
-
-def _speedup(before: State, after: State) -> Speedup:
-    if before.estimate is None or after.estimate is None:
-        return Speedup(None, before.reason or after.reason)
-    return speedup(before.estimate, after.estimate)
 
 
 def promise(manager: Manager) -> str:

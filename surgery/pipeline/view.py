@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from surgery.cost import NoCoefficients, estimate
 from surgery.ir import Model, Node
-from surgery.ir.collector import undisturbed
 from surgery.pipeline import registry
 from surgery.pipeline.manager import Manager
-from surgery.pipeline.result import State
 from surgery.target import Placement, Row, Target, Verdict, place
 
 FOLDING = "fold-constants"
@@ -36,12 +33,3 @@ def place_as_seen(model: Model, target: Target, twin: Model | None = None) -> Pl
 
 def _gone(node: Node) -> Row:
     return Row(node, "folded", None, Verdict("folded"), "computed by the converter")
-
-
-@undisturbed()
-def state_of(placement: Placement) -> State:
-    """A placement with its estimate, or why there is none."""
-    try:
-        return State(placement, estimate(placement))
-    except NoCoefficients as error:
-        return State(placement, None, error.what)

@@ -13,6 +13,7 @@ from surgery.report.diff import DiffDocument, diff_document
 if TYPE_CHECKING:
     from surgery.ir import Tensor
     from surgery.pipeline import result as ran
+    from surgery.pipeline.state import State
     from surgery.target import Row
 
 Kind = Literal["replaced", "removed", "added", "changed"]
@@ -159,7 +160,7 @@ def run_document(
     )
 
 
-def _side(state: ran.State, cures: Cures | None = None) -> Side:
+def _side(state: State, cures: Cures | None = None) -> Side:
     estimate = state.estimate
     return Side.model_validate(
         {
