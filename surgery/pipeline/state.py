@@ -38,6 +38,6 @@ def compare(before: State, after: State) -> Speedup:
         return Speedup(None, before.reason or after.reason)
     if before.refused > after.refused:
         return Speedup(
-            None, f"the toolchain fails on {before.refused} nodes of the original, which has no time to beat"
+            None, f"the toolchain fails on {before.refused} nodes of the original, there is no time to beat"
         )
     return speedup(before.estimate, after.estimate)

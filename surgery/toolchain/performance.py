@@ -94,7 +94,7 @@ def segment(text: str | bytes) -> Segment:
         ddr_bytes=int(said["DDR bytes per frame"]),
         loaded_bytes=int(said["loaded bytes per frame"]),
         stored_bytes=int(said["stored bytes per frame"]),
-        ops=int(said["BPU OPs per frame (effective)"]),
+        ops=int(said.get("BPU OPs per frame (effective)", 0)),  # absent where nothing is multiplied
         timeline=_timeline(said),
         layers=_layers(said.get("layer details", ())),
     )
