@@ -98,6 +98,21 @@ def test_nodes_and_graphs_include_bodies() -> None:
     assert sorted(g.name for g in model.graphs()) == ["e", "g", "t"]
 
 
+def test_weights_in_bodies_are_hoisted() -> None:
+    """onnxruntime takes external initializers for the main graph only."""
+    proto = proto_of("""<ir_version: 8, opset_import: ["": 17]> g (bool c, float[1,32] x) => (float[1,32] y) {
+        y = If (c) <then_branch = t () => (float[1,32] p) { p = MatMul (x, w) },
+                    else_branch = e () => (float[1,32] q) { q = Neg (x) }> }""")
+    weight = np.arange(1024, dtype=np.float32).reshape(32, 32)
+    branch = next(a.g for a in proto.graph.node[0].attribute if a.name == "then_branch")
+    branch.initializer.append(numpy_helper.from_array(weight, "w"))
+    model = Model.load(proto)
+    assert [t.name for t in model.to_proto("external").graph.initializer] == ["w"]
+    x = np.ones((1, 32), np.float32)
+    found = open_session(model).run({"c": np.array(True), "x": x})["y"]
+    assert (found == x @ weight).all()
+
+
 def test_functions_are_graphs_too() -> None:
     model = model_of("""<ir_version: 8, opset_import: ["": 17, "f": 1]>
         g (float[1] x) => (float[1] y) { y = f.twice (x) }
