@@ -268,7 +268,7 @@ REFUSALS = {
         x="float[1,600]",
         y="float[1,600]",
     ),
-    "Gemm": Refusal("y = Gemm (x, x)", "predicted", x="float[8,8]", y="float[8,8]"),
+    "Gemm": Refusal("y = Gemm (x, x)", "its kind must be one of 'f'", x="int32[8,8]", y="int32[8,8]"),
     "Einsum": Refusal(
         'y = Einsum <equation = "ij,jk,kl->il"> (x, x, x)',
         "'ij,jk,kl->il' must be a product of two operands over one letter",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import onnx
 import pytest
 
 from passes.substitute import SubstituteOps
 from surgery.ir import Model
+from surgery.pipeline.manager import Manager
 from surgery.pipeline.result import Status
+from surgery.target import load_target
 from tests.passes.substitutions import CASES, CHANNELS, net
-from tests.passes.test_substitute import run
+from tests.passes.test_substitute import path, run
 from tests.support import apply_pass, model_of
 
 
@@ -22,7 +26,7 @@ def test_a_body_is_left() -> None:
         f"{{ y = If (c) <then_branch = a () => (float[1,8,6,6] t) {body}, else_branch = b () => (float[1,8,6,6] u) "
         f"{{ u = Relu (x) }}> }}"
     )
-    done = apply_pass(model, SubstituteOps(), "bayes-e")
+    done = apply_pass(model, SubstituteOps(), path("bayes-e"))
     assert done.result.status is not Status.APPLIED
     assert "inside a body, which runs on the CPU as a whole" in done.reasons
 
@@ -40,7 +44,7 @@ def test_operand_and_result_are_graph_outputs(op: str) -> None:
         f"{{ r = Relu (x)  y = {op} (r)  z = Sigmoid (y) }}",
         opset=18,
     )
-    assert apply_pass(model, SubstituteOps(), "bayes-e").result.applied == 1
+    assert apply_pass(model, SubstituteOps(), path("bayes-e")).result.applied == 1
 
 
 def test_an_input_that_is_an_output() -> None:
@@ -74,7 +78,7 @@ def test_every_opset(name: str, opset: int) -> None:
 
 def test_names_and_origin() -> None:
     model = model_of("g (float[1,8,6,6] x) => (float[1,8,6,6] y) { [swish] y = HardSwish (x) }")
-    nodes = list(apply_pass(model, SubstituteOps(), "bayes-e").model.nodes())
+    nodes = list(apply_pass(model, SubstituteOps(), path("bayes-e")).model.nodes())
     assert all(n.name.startswith(f"swish/{n.op}") for n in nodes)
     assert {n.metadata["surgery.origin"] for n in nodes} == {"substitute-ops/hardswish: swish"}
 
@@ -84,18 +88,13 @@ def test_a_custom_operator_nearby() -> None:
         '<ir_version: 8, opset_import: ["": 17, "made.up": 1]> '
         "g (float[1,8,6,6] x) => (float[1,8,6,6] y) { h = HardSwish (x)  y = made.up.HardSwish (h) }"
     )
-    done = apply_pass(model, SubstituteOps(), "bayes-e", verify=False)
+    done = apply_pass(model, SubstituteOps(), path("bayes-e"), verify=False)
     assert done.ops == ["HardSigmoid", "Mul", "HardSwish"]
 
 
 def test_a_protected_node_is_left() -> None:
-    from re import compile as pattern
-
-    from surgery.pipeline.manager import Manager
-    from surgery.target import load_target
-
     model: Model = net("y = Neg (x)")
-    manager = Manager(model, load_target("bayes-e"), protect=pattern("Neg"))
+    manager = Manager(model, load_target(path("bayes-e")), protect=re.compile("Neg"))
     assert manager.run([("substitute-ops", SubstituteOps())])[0].status is Status.UNCHANGED
 
 

@@ -16,7 +16,7 @@ from passes.substitute.resizing import nearest
 from surgery.ir.session import open_session
 from surgery.pipeline.result import Status
 from tests.passes.substitutions import CASES, net
-from tests.passes.test_substitute import run
+from tests.passes.test_substitute import path, run
 from tests.support import apply_pass
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
@@ -225,7 +225,7 @@ def test_float16(name: str) -> None:
     case = CASES[name]
     halves = {k: np.asarray(v, np.float16) for k, v in case.constants.items()}
     kind = case.x.replace("float", "float16")
-    done = apply_pass(net(case.body, case.opset, kind, kind, **halves), SubstituteOps(), case.march)
+    done = apply_pass(net(case.body, case.opset, kind, kind, **halves), SubstituteOps(), path(case.march))
     assert done.ops == case.after.split()
     assert {
         str(t.dtype) for n in done.model.nodes() for t in n.inputs if t.dtype is not None and t.dtype.kind == "f"

@@ -44,7 +44,7 @@ def on_cpu(model: Model, march: str, folder: Path) -> list[str]:
         [tool, *command[1:]], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stdout[-2000:]
-    return re.findall(r"^(\S+)\s+CPU\s", done.stdout + done.stderr, re.M)
+    return re.findall(r"^(\S+)\s+CPU\s", done.stdout + done.stderr, re.MULTILINE)
 
 
 @pytest.mark.witness
