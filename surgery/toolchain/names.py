@@ -1,0 +1,125 @@
+"""From the toolchain's names back to our nodes: renamed, fused, split and inserted ones recognised.
+
+A row carries the name of one node (often the last of those it does the work of) or one made up from it. Its value
+keeps its name up to a suffix, so the nodes it stands for are those between that value and the nearest values that
+other rows make.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from surgery.ir import Model
+from surgery.ir.graph import Constant, Node
+from surgery.toolchain.results import Placement
+
+Device = Literal["bpu", "cpu", "folded"]
+_SUFFIX = re.compile(r"(_quantized|_calibrated|_before|_requantized|_dequantized)+$")
+_PREFIX = re.compile(r"^(transposed_replaced_|UNIT_CONV_FOR_|Div_|Where_)")
+_FLOAT = frozenset({"HzDequantize"})
+
+
+@dataclass(frozen=True)
+class Names:
+    """Which rows do the work of which node.
+
+    Attributes:
+        rows: names of the rows of each node, by the node's name; none for a node that was folded away.
+        nodes: names of the nodes behind each row, by the row's name.
+        inserted: rows that stand for no node, with the node for whose sake they were inserted ("" unknown).
+        devices: by name of a row.
+    """
+
+    rows: dict[str, tuple[str, ...]]
+    nodes: dict[str, tuple[str, ...]]
+    inserted: dict[str, str]
+    devices: dict[str, Literal["bpu", "cpu"]]
+
+    def device(self, node: str) -> Device:
+        """Where a node runs: on the CPU if any row of it does, folded if it has none."""
+        found = {self.devices[row] for row in self.rows.get(node, ())}
+        return "cpu" if "cpu" in found else "bpu" if found else "folded"
+
+
+class _Mapper:
+    """The walk; a row whose value is none of ours claims the node of its name instead."""
+
+    def __init__(self, model: Model, placement: Placement) -> None:
+        self.graph = model.graph
+        self.own = {node.name: node for node in model.graph.nodes}
+        self.makers = {tensor.name: node for node in model.graph.nodes for tensor in node.outputs}
+        self.devices = {placement.named(row): row.device for row in placement.rows} | _hidden(placement, self.own)
+        rows = [op for op in placement.quantised if op.name in self.devices]
+        values = {op.name: [v for name in op.outputs if (v := original(name, self.makers)) is not None] for op in rows}
+        self.made = {value for found in values.values() for value in found}
+        self.claimed = {name: self.own[name] for name, found in values.items() if not found and name in self.own}
+        self.behind = {name: self._behind(name, found) for name, found in values.items()}
+
+    def _behind(self, row: str, values: Iterable[str]) -> tuple[str, ...]:
+        """Names of the nodes between ``values`` and the nearest values that other rows make."""
+        if row in self.claimed:
+            return (row,)
+        found: dict[Node, None] = {}
+        waiting = [self.makers[value] for value in values]
+        while waiting:
+            node = waiting.pop()
+            if node not in found and node.name not in self.claimed:
+                found[node] = None
+                waiting += self._feeding(node)
+        return tuple(node.name for node in self.graph.nodes if node in found)
+
+    def _feeding(self, node: Node) -> Iterable[Node]:
+        for tensor in node.inputs:
+            if not isinstance(tensor, Constant) and tensor.name not in self.made and tensor.producer is not None:
+                yield tensor.producer
+
+    def names(self) -> Names:
+        """What was found."""
+        rows: dict[str, list[str]] = {}
+        for row, behind in self.behind.items():
+            for node in behind:
+                rows.setdefault(node, []).append(row)
+        nodes = {row: self.behind.get(row, ()) for row in self.devices}
+        inserted = {row: nearest(row, self.own) for row, behind in nodes.items() if not behind}
+        return Names({node: tuple(found) for node, found in rows.items()}, nodes, inserted, self.devices)
+
+
+def map_names(model: Model, placement: Placement) -> Names:
+    """Which rows of ``placement`` do the work of which nodes of ``model``."""
+    return _Mapper(model, placement).names()
+
+
+def original(name: str, known: Mapping[str, object]) -> str | None:
+    """The value of ours that a value of the toolchain's graph is; None when it is none of ours.
+
+    >>> original("c_before_quantized", {"c": 0}), original("n_nhwc2nchw_transposed_output0", {"n": 0})
+    ('c', None)
+    """
+    for candidate in (name, _SUFFIX.sub("", name), _PREFIX.sub("", _SUFFIX.sub("", name))):
+        if candidate in known:
+            return candidate
+    return None
+
+
+def nearest(row: str, nodes: Iterable[str]) -> str:
+    """The node whose name is the longest that an inserted row's name holds.
+
+    >>> nearest("/fc/Gemm_transpose_output_reshape", ["/fc", "/fc/Gemm"])
+    '/fc/Gemm'
+    """
+    return max((name for name in nodes if name and name in row), key=len, default="")
+
+
+def _hidden(placement: Placement, own: Mapping[str, Node]) -> dict[str, Literal["bpu", "cpu"]]:
+    """Nodes of ours that the table does not show though the quantised model has them: float values are the CPU's."""
+    floating = {name for op in placement.quantised if op.op in _FLOAT for name in op.outputs}
+    shown: dict[str, Literal["bpu", "cpu"]] = {}
+    for op in placement.quantised:
+        if op in placement.hidden and op.name in own:
+            shown[op.name] = "cpu" if floating.intersection(op.inputs) else "bpu"
+        if op.op != "HzQuantize" and floating.intersection(op.inputs):
+            floating.update(op.outputs)
+    return shown
