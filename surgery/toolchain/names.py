@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from surgery.ir import Model
-from surgery.ir.graph import Constant, Node
+from surgery.ir.graph import Constant, Graph, Node
 from surgery.toolchain.results import Placement
 
 Device = Literal["bpu", "cpu", "folded"]
 _SUFFIX = re.compile(r"(_quantized|_calibrated|_before|_requantized|_dequantized)+$")
-_PREFIX = re.compile(r"^(transposed_replaced_|UNIT_CONV_FOR_|Div_|Where_)")
+_SHAPES = frozenset({"Shape", "Size"})
 _FLOAT = frozenset({"HzDequantize"})
 
 
@@ -56,6 +56,7 @@ class _Mapper:
         values = {op.name: [v for name in op.outputs if (v := original(name, self.makers)) is not None] for op in rows}
         self.made = {value for found in values.values() for value in found}
         self.claimed = {name: self.own[name] for name, found in values.items() if not found and name in self.own}
+        self.constant = _constant(model.graph)
         self.behind = {name: self._behind(name, found) for name, found in values.items()}
 
     def _behind(self, row: str, values: Iterable[str]) -> tuple[str, ...]:
@@ -66,7 +67,7 @@ class _Mapper:
         waiting = [self.makers[value] for value in values]
         while waiting:
             node = waiting.pop()
-            if node not in found and node.name not in self.claimed:
+            if node not in found and node.name not in self.claimed and node not in self.constant:
                 found[node] = None
                 waiting += self._feeding(node)
         return tuple(node.name for node in self.graph.nodes if node in found)
@@ -98,10 +99,7 @@ def original(name: str, known: Mapping[str, object]) -> str | None:
     >>> original("c_before_quantized", {"c": 0}), original("n_nhwc2nchw_transposed_output0", {"n": 0})
     ('c', None)
     """
-    for candidate in (name, _SUFFIX.sub("", name), _PREFIX.sub("", _SUFFIX.sub("", name))):
-        if candidate in known:
-            return candidate
-    return None
+    return next((candidate for candidate in (name, _SUFFIX.sub("", name)) if candidate in known), None)
 
 
 def nearest(row: str, nodes: Iterable[str]) -> str:
@@ -111,6 +109,16 @@ def nearest(row: str, nodes: Iterable[str]) -> str:
     '/fc/Gemm'
     """
     return max((name for name in nodes if name and name in row), key=len, default="")
+
+
+def _constant(graph: Graph) -> set[Node]:
+    """Nodes that depend on shapes and constants alone, which the toolchain knows and folds."""
+    found: set[Node] = set()
+    for node in graph.nodes:
+        read = [tensor for tensor in node.inputs if not isinstance(tensor, Constant) and not tensor.is_empty()]
+        if node.op in _SHAPES or all(tensor.producer in found for tensor in read):
+            found.add(node)
+    return found
 
 
 def _hidden(placement: Placement, own: Mapping[str, Node]) -> dict[str, Literal["bpu", "cpu"]]:

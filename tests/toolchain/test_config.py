@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from surgery.errors import InputError
+from surgery.toolchain.config import Options, makertbin
+
+
+def test_two_inputs_and_nodes_to_remove() -> None:
+    options = Options("O3", remove=("Reshape", "Dequantize"), int16=True)
+    said = yaml.safe_load(makertbin("model.onnx", "bayes-e", {"a": (1, 3, 8, 8), "b": (1, 4)}, options))
+    inputs, model, compiler = (said[f"{part}_parameters"] for part in ("input", "model", "compiler"))
+    assert (inputs["input_name"], inputs["input_shape"]) == ("a;b", "1x3x8x8;1x4")
+    assert inputs["input_type_rt"] == "featuremap;featuremap"
+    assert (model["remove_node_type"], model["march"]) == ("Reshape;Dequantize", "bayes-e")
+    assert (compiler["optimize_level"], compiler["debug"]) == ("O3", True)
+    assert said["calibration_parameters"]["optimization"] == "run_fast;set_all_nodes_int16"
+
+
+def test_nothing_is_removed_unasked() -> None:
+    assert "remove_node_type" not in makertbin("model.onnx", "bayes", {"a": (1,)}, Options())
+
+
+def test_a_separator_in_a_name() -> None:
+    with pytest.raises(InputError, match="has a ';' in its name"):
+        makertbin("model.onnx", "bayes", {"a;b": (1,)}, Options())
+
+
+def test_unknown_level() -> None:
+    with pytest.raises(InputError, match="O0, O1, O2 or O3"):
+        Options("O4")

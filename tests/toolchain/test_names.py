@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from surgery.toolchain.log import TableRow
+from surgery.toolchain.names import Names, map_names
+from surgery.toolchain.results import Placement
+from surgery.toolchain.structure import Op
+from tests.support import model_of
+
+TEXT = """g (float[1,4,8,8] x, float[4,4,1,1] w) => (float[1,4] y) {
+    c = Conv(x, w)
+    s = Sigmoid(c)
+    m = Mul(c, s)
+    d = Shape(m)
+    r = Reshape(m, d)
+    p = GlobalAveragePool(r)
+    f = Flatten(p)
+    y = Relu(f)
+}"""
+
+
+def row(name: str, device: str = "bpu") -> TableRow:
+    return TableRow(name, "cpu" if device == "cpu" else "bpu", None if device == "cpu" else 0, "")
+
+
+def mapped(rows: list[TableRow], ops: list[Op]) -> Names:
+    model = model_of(TEXT)
+    for node in model.graph.nodes:
+        node.name = f"n_{node.op}"
+    return map_names(model, Placement(tuple(rows), (), tuple(ops), ()))
+
+
+def test_fused_inserted_and_folded() -> None:
+    rows = [row("n_Conv"), row("n_Mul"), row("n_GlobalAveragePool"), row("n_Relu_reshape", "cpu"), row("n_Relu")]
+    ops = [
+        Op("HzSQuantizedConv", "n_Conv", ("x_quantized",), ("c_quantized",)),
+        Op("HzLut", "n_Mul", ("c_quantized",), ("m_before_quantized",)),
+        Op("HzSQuantizedGlobalAveragePool", "n_GlobalAveragePool", ("m_before_quantized",), ("p_quantized",)),
+        Op("Relu", "n_Relu", ("p_quantized",), ("transposed_y",)),
+        Op("Reshape", "n_Relu_reshape", ("transposed_y",), ("other",)),
+    ]
+    names = mapped(rows, ops)
+    assert names.nodes["n_Mul"] == ("n_Sigmoid", "n_Mul")
+    assert names.nodes["n_GlobalAveragePool"] == ("n_Reshape", "n_GlobalAveragePool")
+    assert names.device("n_Sigmoid") == names.device("n_Reshape") == "bpu"
+    assert names.device("n_Shape") == names.device("n_Flatten") == "folded"
+    assert names.inserted == {"n_Relu_reshape": "n_Relu"}
+    assert names.rows["n_Relu"] == ("n_Relu",)
+
+
+def test_names_of_the_toolchain_do_not_claim_nodes_of_ours() -> None:
+    # unnamed nodes get numbers from both sides, not the same ones: the value decides
+    ops = [Op("HzLut", "n_Conv", ("c_quantized",), ("s_quantized",))]
+    names = mapped([row("n_Conv")], ops)
+    assert names.nodes["n_Conv"] == ("n_Conv", "n_Sigmoid")
+
+
+def test_any_row_on_the_cpu_makes_the_node_cpu() -> None:
+    ops = [Op("A", "a", (), ("m_quantized",)), Op("B", "b", (), ("s",))]
+    names = mapped([row("a"), row("b", "cpu")], ops)
+    assert names.device("n_Mul") == "bpu"
+    assert names.device("n_Sigmoid") == "cpu"
+
+
+def test_what_the_table_hides() -> None:
+    ops = [
+        Op("HzDequantize", "d", ("p_quantized",), ("p",)),
+        Op("Flatten", "n_Flatten", ("p",), ("f",)),
+        Op("Relu", "n_Relu", ("f",), ("y",)),
+    ]
+    names = mapped([], ops)
+    assert names.device("n_Flatten") == names.device("n_Relu") == "cpu"
