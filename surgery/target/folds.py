@@ -83,7 +83,7 @@ def _is_unit_pool(params: Params) -> bool:
 
 def _fold_constant(node: Node, target: Target, folds: Folds) -> bool:
     row = target.op(node.op)
-    if vanishes(node, target):
+    if vanishes(node, target) and not _pads(node, folds):
         folds.drop(node, node.inputs[0].producer)
         if folds.is_constant(node.inputs[0]):
             folds.constants.update(node.outputs)
@@ -98,6 +98,12 @@ def _fold_constant(node: Node, target: Target, folds: Folds) -> bool:
     folds.drop(node)
     folds.constants.update(node.outputs)
     return True
+
+
+def _pads(node: Node, folds: Folds) -> bool:
+    """Whether a Pad goes into the node, which then does something."""
+    maker = node.inputs[0].producer
+    return maker is not None and folds.into.get(maker) is node
 
 
 # --- into convolutions ----------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ def placed(body: str, march: str = "bayes-e") -> Placement:
 
 WEIGHTS = [("w", "[8,8,3,3]", 576), ("p", "[8,8,1,1]", 64), ("c", "[8]", 8), ("n", "[8,1,1]", 8), ("k", "", 1)]
 SHAPES = "int64[5] five = {1, 8, 2, 8, 16}, int64[1] one = {0}, int64[8] none = {0, 0, 0, 0, 0, 0, 0, 0}"
+SHAPES += ", int64[8] some = {0, 0, 1, 1, 0, 0, 1, 1}"
 
 
 def devices(placement: Placement) -> str:
@@ -35,6 +36,7 @@ FOLDED = [
     # nodes, devices on bayes-e
     (f"a = {CONV}(x, w) b = BatchNormalization(a, c, c, c, c) y = Relu(b)", "bff"),
     (f"a = {CONV}(x, w) y = Clip(a, k, k)", "bf"),
+    (f"a = Pad(x, some) b = AveragePool<kernel_shape=[1,1]>(a) y = {CONV}(b, w)", "fbb"),
     (f"a = {CONV}(x, w) b = Mul(a, n) y = Add(b, k)", "bff"),
     (f"a = {CONV}(x, w) b = Tanh(a) d = {CONV}(b, w) e = Add(d, b) y = Relu(e)", "bbbff"),
     (f"a = {CONV}(x, w) b = Relu(a) y = Mul(b, n)", "bfb"),
