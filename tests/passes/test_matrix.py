@@ -63,8 +63,9 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture
 def paying(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every ACCELERATE match pays; when it really does is the manager's to say."""
+    """Every match pays, alone and together; when it really does is the manager's to say."""
     monkeypatch.setattr(ByPurpose, "_loss", lambda *_: None)
+    monkeypatch.setattr(ByPurpose, "slower", lambda _: None)
 
 
 @pytest.mark.parametrize("name", registry.names())
