@@ -138,6 +138,14 @@ def mean(ratios: Sequence[float]) -> float:
     return math.exp(sum(map(math.log, ratios)) / len(ratios)) if ratios else math.nan
 
 
+def _source(item: corpus.Item) -> Path:
+    """The file with weights, made in a process of its own: children inherit the peak memory of this one."""
+    path = corpus.isolated(item.filled)
+    if isinstance(path, corpus.Failed):
+        raise RuntimeError(path.reason)
+    return path
+
+
 class Bench:
     """The ratios so far: of seconds per peer, of memory per peer."""
 
@@ -153,14 +161,14 @@ class Bench:
         with tempfile.TemporaryDirectory(dir=corpus.CACHE) as folder:
             target = Path(folder) / "out.onnx"
             for worker in self.workers:
-                worker.ask(models[0].filled(), target)
+                worker.ask(_source(models[0]), target)
             for item in models:
                 print(" ".join(self._row(item, target)), flush=True)
         for worker in self.workers:
             worker.close()
 
     def _row(self, item: corpus.Item, target: Path) -> Iterator[str]:
-        source = item.filled()
+        source = _source(item)
         best = self._best(source, target)
         yield f"{item.name:44.44}"
         for name, seconds in best.items():

@@ -26,8 +26,9 @@ from surgery.drift.metrics import compare
 from surgery.errors import SurgeryError
 from surgery.ir import Model
 from surgery.ir.session import SessionError, open_file, open_session
-from surgery.pipeline.result import PassResult, RunResult, State, Status
+from surgery.pipeline.result import PassResult, RunResult, Status
 from surgery.pipeline.run import run
+from surgery.pipeline.state import State
 from surgery.rewrite import weakest
 
 Outputs: TypeAlias = "dict[str, corpus.Array]"
