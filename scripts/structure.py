@@ -250,8 +250,9 @@ class _Scope:
 
     def left_out(self) -> Iterator[Loss]:
         """Constants of this graph that nothing was bound to."""
-        listed = set(self.names.maps[0])
-        yield from [Loss("unused", name) for name in self.old.maps[0] if name not in listed]
+        mine, bound = self.old.maps[0], self.names.maps[0]
+        used = {id(tensor) for name, tensor in mine.items() if name in bound}  # by whichever of its names
+        yield from [Loss("unused", name) for name, tensor in mine.items() if id(tensor) not in used]
 
 
 _OWN = ("node", "initializer", "sparse_initializer", "input", "output", "value_info", "quantization_annotation")
