@@ -96,7 +96,7 @@ class Rewriter:
         sources = origin.sources if heir is None else _sources(heir)
         name = self._inherit(heir) if heir is not None else self._fresh_node(f"{origin.name}/{op}")
         values = [Value(self._fresh_tensor(f"{name}_output_{i}")) for i in range(outputs)]
-        filled = [Value.empty() if t is None else t for t in inputs]
+        filled = [Value.empty() if t is None else t for t in _without_tail(inputs)]
         node = Node(op, name, {k: v for k, v in attrs.items() if v is not None}, filled, values, domain)
         node.metadata = {ORIGIN: f"{origin.by}: {sources}"}
         position = (*origin.root.position, float(len(self.made)))
@@ -179,6 +179,14 @@ class Rewriter:
         if self._origin is None:
             raise RuntimeError("an edit outside a group: call begin() first")
         return self._origin
+
+
+def _without_tail(inputs: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+    """Inputs without omitted ones at the end: some compilers fail on an empty name there."""
+    kept = len(inputs)
+    while kept and ((last := inputs[kept - 1]) is None or last.is_empty()):
+        kept -= 1
+    return inputs[:kept]
 
 
 def _sources(node: Node) -> str:

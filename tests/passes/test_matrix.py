@@ -57,7 +57,7 @@ CASES = [(step, rule) for step, samples in SAMPLES.items() for rule in samples]
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The files of the tests' own marches, by name."""
-    own = {"bare": str(ROOT / "tests" / "passes" / "bare.yaml")}
+    own = {"bare": str(ROOT / "tests" / "passes" / "marches" / "bare.yaml")}
     return {**marches(Path(tmp_path_factory.mktemp("marches"))), **own}
 
 
@@ -65,6 +65,7 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def paying(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every match pays, alone and together; when it really does is the manager's to say."""
     monkeypatch.setattr(ByPurpose, "_loss", lambda *_: None)
+    monkeypatch.setattr(ByPurpose, "_guess", lambda *_: None)
     monkeypatch.setattr(ByPurpose, "slower", lambda _: None)
 
 
