@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from surgery.ir.model import Source
     from surgery.pipeline.result import RunResult
     from surgery.report.base import Span
+    from surgery.witnessed import Asked
 
 Steps: TypeAlias = "Passes | str | os.PathLike[str] | None"
 Data: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | None"
@@ -83,12 +84,22 @@ class Pipeline(Passes):
         return run(model, march=march, pipeline=self, **options)
 
 
-def check(model: Source, *, march: str, assume: str | None = None) -> CheckDocument:
-    """Where every node would run on ``march``, which limits it breaks, and which pass cures it. Needs no weights."""
+def check(model: Source, *, march: str, assume: str | None = None, witness: Asked | None = None) -> CheckDocument:
+    """Where every node would run on ``march``, which limits it breaks, and which pass cures it. Needs no weights.
+
+    ``witness`` asks the vendor's own toolchain, too: its folder, ``"auto"``, or an open :class:`~surgery.toolchain.
+    Witness`.
+    """
     loaded, target = Model.load(model), load_target(march, assume)
     twin = folded(loaded)
     placement = place_as_seen(loaded, target, twin)
-    return check_document(loaded, placement, cures(twin, placement))
+    document = check_document(loaded, placement, cures(twin, placement))
+    if witness is None:
+        return document
+    from surgery.witnessed import check_witnessed, opened
+
+    with opened(witness) as asked:
+        return document.model_copy(update={"witness": check_witnessed(model, loaded, document, asked)})
 
 
 def cost(model: Source, *, march: str, assume: str | None = None) -> CostDocument:
@@ -120,6 +131,8 @@ def run(
     assume: str | None = None,
     keep_input_initializers: bool = False,
     progress: Callable[[str], None] | None = None,
+    witness: Asked | None = None,
+    witness_level: str = "O2",
 ) -> Run:
     """Rewrite ``model`` for ``march``, and prove how far the numbers moved.
 
@@ -143,6 +156,8 @@ def run(
         assume: march whose limits stand in for unknown ones.
         keep_input_initializers: leave initializers that are also inputs among the inputs.
         progress: called with the name of each pass before it runs.
+        witness: compile before and after with the vendor's own toolchain: its folder, ``"auto"``, or an open one.
+        witness_level: at which of its levels, O0 to O3.
 
     Raises:
         SurgeryError: something given cannot be used; the message says what and what to do.
@@ -173,7 +188,15 @@ def run(
         "versions": versions(),
     }
     left = cures(result.model, result.after.placement)
-    return Run(result, run_document(result, evaluator=_name(eval_), cures=left, replay=replay))
+    document = run_document(result, evaluator=_name(eval_), cures=left, replay=replay)
+    if witness is None:
+        return Run(result, document)
+    from surgery.witnessed import opened, rerun, run_witnessed
+
+    again = rerun(model, result, chosen, march=march, assume=assume, protect=protect)
+    with opened(witness) as asked:
+        found = run_witnessed(model, result, asked, witness_level, again)
+    return Run(result, document.model_copy(update={"witness": found}))
 
 
 def diff(

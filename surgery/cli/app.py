@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from surgery.cli.asking import Asking
 from surgery.cli.bisect import bisect
 from surgery.cli.check import check
 from surgery.cli.cost import cost
@@ -16,6 +17,7 @@ from surgery.cli.guard import guarded
 from surgery.cli.marches import marches
 from surgery.cli.passes import passes
 from surgery.cli.run import run
+from surgery.cli.witness import app as witness
 
 VERBS: tuple[Callable[..., None], ...] = (check, run, cost, diff, explain, bisect, passes, marches)
 """Every verb, in the order of the help."""
@@ -30,7 +32,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for verb in VERBS:
-    app.command(name=verb.__name__)(guarded(verb))
+    app.command(name=verb.__name__, cls=Asking)(guarded(verb))
+app.add_typer(witness, name="witness")
 
 
 def _version(wanted: bool) -> None:

@@ -9,6 +9,7 @@ def check(
     models: opt.Models,
     march: opt.Marches,
     assume: opt.Assume = None,
+    witness: opt.Witness = None,
     json: opt.Json = None,
     fail_on: opt.FailOn = None,
     quiet: opt.Quiet = False,
@@ -21,9 +22,13 @@ def check(
     from surgery import api
     from surgery.cli.jobs import jobs
     from surgery.cli.output import Output
+    from surgery.cli.witness import asked
 
     out = Output(json, taken=tuple(models), fail_on=frozenset(fail_on or ()), quiet=quiet, verbose=verbose)
-    for job in jobs(models, march, assume):
-        with out.attempt(job):
-            out.add(api.check(job.model, march=job.march, assume=assume))
+    todo = jobs(models, march, assume)
+    with asked(witness) as toolchain:
+        for job in todo:
+            with out.attempt(job):
+                source = job.model if toolchain is None else job.path
+                out.add(api.check(source, march=job.march, assume=assume, witness=toolchain))
     out.finish()

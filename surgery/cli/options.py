@@ -57,6 +57,11 @@ Before = Annotated[
 Set = Annotated[list[str] | None, Option("--set", metavar="PASS.FIELD=VALUE", help="Change an option of a pass.")]
 Add = Annotated[list[str] | None, Option("--add", metavar="PASS", help="Append a pass to the pipeline.")]
 Skip = Annotated[list[str] | None, Option("--skip", metavar="PASS", help="Leave a pass out of the pipeline.")]
+Witness = Annotated[
+    str | None,
+    Option(metavar="[DIR]", help="Ask the vendor's own toolchain, too; looked for without DIR.", rich_help_panel=_CHIP),
+]
+WitnessLevel = Annotated[str, Option(metavar="O0..O3", help="Level at which it compiles.", rich_help_panel=_CHIP)]
 Json = Annotated[
     str | None, Option("--json", metavar="F|-", help="Write the JSON document; - is stdout.", rich_help_panel=_OUT)
 ]

@@ -51,6 +51,8 @@ def run(
     eval_: Eval = None,
     keep_input_initializers: Keep = False,
     assume: opt.Assume = None,
+    witness: opt.Witness = None,
+    witness_level: opt.WitnessLevel = "O2",
     inputs: opt.Inputs = None,
     samples: opt.Samples = 4,
     seed: opt.Seed = 0,
@@ -72,6 +74,7 @@ def run(
     from surgery.cli.output import Output
     from surgery.cli.places import places
     from surgery.cli.progress import progress
+    from surgery.cli.witness import asked
 
     todo = jobs(models, march, assume)
     files = places(todo, out, in_place=in_place, dry_run=dry_run)
@@ -92,12 +95,13 @@ def run(
         "seed": seed,
         "input_shape": parse.shapes(input_shape or ()),
         "input_range": parse.ranges(input_range or ()),
+        "witness_level": witness_level,
     }
-    with progress(quiet=quiet, verbose=verbose) as bar:
+    with progress(quiet=quiet, verbose=verbose) as bar, asked(witness) as toolchain:
         for job, file in zip(todo, files, strict=True):
             bar.start(job.name)
             with output.attempt(job):
-                done = api.run(job.path, march=job.march, progress=bar.step, **settings)
+                done = api.run(job.path, march=job.march, progress=bar.step, witness=toolchain, **settings)
                 output.add(_saved(done, file))
     output.finish()
 

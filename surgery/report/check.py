@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from surgery.report.base import Document, ModelRef, Number, Part, Scalar, Text, schema
+from surgery.report.witness import WitnessCheck
 
 if TYPE_CHECKING:
     from surgery import target
@@ -69,7 +70,7 @@ class NodeRow(Part):
 
 
 class CheckDocument(Document):
-    """The placement of a model on a march."""
+    """The placement of a model on a march; ``witness`` is what the vendor's own toolchain says, if it was asked."""
 
     kind: Literal["surgery.check/1"] = schema("surgery.check/1")
     model: ModelRef
@@ -78,6 +79,7 @@ class CheckDocument(Document):
     refusals: tuple[Refusal, ...]
     summary: Summary
     nodes: tuple[NodeRow, ...]
+    witness: WitnessCheck | None = None
 
     @property
     def cpu_nodes(self) -> tuple[NodeRow, ...]:

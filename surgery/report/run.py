@@ -9,6 +9,7 @@ from pydantic import Field
 from surgery.report.base import Document, ModelRef, Number, Part, Scalar, Span, Text, renamed, schema
 from surgery.report.check import Cures, Refusal, Summary, Violation, refusal, violations
 from surgery.report.diff import DiffDocument, diff_document
+from surgery.report.witness import WitnessRun
 
 if TYPE_CHECKING:
     from surgery.ir import Tensor
@@ -124,6 +125,7 @@ class RunDocument(Document):
     accuracy: Accuracy | None = None
     exceeded: tuple[Text, ...] = ()
     seconds: float = 0.0
+    witness: WitnessRun | None = None
     replay: dict[str, Any] = Field(default_factory=dict)
 
 

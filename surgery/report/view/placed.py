@@ -10,6 +10,7 @@ from surgery.report.cost import CostDocument, NodeTime
 from surgery.report.text import amount, interval, listed, number, percent, plural
 from surgery.report.verdict import closing
 from surgery.report.view.content import Block, Cell, Note, Page, Section, Stack, Table, Tone, code, table
+from surgery.report.view.witness import check_blocks
 
 DEVICES: dict[str, Tone] = {"bpu": "good", "folded": "muted", "cpu": "warn", "refused": "bad", "unknown": "warn"}
 """Every device with its tone, in the order they are shown."""
@@ -32,6 +33,7 @@ def check_page(document: CheckDocument) -> Page:
         Section("Placement", (_stack(document), _by_operator(document.nodes))),
         Section("Limits broken", violation_blocks((row.name, v) for row, v in found)),
         Section("Off the BPU without a broken limit", _unplaced(document.nodes)),
+        Section("The vendor's toolchain", check_blocks(document.witness)),
         Section("Node by node", (_placement(document.nodes),), detail=True),
     )
     kept = tuple(s for s in sections if s.blocks)

@@ -11,6 +11,7 @@ from surgery.report.verdict import closing
 from surgery.report.view.content import Bar, Bars, Block, Cell, Note, Page, Section, Stack, Tone, code, table
 from surgery.report.view.drift import drift_blocks
 from surgery.report.view.placed import counts, refusal_blocks, violation_blocks
+from surgery.report.view.witness import run_blocks
 
 STATUS: dict[str, Tone] = {
     "applied": "good",
@@ -31,6 +32,7 @@ def run_page(document: RunDocument) -> Page:
     sections = (
         Section("Before and after", _compared(document)),
         Section("Latency", _latency(document)),
+        Section("Compiled by the vendor's toolchain", run_blocks(document.witness)),
         Section("Passes", _passes(document.passes)),
         Section("Numbers", _numbers(document)),
         Section("Over budget", tuple(Note(text, "bad") for text in document.exceeded)),

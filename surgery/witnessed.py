@@ -1,0 +1,117 @@
+"""The verbs with the vendor's toolchain as witness: what :mod:`surgery.api` adds to its documents when asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from surgery.ir import Model
+from surgery.pipeline import Pipeline
+from surgery.pipeline.result import Status
+from surgery.pipeline.run import run as run_pipeline
+from surgery.report.witness import (
+    PassTime,
+    WitnessCheck,
+    WitnessRun,
+    WitnessSide,
+    witness_check,
+    witness_run,
+    witness_side,
+)
+from surgery.toolchain import Answer, Witness, find
+from surgery.toolchain.config import Options
+from surgery.toolchain.fill import with_weights
+from surgery.toolchain.names import map_names
+
+if TYPE_CHECKING:
+    from surgery.ir.model import Source
+    from surgery.pipeline.result import RunResult
+    from surgery.report.check import CheckDocument
+
+Asked: TypeAlias = "Witness | str | os.PathLike[str]"
+Rerun: TypeAlias = Callable[[int], Model]
+SLOWER = 1.005
+"""Times less than this factor apart count as the same."""
+
+
+@contextmanager
+def opened(asked: Asked) -> Iterator[Witness]:
+    """A witness: the one given, which stays open, or that of a folder (``auto`` looks for one)."""
+    if isinstance(asked, Witness):
+        yield asked
+        return
+    with Witness(find(asked)) as witness:
+        yield witness
+
+
+def check_witnessed(given: Source, model: Model, document: CheckDocument, witness: Witness) -> WitnessCheck:
+    """The toolchain's verdict on ``given``, which was loaded as ``model``, beside ours."""
+    source, made_up = _whole(given, model)
+    answer = witness.check(source, document.march)
+    names = map_names(model, answer.placement) if answer.placement else None
+    return witness_check(document.nodes, answer, names, made_up=made_up)
+
+
+def rerun(
+    given: Source, result: RunResult, pipeline: Pipeline, *, march: str, assume: str | None, protect: str | None
+) -> Rerun:
+    """What makes the model after the first n passes of a run again, of those that were applied."""
+    applied = {done.name for done in result.passes if done.status is Status.APPLIED}
+
+    def again(count: int) -> Model:
+        names = {done.name for done in result.passes[:count]} & applied
+        steps = tuple(step for step in pipeline.steps if step.id in names)
+        some = replace(pipeline, steps=steps)
+        return run_pipeline(given, march=march, pipeline=some, assume=assume, protect=protect, verify="off").model
+
+    return again
+
+
+def run_witnessed(given: Source, result: RunResult, witness: Witness, level: str, rerun: Rerun) -> WitnessRun:
+    """``given`` and what became of it, compiled at ``level``.
+
+    ``rerun(n)`` makes the model after the first n passes; it is called only when the result is worse, to name the
+    pass that made it so.
+    """
+    march, options = result.target.name, Options(level)
+    old, before = _compiled(given, result.original, witness, march, options)
+    new, after = _compiled(result.model, result.model, witness, march, options)
+    steps = tuple(_steps(result, witness, options, rerun)) if _is_worse(before, after) else ()
+    return witness_run(before, after, new.versions or old.versions, level, steps)
+
+
+def _compiled(
+    given: Source, model: Model, witness: Witness, march: str, options: Options
+) -> tuple[Answer, WitnessSide]:
+    source, made_up = _whole(given, model)
+    answer = witness.compile(source, march, options)
+    names = map_names(model, answer.placement) if answer.placement else None
+    return answer, witness_side(answer, names, made_up=made_up)
+
+
+def _whole(given: Source, model: Model) -> tuple[Path | Model, bool]:
+    """What to ask about: a file as it is, else the model as loaded; made-up weights for those that are absent."""
+    whole = with_weights(model)
+    if whole is not model:
+        return whole, True
+    return (Path(given) if isinstance(given, str | os.PathLike) else model), False
+
+
+def _is_worse(before: WitnessSide, after: WitnessSide) -> bool:
+    if not before.accepted or before.latency_us is None:
+        return False
+    return after.latency_us is None or after.latency_us > before.latency_us * SLOWER
+
+
+def _steps(result: RunResult, witness: Witness, options: Options, rerun: Rerun) -> Iterator[PassTime]:
+    """The time after every pass that changed something."""
+    for count, done in enumerate(result.passes, 1):
+        if done.status is Status.APPLIED:
+            answer = witness.compile(rerun(count), result.target.name, options)
+            found = answer.performance
+            reason = answer.refusal.text if answer.refusal else ""
+            yield PassTime(by=done.name, latency_us=found.latency_us if found else None, reason=reason)
