@@ -31,6 +31,10 @@ class Editor:
         while len(self._undo) > mark:
             self._undo.pop()()
 
+    def record(self, undo: Callable[[], None]) -> None:
+        """Call ``undo`` when what follows is taken back."""
+        self._undo.append(undo)
+
     def insert(self, node: Node, graph: Graph, position: tuple[float, ...]) -> None:
         """Put ``node`` into ``graph``, as near to ``position`` as its dependencies allow."""
         node.graph, node.position = graph, position

@@ -1,7 +1,8 @@
 """Which nodes can be replaced by what they compute, without the file growing beyond a bound.
 
-:func:`fold` plans and evaluates one round and changes nothing; the caller replaces the outputs of
-:attr:`Folding.values` by constants and may ask again, since constants make shapes known. Never folded: custom
+:func:`fold` plans and evaluates one round; the caller replaces the outputs of :attr:`Folding.values` by constants
+and may ask again, since constants make shapes known. Shapes that a round finds are assigned at once, so that one
+walk follows a shape through any number of Reshapes. Never folded: custom
 operators, control flow, random numbers, graph outputs, and whatever would expand quantised weights.
 """
 
@@ -14,15 +15,18 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import onnx
+from onnx.numpy_helper import from_array
 
 from surgery.ir import ops
 from surgery.ir.evaluate import Evaluator
 from surgery.ir.graph import Constant, DType, Graph, Node, Shape, Tensor, Value
 from surgery.ir.growth import Growth
+from surgery.ir.infer import Setter
 from surgery.ir.infer_node import infer_node
-from surgery.ir.shape_data import Ints, shape_data
+from surgery.ir.shape_data import Elements, in_loop, is_known, shape_data
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
+Barred: TypeAlias = "Callable[[Node], str | None]"
 
 RANDOM = frozenset(
     {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli", "Dropout"}
@@ -71,15 +75,16 @@ class Folding:
         return list(dict.fromkeys(v.inputs[0] for v in self.values))
 
 
-def fold(main: Graph, header: onnx.ModelProto, limits: Limits, barred: Callable[[Node], str | None]) -> Folding:
+def fold(main: Graph, header: onnx.ModelProto, limits: Limits, barred: Barred, assign: Setter) -> Folding:
     """Plan one round over ``main`` and its bodies, and compute it.
 
     Args:
         header: IR version and opsets of the model.
         barred: why a node must not be folded; asked about nodes that could be.
+        assign: called for values that are found to be static.
     """
     opset = next((o.version for o in header.opset_import if o.domain in ("", "ai.onnx")), 1)
-    scan = _Scan(main, opset, limits.node_bytes, barred)
+    scan = _Scan(main, opset, limits.node_bytes, barred, assign)
     growth = Growth(scan.sizes, main, limits.growth_bytes)
     evaluator = Evaluator(header, scan.given)
     evaluator.run([n for n in scan.sizes if n in growth.kept and n.outputs[0] not in scan.given])
@@ -103,32 +108,45 @@ class _Scan:
         waiting: whether anything may become known after this round.
     """
 
-    def __init__(self, main: Graph, opset: int, node_bytes: int, barred: Callable[[Node], str | None]) -> None:
-        self.main, self.opset, self.node_bytes, self.barred = main, opset, node_bytes, barred
+    def __init__(self, main: Graph, opset: int, node_bytes: int, barred: Barred, assign: Setter) -> None:
+        self.main, self.opset, self.node_bytes, self.barred, self.assign = main, opset, node_bytes, barred, assign
+        self._stated = set(main.outputs)
         self.sizes: dict[Node, int] = {}
         self.given: dict[Value, Array] = {}
         self.refusals: dict[Node, str] = {}
         self.waiting = False
         self._fixed: set[Value] = set()
-        self._data: dict[Value, Ints] = {}
+        self._data: dict[Value, Elements] = {}
         for graph in main.walk():
             for node in graph.nodes:
                 self._visit(node)
 
     def _visit(self, node: Node) -> None:
+        self._sharpen(node)
         data = shape_data(node, self._data)
         if data is not None:
             self._data[node.outputs[0]] = data
-        if data is not None and data.is_known:
+        if data is not None and is_known(data):
             self._from_shapes(node, data)
         elif all(isinstance(t, Constant) or t.is_empty() or t in self._fixed for t in node.inputs):
             self._from_constants(node)
         elif node.op in ("Shape", "Size"):
             self.waiting = True
 
-    def _from_shapes(self, node: Node, data: Ints) -> None:
+    def _sharpen(self, node: Node) -> None:
+        """Infer outputs that become static now that the inputs are; what a loop carries may change its shape."""
+        blurred = [v for v in node.outputs if not (v.is_static or v.is_empty() or v in self._stated)]
+        if not blurred or not all(t.is_static or t.is_empty() for t in node.inputs) or in_loop(node):
+            return
+        arrays = {t: self._data[t] for t in node.inputs if isinstance(t, Value) and t in self._data}
+        known = {t.name: from_array(d.astype(np.dtype(t.dtype))) for t, d in arrays.items() if is_known(d)}
+        for value, (dtype, shape) in zip(node.outputs, infer_node(node, self.opset, known), strict=True):
+            if value in blurred and _nbytes(dtype, shape) is not None:
+                self.assign(value, dtype, shape)
+
+    def _from_shapes(self, node: Node, data: Elements) -> None:
         value = node.outputs[0]
-        array = data.array(np.dtype(value.dtype))
+        array = data.astype(np.dtype(value.dtype))
         if value.outputs and self._take(node, array.nbytes, None):
             self.given[value] = array
 

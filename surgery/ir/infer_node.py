@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 import onnx
@@ -11,8 +12,13 @@ from surgery.ir.graph import Constant, DType, Node, Shape
 from surgery.ir.importer import tensor_type
 
 
-def infer_node(node: Node, opset: int) -> list[tuple[DType | None, Shape | None]]:
-    """Dtype and shape per output of ``node``; (None, None) where its operator has no inference."""
+def infer_node(
+    node: Node, opset: int, known: Mapping[str, onnx.TensorProto] | None = None
+) -> list[tuple[DType | None, Shape | None]]:
+    """Dtype and shape per output of ``node``; (None, None) where its operator has no inference.
+
+    ``known`` holds the content of inputs that are no constants, by name.
+    """
     unknown: list[tuple[DType | None, Shape | None]] = [(None, None)] * len(node.outputs)
     schema = _schema(node.op, opset) if node.is_onnx else None
     if schema is None or not schema.has_type_and_shape_inference_function:
@@ -22,7 +28,7 @@ def infer_node(node: Node, opset: int) -> list[tuple[DType | None, Shape | None]
         t.name: t.weight.to_proto(t.name)
         for t in node.inputs
         if isinstance(t, Constant) and t.nbytes <= INLINE_BYTES and not t.weight.missing
-    }
+    } | dict(known or {})
     proto = Exporter(Weights.INPUTS, opset).node(node)
     try:
         found = onnx.shape_inference.infer_node_outputs(schema, proto, types, data)

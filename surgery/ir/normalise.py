@@ -5,7 +5,7 @@ Each step returns sentences that say what it did; they become ``normalised`` in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from surgery.ir.edit import Editor
 from surgery.ir.graph import Constant, Graph, Node, Tensor
@@ -57,7 +57,7 @@ def _name_nodes(main: Graph) -> Iterator[str]:
     unnamed = [n for n in nodes if not n.name]
     seen: set[str] = set()
     renamed = []
-    fresh = namer(n.name for n in nodes)
+    fresh = Names(n.name for n in nodes)
     for node in nodes:
         if node.name in seen:
             renamed.append(node.name)
@@ -74,7 +74,7 @@ def _name_nodes(main: Graph) -> Iterator[str]:
 def _name_tensors(main: Graph) -> Iterator[str]:
     """Bodies may reuse each other's names; here a name denotes one tensor of the whole model."""
     tensors = list(_every_tensor(main))
-    fresh = namer(t.name for t in tensors)
+    fresh = Names(t.name for t in tensors)
     seen: dict[str, Tensor] = {}
     renamed = []
     for tensor in tensors:
@@ -96,22 +96,28 @@ def _every_tensor(main: Graph) -> Iterator[Tensor]:
                 yield tensor
 
 
-def namer(taken: Iterable[str]) -> Callable[[str], str]:
-    """A function that returns its argument, or the argument with a counter that makes it new.
+class Names:
+    """Names in use; called with one, it returns it, or with a counter that makes it new.
 
-    >>> fresh = namer(["a", "a_1"])
+    >>> fresh = Names(["a", "a_1"])
     >>> fresh("a"), fresh("b"), fresh("b")
     ('a_2', 'b', 'b_1')
     """
-    used = set(taken)
-    counters: dict[str, int] = {}
 
-    def fresh(base: str) -> str:
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._used = set(taken)
+        self._counters: dict[str, int] = {}
+
+    def __call__(self, base: str) -> str:
+        """A name made of ``base`` that was not given before."""
         name = base
-        while not name or name in used:
-            counters[base] = counters.get(base, 0) + 1
-            name = f"{base}_{counters[base]}"
-        used.add(name)
+        while not name or name in self._used:
+            self._counters[base] = self._counters.get(base, 0) + 1
+            name = f"{base}_{self._counters[base]}"
+        self._used.add(name)
         return name
 
-    return fresh
+    def release(self, name: str) -> None:
+        """Let ``name`` be given again."""
+        self._used.discard(name)
+        self._counters.clear()

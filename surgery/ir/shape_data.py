@@ -1,12 +1,13 @@
 """What is known of small integer tensors that are computed from shapes, element by element.
 
 ``Shape`` of a value with one symbolic dim is not constant, but a ``Gather`` or ``Slice`` that takes its static dims is.
+Elements are Python integers (0 and 1 for booleans), None where only a run will tell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import operator
+from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any, TypeAlias
 
@@ -16,132 +17,171 @@ from surgery.ir import ops
 from surgery.ir.graph import Constant, Node, Tensor, Value
 
 LIMIT = 64
-"""Longer tensors are no shapes."""
+"""Larger tensors are no shapes."""
+Elements: TypeAlias = "np.ndarray[Any, Any]"
+"""An array of dtype object."""
+Data: TypeAlias = "Mapping[Value, Elements]"
+Reader: TypeAlias = "Callable[[Node, Data], Elements | None]"
 
 
-@dataclass(frozen=True)
-class Ints:
-    """The elements of an integer tensor of rank 0 or 1; None for those known at run time only.
-
-    >>> Ints((2, None), 1).is_known
-    False
-    """
-
-    items: tuple[int | None, ...]
-    rank: int
-
-    @property
-    def is_known(self) -> bool:
-        """Whether every element is known."""
-        return None not in self.items
-
-    def array(self, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-        """The tensor, all of whose elements are known."""
-        return np.array(self.items, dtype).reshape((len(self.items),) * self.rank)
-
-
-Data: TypeAlias = "Mapping[Value, Ints]"
-
-
-def shape_data(node: Node, data: Data) -> Ints | None:
+def shape_data(node: Node, data: Data) -> Elements | None:
     """What is known of the output of ``node``, given ``data`` on the values before it; None for nothing."""
     read = _READERS.get(node.op)
     if read is None or not node.is_onnx or not node.inputs:
         return None
-    found = read(node, data)
-    return found if found is not None and len(found.items) <= LIMIT and _fits(found, node.outputs[0]) else None
-
-
-def _fits(found: Ints, value: Value) -> bool:
-    """Whether the elements can be held by the dtype of ``value``."""
-    if value.dtype is None or value.dtype.kind not in "iu":
-        return False
-    limits = np.iinfo(value.dtype)
-    return all(limits.min <= i <= limits.max for i in found.items if i is not None)
-
-
-def _operand(tensor: Tensor | None, data: Data) -> Ints | None:
-    if isinstance(tensor, Value):
-        return data.get(tensor)
-    if not isinstance(tensor, Constant) or tensor.dtype.kind not in "iu" or tensor.weight.missing:
+    try:
+        found = read(node, data)
+    except (ValueError, IndexError):  # operands that do not fit: running the model will say so
         return None
-    if tensor.rank > 1 or prod(tensor.shape) > LIMIT:
-        return None
-    return Ints(tuple(int(v) for v in tensor.values.reshape(-1)), tensor.rank)
+    return found if found is not None and found.size <= LIMIT and _fits(found, node.outputs[0]) else None
 
 
-def _same(node: Node, data: Data) -> Ints | None:
-    return _operand(node.inputs[0], data)
+def is_known(elements: Elements) -> bool:
+    """Whether no element is open."""
+    return all(item is not None for item in elements.flat)
 
 
-def _shape(node: Node, _: Data) -> Ints | None:
-    tensor = node.inputs[0]
-    if tensor.shape is None or (_in_loop(node) and isinstance(tensor, Value)):
-        return None
-    window = slice(node.attrs.get("start", 0), node.attrs.get("end"))
-    return Ints(tuple(d if isinstance(d, int) else None for d in tensor.shape[window]), 1)
-
-
-def _in_loop(node: Node) -> bool:
-    """Whether it is computed once per iteration: what a body carries may change its shape."""
+def in_loop(node: Node) -> bool:
+    """Whether ``node`` is computed once per iteration: what a body carries may change its shape."""
     owner = node.graph.owner if node.graph else None
     while owner is not None and owner.op == "If":
         owner = owner.graph.owner if owner.graph else None
     return owner is not None
 
 
-def _size(node: Node, _: Data) -> Ints | None:
-    shape = None if _in_loop(node) else ops.static_shape(node.inputs[0])
-    return None if shape is None else Ints((prod(shape),), 0)
+def _fits(found: Elements, value: Value) -> bool:
+    """Whether the elements can be held by the dtype of ``value``."""
+    if value.dtype is None or value.dtype.kind not in "biu":
+        return False
+    low, high = (0, 1) if value.dtype.kind == "b" else (np.iinfo(value.dtype).min, np.iinfo(value.dtype).max)
+    return all(low <= item <= high for item in found.flat if item is not None)
 
 
-def _gather(node: Node, data: Data) -> Ints | None:
-    source, indices = _operand(node.input(0), data), _operand(node.input(1), data)
-    if source is None or source.rank != 1 or indices is None or node.attrs.get("axis", 0) not in (0, -1):
+def _operand(tensor: Tensor | None, data: Data) -> Elements | None:
+    if isinstance(tensor, Value):
+        return data.get(tensor)
+    if not isinstance(tensor, Constant) or tensor.dtype.kind not in "biu" or tensor.weight.missing:
         return None
-    size, picked = len(source.items), indices.items
-    if not all(i is not None and -size <= i < size for i in picked):
+    return tensor.values.astype(object) if prod(tensor.shape) <= LIMIT else None
+
+
+def _indices(tensor: Tensor | None, data: Data) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+    found = _operand(tensor, data)
+    return found.astype(np.int64) if found is not None and is_known(found) else None
+
+
+def _elements(value: object) -> Elements:
+    return np.array(value, dtype=object)
+
+
+def _shape(node: Node, _: Data) -> Elements | None:
+    tensor = node.inputs[0]
+    if tensor.shape is None or (in_loop(node) and isinstance(tensor, Value)):
         return None
-    return Ints(tuple(source.items[i] for i in picked if i is not None), indices.rank)
+    window = slice(node.attrs.get("start", 0), node.attrs.get("end"))
+    return _elements([d if isinstance(d, int) else None for d in tensor.shape[window]])
 
 
-def _slice(node: Node, data: Data) -> Ints | None:
-    source, axes = _operand(node.input(0), data), ops.ints(node, "axes", 3)
-    bounds = [ops.ints(node, "starts", 1), ops.ints(node, "ends", 2)]
-    steps = [1] if node.input(4) is None else ops.ints(node, "", 4)
-    if source is None or source.rank != 1 or axes not in (None, [0], [-1]):
+def _size(node: Node, _: Data) -> Elements | None:
+    shape = None if in_loop(node) else ops.static_shape(node.inputs[0])
+    return None if shape is None else _elements(prod(shape))
+
+
+def _same(node: Node, data: Data) -> Elements | None:
+    return _operand(node.inputs[0], data)
+
+
+def _reshaped(node: Node, data: Data) -> Elements | None:
+    source, shape = _operand(node.inputs[0], data), ops.static_shape(node.outputs[0])
+    return None if source is None or shape is None else source.reshape(shape)
+
+
+def _transposed(node: Node, data: Data) -> Elements | None:
+    source, perm = _operand(node.inputs[0], data), ops.permutation(node)
+    return None if source is None or perm is None else source.transpose(perm)
+
+
+def _gather(node: Node, data: Data) -> Elements | None:
+    source, indices = _operand(node.input(0), data), _indices(node.input(1), data)
+    if source is None or indices is None:
         return None
-    if any(b is None or len(b) != 1 for b in (*bounds, steps)) or (node.input(3) is not None and axes is None):
+    return _elements(source.take(indices, axis=node.attrs.get("axis", 0)))
+
+
+def _slice(node: Node, data: Data) -> Elements | None:
+    source, axes = _operand(node.input(0), data), ops.axes(node)
+    starts, ends = ops.ints(node, "starts", 1), ops.ints(node, "ends", 2)
+    steps = ops.ints(node, "steps", 4)
+    if source is None or starts is None or ends is None or (steps is None and node.input(4) is not None):
         return None
-    start, end, step = (b[0] for b in (*bounds, steps) if b is not None)
-    return Ints(source.items[start:end:step], 1)
-
-
-def _squeeze(node: Node, data: Data) -> Ints | None:
-    source = _operand(node.inputs[0], data)
-    return Ints(source.items, 0) if source is not None and len(source.items) == 1 else None
-
-
-def _unsqueeze(node: Node, data: Data) -> Ints | None:
-    source = _operand(node.inputs[0], data)
-    return Ints(source.items, 1) if source is not None and source.rank == 0 else None
-
-
-def _concat(node: Node, data: Data) -> Ints | None:
-    parts: Sequence[Ints | None] = [_operand(t, data) for t in node.inputs]
-    if any(p is None or p.rank != 1 for p in parts):
+    if axes is None and node.input(3) is not None:
         return None
-    return Ints(tuple(i for p in parts if p is not None for i in p.items), 1)
+    window = [slice(None)] * source.ndim
+    for axis, start, end, step in zip(
+        axes or range(len(starts)), starts, ends, steps or [1] * len(starts), strict=True
+    ):
+        window[axis] = slice(start, end, step)
+    return source[tuple(window)]
 
 
-_READERS: dict[str, Callable[[Node, Data], Ints | None]] = {
+def _concat(node: Node, data: Data) -> Elements | None:
+    parts = [p for t in node.inputs if (p := _operand(t, data)) is not None]
+    return np.concatenate(parts, axis=node.attrs["axis"]) if len(parts) == len(node.inputs) else None
+
+
+def _filled(node: Node, data: Data) -> Elements | None:
+    shape, fill = _indices(node.inputs[0], data), _operand(node.attrs.get("value"), data)
+    if shape is None or fill is None or not 0 <= prod(shape.tolist()) <= LIMIT:
+        return None
+    return np.full(shape.tolist(), fill.item(), dtype=object)
+
+
+def _elementwise(compute: Callable[..., int | None]) -> Reader:
+    """The reader of an operator that computes element by element and broadcasts."""
+
+    def element(*operands: int | None) -> int | None:
+        return None if None in operands else compute(*operands)
+
+    def read(node: Node, data: Data) -> Elements | None:
+        parts = [p for t in node.inputs if (p := _operand(t, data)) is not None]
+        if len(parts) < len(node.inputs):
+            return None
+        return _elements(np.frompyfunc(element, len(parts), 1)(*parts))
+
+    return read
+
+
+def _divide(a: int, b: int) -> int | None:
+    """The quotient, cut off as in C."""
+    return None if b == 0 else abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
+
+
+def _modulo(node: Node, data: Data) -> Elements | None:
+    """With the sign of the divisor, as Python's; the other kind is left to running."""
+    return None if node.attrs.get("fmod", 0) else _remainder(node, data)
+
+
+_remainder = _elementwise(lambda a, b: a % b if b else None)
+
+_READERS: dict[str, Reader] = {
     "Shape": _shape,
     "Size": _size,
-    "Gather": _gather,
-    "Slice": _slice,
-    "Squeeze": _squeeze,
-    "Unsqueeze": _unsqueeze,
-    "Concat": _concat,
     "Cast": _same,
     "Identity": _same,
+    "Squeeze": _reshaped,
+    "Unsqueeze": _reshaped,
+    "Reshape": _reshaped,
+    "Transpose": _transposed,
+    "Gather": _gather,
+    "Slice": _slice,
+    "Concat": _concat,
+    "ConstantOfShape": _filled,
+    "Add": _elementwise(operator.add),
+    "Sub": _elementwise(operator.sub),
+    "Mul": _elementwise(operator.mul),
+    "Div": _elementwise(_divide),
+    "Mod": _modulo,
+    "Neg": _elementwise(operator.neg),
+    "Equal": _elementwise(lambda a, b: int(a == b)),
+    "Where": _elementwise(lambda chosen, a, b: a if chosen else b),
 }

@@ -11,7 +11,7 @@ import numpy as np
 from surgery.ir import Constant, Graph, Node, Tensor, Value
 from surgery.ir.edit import Editor
 from surgery.ir.infer_node import infer_node
-from surgery.ir.normalise import namer
+from surgery.ir.normalise import Names
 
 ORIGIN = "surgery.origin"
 """Metadata key of a node made by a rule: ``pass/rule: source nodes``."""
@@ -56,8 +56,8 @@ class Rewriter:
         self._origin: Origin | None = None
         self._former: dict[int, str] = {}
         names = {t.name for t in _tensors(main)}
-        self._fresh_tensor = namer(names)
-        self._fresh_node = namer(n.name for g in main.walk() for n in g.nodes)
+        self._tensor_names = Names(names)
+        self._node_names = Names(n.name for g in main.walk() for n in g.nodes)
 
     def begin(self, by: str, root: Node) -> None:
         """Start a group of edits at ``root`` on behalf of the rule ``by``."""
@@ -169,6 +169,18 @@ class Rewriter:
         """Set an attribute of a node; None removes it."""
         self.editor.set_attr(node, name, value)
         self.touched.append(node)
+
+    def _fresh_tensor(self, base: str) -> str:
+        return self._fresh(self._tensor_names, base)
+
+    def _fresh_node(self, base: str) -> str:
+        return self._fresh(self._node_names, base)
+
+    def _fresh(self, names: Names, base: str) -> str:
+        """A new name, free again when what is done with it is undone."""
+        name = names(base)
+        self.editor.record(lambda: names.release(name))
+        return name
 
     def _inherit(self, heir: Node) -> str:
         name = self._former[id(heir)] = heir.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from surgery.ir import Constant, Model
-from surgery.ir.normalise import namer
+from surgery.ir.normalise import Names
 from tests.support import model_of, proto_of
 
 
@@ -119,6 +119,6 @@ def test_normalised_lists_what_was_done() -> None:
     assert Model.load(model.to_proto()).normalised == []
 
 
-def test_namer_never_repeats() -> None:
-    fresh = namer(["a", "a_1"])
+def test_names_never_repeat() -> None:
+    fresh = Names(["a", "a_1"])
     assert [fresh("a"), fresh("a"), fresh("b"), fresh(""), fresh("")] == ["a_2", "a_3", "b", "_1", "_2"]
