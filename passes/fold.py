@@ -40,16 +40,14 @@ class FoldConstants(Pass):
     def run(self, run: PassRun) -> Outcome:
         """Inline and fold until nothing more becomes constant."""
         engine = Engine(self.name, self.rules(None), run.ctx, run.rw, run.policy, limit=run.limit, trace=run.trace)
-        folder = _Folder(self, run, engine)
-        for _ in range(1 + sum(1 for _ in run.model.nodes())):  # each round but the last takes a node away
-            before = engine.stats.applied
-            engine.run(_decided(run.model))
-            run.rw.editor.settle()
-            more = folder.fold() or (engine.stats.applied > before and _decided(run.model))
-            if not more or engine.stats.applied == run.limit:
+        folder, stale = _Folder(self, run, engine), False
+        for _ in range(2 + 2 * sum(1 for _ in run.model.nodes())):  # every other round takes a node away
+            moved = folder.round()
+            if not folder.waiting or engine.stats.applied == run.limit:
                 break
-            if not _infer(run):
+            if not moved and not (stale and _infer(run)):
                 break
+            stale = moved
         engine.run()  # for what it refuses
         folder.note_refusals()
         return Outcome(engine.stats)
@@ -73,26 +71,37 @@ def _decided(model: Model) -> list[Node]:
 
 
 class _Folder:
-    """Folds one model in place, and keeps the statistics of the engine that inlines its branches."""
+    """Folds one model in place, and keeps the statistics of the engine that inlines its branches.
+
+    ``waiting`` says whether another round may find more; ``refusals`` are those of the last one.
+    """
 
     def __init__(self, step: FoldConstants, run: PassRun, engine: Engine) -> None:
         self.step, self.run, self.engine = step, run, engine
+        self.waiting = True
         self.refusals: dict[Node, str] = {}
         self._uncomputable: dict[Node, str] = {}
 
-    def fold(self) -> bool:
-        """One round; whether another may find more."""
-        bound = self.step.max_growth_bytes
-        limits = Limits(bound, bound - _spent(self.run.model.graph))
-        folding = fold(self.run.model.graph, self.run.model.header, limits, self._barred)
+    def round(self) -> bool:
+        """Inline what is decided, fold what is constant; whether anything was."""
+        model, before = self.run.model, self.engine.stats.applied
+        self.engine.run(_decided(model))
+        self.run.rw.editor.settle()
+        folding = self._fold()
+        self.waiting = folding.waiting or bool(_decided(model))
+        return self.engine.stats.applied > before or bool(folding.uncomputable)
+
+    def _fold(self) -> Folding:
+        bound, model = self.step.max_growth_bytes, self.run.model
+        limits = Limits(bound, bound - _spent(model.graph))
+        folding = fold(model.graph, model.header, limits, self._barred, self.run.rw.editor.retype)
         self._uncomputable |= folding.uncomputable
         self.refusals = folding.refusals
         for node in folding.nodes:
-            if self.engine.stats.applied == self.run.limit:
-                return False
-            self._replace(node, folding)
+            if self.engine.stats.applied != self.run.limit:
+                self._replace(node, folding)
         self.run.rw.editor.settle()
-        return folding.waiting and bool(folding.values or folding.uncomputable)
+        return folding
 
     def _barred(self, node: Node) -> str | None:
         return "protected" if self.run.ctx.is_protected(node) else self._uncomputable.get(node)

@@ -7,6 +7,7 @@ import onnx
 import pytest
 
 from surgery.ir import Model
+from surgery.ir.edit import Editor
 from surgery.ir.evaluate import Evaluator
 from surgery.ir.fold import Folding, Limits, fold
 from tests.support import model_of
@@ -16,7 +17,7 @@ PLENTY = Limits(1 << 20, 1 << 20)
 
 def fold_once(model: Model | str, limits: Limits = PLENTY, barred: str = "") -> Folding:
     model = model_of(model) if isinstance(model, str) else model
-    return fold(model.graph, model.header, limits, lambda n: "protected" if n.op == barred else None)
+    return fold(model.graph, model.header, limits, lambda n: "protected" if n.op == barred else None, Editor().retype)
 
 
 def values(folding: Folding) -> dict[str, list[object]]:
