@@ -8,7 +8,7 @@ from surgery.toolchain.config import Options, makertbin
 
 
 def test_two_inputs_and_nodes_to_remove() -> None:
-    options = Options("O3", remove=("Reshape", "Dequantize"), int16=True)
+    options = Options("O3", remove=("Reshape", "Dequantize"), optimization=("run_fast", "set_all_nodes_int16"))
     said = yaml.safe_load(makertbin("model.onnx", "bayes-e", {"a": (1, 3, 8, 8), "b": (1, 4)}, options))
     inputs, model, compiler = (said[f"{part}_parameters"] for part in ("input", "model", "compiler"))
     assert (inputs["input_name"], inputs["input_shape"]) == ("a;b", "1x3x8x8;1x4")
@@ -19,7 +19,9 @@ def test_two_inputs_and_nodes_to_remove() -> None:
 
 
 def test_nothing_is_removed_unasked() -> None:
-    assert "remove_node_type" not in makertbin("model.onnx", "bayes", {"a": (1,)}, Options())
+    text = makertbin("model.onnx", "bayes", {"a": (1,)}, Options())
+    assert "remove_node_type" not in text
+    assert "optimization" not in text
 
 
 def test_a_separator_in_a_name() -> None:
