@@ -21,11 +21,13 @@ class PassContext:
         model: being rewritten.
         target: the march; None when the pipeline runs without one.
         protect: names of nodes that no pass may touch.
+        known: the model as the march sees it at the start, where that is known.
     """
 
     model: Model
     target: Target | None = None
     protect: re.Pattern[str] | None = None
+    known: State | None = None
 
     @property
     def main(self) -> Graph:
@@ -60,7 +62,7 @@ class PassContext:
     @cached_property
     def at_start(self) -> State | None:
         """The model as the march sees it when this is first asked, which has to be before it is edited."""
-        return self.state()
+        return self.known or self.state()
 
     def state(self) -> State | None:
         """The model as the march sees it now; None without a march."""

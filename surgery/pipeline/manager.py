@@ -18,6 +18,7 @@ from surgery.pipeline.iomap import IoMap
 from surgery.pipeline.passes import Outcome, Pass, PassRun
 from surgery.pipeline.policy import ByPurpose
 from surgery.pipeline.result import Edit, PassResult, Status
+from surgery.pipeline.state import State
 from surgery.rewrite import Diverged, Purpose, Rewriter, Rule
 from surgery.target import Target
 
@@ -34,6 +35,7 @@ class Manager:
         verifier: judges every pass that changed something; None to verify nothing here.
         trace: keep an event per attempt of a rule.
         io: how the interface moved so far.
+        seen: the model as the march sees it now, where that is known.
     """
 
     model: Model
@@ -42,6 +44,7 @@ class Manager:
     protect: Any = None
     trace: bool = False
     io: IoMap | None = None
+    seen: State | None = None
     results: list[PassResult] = field(default_factory=list)
 
     def run(
@@ -82,9 +85,10 @@ class _PassRunner:
     def __init__(self, manager: Manager, name: str, step: Pass, later: list[Rule[Any]], limit: int | None) -> None:
         self.manager, self.name, self.step, self.limit = manager, name, step, limit
         self.model, self.editor = manager.model, Editor()
-        self.ctx = PassContext(manager.model, manager.target, manager.protect)
+        self.ctx = PassContext(manager.model, manager.target, manager.protect, manager.seen)
         self.policy = ByPurpose(self.ctx, later)
         self.start = time.perf_counter()
+        self.after: State | None = None
 
     def run(self) -> PassResult:
         """The result; the model is changed only when its status is applied."""
@@ -95,6 +99,7 @@ class _PassRunner:
             return self._undo(Status.FAILED, Outcome(), str(error))
         if not self.editor.mark():
             return self._nothing(outcome)
+        mark = self.editor.mark()
         try:
             self.model.infer(self.editor.retype)
             if outcome.io is None:
@@ -104,6 +109,7 @@ class _PassRunner:
             return self._undo(Status.FAILED, outcome, str(error))
         if outcome.io is None and (moved := _moved(face, _interface(self.model))):
             return self._undo(Status.FAILED, outcome, f"changed the interface: {moved}")
+        self.after = self.policy.now if self.editor.mark() == mark else None
         return self._verify(outcome)
 
     @undisturbed()
@@ -112,7 +118,7 @@ class _PassRunner:
         outcome = self._apply()
         if outcome.io is None and self.policy.slower() is not None:
             self.editor.rollback()
-            self.policy.careful = True
+            self.policy.careful, self.policy.now = True, None
             outcome = self._apply()
         return outcome
 
@@ -158,6 +164,7 @@ class _PassRunner:
         stats = outcome.stats
         fired = dict.fromkeys(rule.purpose for rule in stats.fired_rules.values())
         applied = status is Status.APPLIED
+        self.manager.seen = self.after if applied else vars(self.ctx).get("at_start", self.manager.seen)
         return PassResult(
             name=self.name,
             purposes=tuple(fired) or tuple(self.step.purposes(self.manager.target)),

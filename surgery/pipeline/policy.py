@@ -25,18 +25,20 @@ class ByPurpose(Policy):
 
     Attributes:
         careful: judge every rewrite by an estimate of the whole model instead of the nodes around it.
+        now: the model as the march saw it last, after what was kept; None when nobody looked.
     """
 
     def __init__(self, ctx: PassContext, later: Sequence[Rule[Any]]) -> None:
         self.ctx, self.later = ctx, later
         self.careful = False
-        self._now: State | None = None
+        self.now: State | None = None
 
     def slower(self) -> str | None:
         """Why everything kept since the start does not pay, taken together; None when it does or cannot be said."""
         if "at_start" not in vars(self.ctx):  # nothing that has to pay was tried
             return None
-        return _slower(self.ctx.at_start, self.ctx.state())
+        self.now = self.ctx.state()
+        return _slower(self.ctx.at_start, self.now)
 
     def wanted(self, rule: Rule[Any], node: Node) -> str | None:
         """Why ``rule`` is not to be tried at ``node``: protected, legal already, or not its trouble."""
@@ -62,7 +64,7 @@ class ByPurpose(Policy):
             return self._protected(rw)
         start = self.ctx.at_start
         if self.careful:
-            return self._kept_as_a_whole(rule, apply, rw, self._now or start)
+            return self._kept_as_a_whole(rule, apply, rw, self.now or start)
         mark, before = rw.editor.mark(), self._time_to_beat([node])
         reason = self._apply(rule, apply, rw) or self._guess(rule, rw)
         after = None if reason is not None else self.ctx.local_us(_alive(rw.made))
@@ -85,7 +87,7 @@ class ByPurpose(Policy):
         rw.editor.settle()
         after = self.ctx.state()
         if (loss := _slower(before, after)) is None:
-            self._now = after
+            self.now = after
         return loss
 
     def _guess(self, rule: Rule[Any], rw: Rewriter) -> str | None:

@@ -107,7 +107,7 @@ class _Run:
         """Run the passes and put everything together."""
         manager = self._at_end() if self.options.verify == "end" else self._passes(self.pipeline, self.verifier)
         before = self.before or state_of(place_as_seen(self.original, self.target))
-        after = state_of(place(manager.model, self.target))
+        after = manager.seen or state_of(place(manager.model, self.target))
         return RunResult(
             model=manager.model,
             original=self.original,
