@@ -210,14 +210,27 @@ def diff(
     input_shape: Shapes = None,
     input_range: Ranges = None,
     progress: Callable[[int, int], None] | None = None,
+    witness: Asked | None = None,
+    march: str | None = None,
 ) -> DiffDocument:
     """How far the numbers of ``candidate`` are from those of ``reference``, value by value.
 
     ``taps`` compares internal values of one name, too; ``progress`` is called with batches done and to do.
+    ``witness`` (a folder, ``"auto"``, or an open one) has the vendor's toolchain quantise both for ``march``, and
+    compares their fake-quant and int8 outputs with the reference.
     """
     left, right = Model.load(reference), Model.load(candidate)
     data = make_inputs(left, samples=samples, seed=seed, given=inputs, shapes=input_shape, ranges=input_range)
-    return diff_document(left, right, measure(left, right, data, taps=taps, progress=progress), data.description)
+    document = diff_document(left, right, measure(left, right, data, taps=taps, progress=progress), data.description)
+    if witness is None:
+        return document
+    if march is None:
+        raise InputError("a witness quantises for a march", where="--witness", hint="name one: --march X5")
+    from surgery.witnessed import diff_witnessed, opened
+
+    with opened(witness) as asked:
+        found = diff_witnessed(left, right, data.samples, asked, load_target(march).name)
+    return document.model_copy(update={"witness": found})
 
 
 def explain(

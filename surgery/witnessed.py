@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+import numpy as np
+
+from surgery.drift.metrics import compare
 from surgery.ir import Model
+from surgery.ir.session import open_session
 from surgery.pipeline import Pipeline
 from surgery.pipeline.result import Status
 from surgery.pipeline.run import run as run_pipeline
+from surgery.report.value import value_drifts
 from surgery.report.witness import (
     PassTime,
+    QuantisedDrift,
     WitnessCheck,
+    WitnessDiff,
     WitnessRun,
     WitnessSide,
     witness_check,
@@ -26,6 +33,7 @@ from surgery.toolchain import Answer, Witness, find
 from surgery.toolchain.config import Options
 from surgery.toolchain.fill import with_weights
 from surgery.toolchain.names import map_names
+from surgery.toolchain.quantised import QuantiseError, Stage
 
 if TYPE_CHECKING:
     from surgery.ir.model import Source
@@ -33,6 +41,8 @@ if TYPE_CHECKING:
     from surgery.report.check import CheckDocument
 
 Asked: TypeAlias = "Witness | str | os.PathLike[str]"
+Array: TypeAlias = "np.ndarray[Any, Any]"
+Samples: TypeAlias = Sequence[Mapping[str, Array]]
 Rerun: TypeAlias = Callable[[int], Model]
 SLOWER = 1.005
 """Times less than this factor apart count as the same."""
@@ -82,6 +92,44 @@ def run_witnessed(given: Source, result: RunResult, witness: Witness, level: str
     new, after = _compiled(result.model, result.model, witness, march, options)
     steps = tuple(_steps(result, witness, options, rerun)) if _is_worse(before, after) else ()
     return witness_run(before, after, new.versions or old.versions, level, steps)
+
+
+def diff_witnessed(
+    reference: Model, candidate: Model, samples: Samples, witness: Witness, march: str, method: str = "max"
+) -> WitnessDiff:
+    """Fake-quant and int8 outputs of both models on the samples they were calibrated with, against the reference."""
+    session = open_session(reference)
+    floats = [session.run(sample) for sample in samples]
+    rows = [
+        row
+        for name, model in _sides(reference, candidate)
+        for row in _quantised_rows(name, model, samples, floats, witness, march, method)
+    ]
+    return WitnessDiff(march=march, method=method, samples=len(samples), rows=tuple(rows))
+
+
+def _sides(reference: Model, candidate: Model) -> Iterator[tuple[Literal["A", "B"], Model]]:
+    yield "A", reference
+    yield "B", candidate
+
+
+def _quantised_rows(
+    name: Literal["A", "B"],
+    model: Model,
+    samples: Samples,
+    floats: list[dict[str, Array]],
+    witness: Witness,
+    march: str,
+    method: str,
+) -> Iterator[QuantisedDrift]:
+    try:
+        with witness.quantise(model, march, samples, method=method) as quantised:
+            for stage in Stage:
+                tallies = compare(zip(floats, quantised.run_all(samples, stage), strict=True))
+                drifts = value_drifts(tally.drift() for tally in tallies.values())
+                yield QuantisedDrift(model=name, stage=stage.value, outputs=drifts)
+    except QuantiseError as error:
+        yield QuantisedDrift(model=name, stage="", reason=error.what)
 
 
 def _compiled(

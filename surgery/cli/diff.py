@@ -19,6 +19,8 @@ def diff(
     seed: opt.Seed = 0,
     input_shape: opt.InputShapes = None,
     input_range: opt.InputRanges = None,
+    march: opt.MaybeMarch = None,
+    witness: opt.Witness = None,
     json: opt.Json = None,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -31,9 +33,10 @@ def diff(
     from surgery.cli import parse
     from surgery.cli.output import Output
     from surgery.cli.progress import progress
+    from surgery.cli.witness import asked
 
     out = Output(json, taken=(reference, candidate), quiet=quiet, verbose=verbose)
-    with progress(quiet=quiet, verbose=verbose) as bar:
+    with progress(quiet=quiet, verbose=verbose) as bar, asked(witness) as toolchain:
         bar.start("diff")
         document = api.diff(
             reference,
@@ -45,6 +48,8 @@ def diff(
             input_shape=parse.shapes(input_shape or ()),
             input_range=parse.ranges(input_range or ()),
             progress=bar.count,
+            witness=toolchain,
+            march=march,
         )
     out.add(document)
     out.finish()

@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
-from surgery.report.base import Document, ModelRef, Number, Part, Text, schema
+from surgery.report.base import Document, ModelRef, Part, Text, schema
+from surgery.report.value import ValueDrift, value_drifts
+from surgery.report.witness import WitnessDiff
 
 if TYPE_CHECKING:
-    from surgery.drift.metrics import OutputDrift
     from surgery.drift.taps import Drift
     from surgery.ir import Model
-
-
-class ValueDrift(Part):
-    """One value of both models over all samples.
-
-    ``rel_to_range`` is the largest difference over the value's own range, ``sqnr_db`` signal over difference;
-    ``worst_rel`` and ``worst_cosine`` are those of the worst channel (axis 1), ``worst_channel`` its index;
-    ``problem`` says why the values cannot be compared. Metrics that are not finite are None.
-    """
-
-    name: Text
-    max_abs: Number
-    rel_to_range: Number
-    cosine: Number
-    sqnr_db: Number
-    bit_identical: bool
-    mismatches: int = 0
-    elements: int = 0
-    nonfinite: int = 0
-    worst_channel: int = 0
-    worst_rel: Number = None
-    worst_cosine: Number = None
-    problem: Text | None = None
 
 
 class FirstBad(Part):
@@ -57,11 +34,7 @@ class DiffDocument(Document):
     taps: tuple[ValueDrift, ...] = ()
     first_bad: FirstBad | None = None
     notes: tuple[Text, ...] = ()
-
-
-def value_drifts(values: Iterable[OutputDrift]) -> tuple[ValueDrift, ...]:
-    """The figures of several values."""
-    return tuple(ValueDrift(**value.document()) for value in values)
+    witness: WitnessDiff | None = None
 
 
 def diff_document(reference: Model, candidate: Model, drift: Drift, inputs: str) -> DiffDocument:

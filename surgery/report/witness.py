@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from surgery.report.base import Number, Part, Text
+from surgery.report.value import ValueDrift
 
 if TYPE_CHECKING:
     from surgery.report.check import NodeRow
@@ -99,6 +100,27 @@ class WitnessRun(Part):
     reason: Text = ""
     guilty: Text = ""
     steps: tuple[PassTime, ...] = ()
+
+
+class QuantisedDrift(Part):
+    """One quantised model against the float reference: ``model`` A or B, ``stage`` calibrated or quantized.
+
+    ``reason`` says why there are no numbers.
+    """
+
+    model: Literal["A", "B"]
+    stage: str
+    outputs: tuple[ValueDrift, ...] = ()
+    reason: Text = ""
+
+
+class WitnessDiff(Part):
+    """Fake-quant and int8 outputs of both models, as the toolchain for ``march`` computes them, against float A."""
+
+    march: str
+    method: str
+    samples: int
+    rows: tuple[QuantisedDrift, ...]
 
 
 def witness_side(answer: Answer, names: Names | None = None, *, made_up: bool = False) -> WitnessSide:

@@ -25,11 +25,14 @@ class Options:
         optimization: values of the parameter of that name, such as ``set_all_nodes_int16``. ``run_fast``, which
             ``--fast-perf`` sets, is not among them by itself: it forces nodes onto the BPU that are slower there
             (RFB-320 at O1: 16.1 ms with it, 7.3 ms without).
+        calibration: ``skip`` takes every threshold for 1, which places and times as well; any other method reads
+            float32 samples of the inputs from the folders of :func:`calibration_folders`.
     """
 
     level: str = "O2"
     remove: tuple[str, ...] = ()
     optimization: tuple[str, ...] = ()
+    calibration: str = "skip"
 
     def __post_init__(self) -> None:
         if self.level not in ("O0", "O1", "O2", "O3"):
@@ -47,7 +50,7 @@ def makertbin(model: str, march: str, inputs: Mapping[str, Sequence[int]], optio
     parameters = {
         "model_parameters": _model(model, march, options),
         "input_parameters": _inputs(inputs),
-        "calibration_parameters": _calibration(options),
+        "calibration_parameters": _calibration(inputs, options),
         "compiler_parameters": _compiler(options),
     }
     return str(yaml.safe_dump(parameters, sort_keys=True, allow_unicode=True))
@@ -58,9 +61,19 @@ def _model(model: str, march: str, options: Options) -> dict[str, object]:
     return {**said, **({"remove_node_type": ";".join(options.remove)} if options.remove else {})}
 
 
-def _calibration(options: Options) -> dict[str, object]:
-    chosen = {"optimization": ";".join(options.optimization)} if options.optimization else {}
-    return {"calibration_type": "skip", **chosen}
+def calibration_folders(inputs: Mapping[str, object]) -> dict[str, str]:
+    """The folder with the samples of each input, by name."""
+    return {name: f"calibration_{index}" for index, name in enumerate(inputs)}
+
+
+def _calibration(inputs: Mapping[str, object], options: Options) -> dict[str, object]:
+    said: dict[str, object] = {"calibration_type": options.calibration}
+    if options.optimization:
+        said["optimization"] = ";".join(options.optimization)
+    if options.calibration != "skip":
+        said["cal_data_dir"] = ";".join(calibration_folders(inputs).values())
+        said |= {"cal_data_type": ";".join(["float32"] * len(inputs)), "preprocess_on": False}
+    return said
 
 
 def _inputs(inputs: Mapping[str, Sequence[int]]) -> dict[str, object]:

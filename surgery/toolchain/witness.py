@@ -5,14 +5,17 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+import numpy as np
 
 from surgery.errors import InputError, ModelError
 from surgery.ir import Model
 from surgery.toolchain import config, files
 from surgery.toolchain.cache import Cache, key
 from surgery.toolchain.install import MARCHES, Installation, find
-from surgery.toolchain.refusal import Kind, Refusal
+from surgery.toolchain.quantised import Quantised, QuantiseError, write_samples
+from surgery.toolchain.refusal import Kind, Refusal, refusal
 from surgery.toolchain.results import Answer
 from surgery.toolchain.worker import WitnessError, Worker
 
@@ -23,6 +26,9 @@ COMPILE_SECONDS = 600.0
 _EDITION = 1
 """Part of every key: raised when what is kept of a run changes."""
 
+_MAKERTBIN = ["makertbin", "--model-type", "onnx", "--config", "config.yaml"]
+
+Array = np.ndarray[Any, Any]
 Shapes = Mapping[str, Sequence[int]]
 
 
@@ -72,8 +78,36 @@ class Witness:
             text = config.makertbin(files.MODEL, march, _input_shapes(model), chosen)
         except (ModelError, InputError) as error:
             return _refused(march, Kind.INVALID, error.what)
-        argv = ["makertbin", "--model-type", "onnx", "--config", "config.yaml"]
-        return self._ask(model, march, argv, limit=limit, text=text, level=chosen.level)
+        return self._ask(model, march, _MAKERTBIN, limit=limit, text=text, level=chosen.level)
+
+    def quantise(
+        self,
+        model: Path | Model,
+        march: str,
+        samples: Sequence[Mapping[str, Array]],
+        *,
+        method: str = "max",
+        limit: float = COMPILE_SECONDS,
+    ) -> Quantised:
+        """Calibrate on ``samples`` and quantise, for the numbers; compiled at the lowest level on the way.
+
+        Raises:
+            QuantiseError: the toolchain refuses the model, or an input is not float32.
+        """
+        loaded = Model.load(model)
+        folder = self._worker.folder()
+        try:
+            files.stage(loaded, folder)
+            write_samples(loaded, samples, folder)
+            chosen = config.Options("O0", calibration=method)
+            (folder / "config.yaml").write_text(config.makertbin(files.MODEL, march, _input_shapes(loaded), chosen))
+            ended = self._worker.submit("hb_mapper", _MAKERTBIN, folder, limit).result()
+            if refused := refusal(ended, (folder / "output.txt").read_text(errors="replace"), limit=limit):
+                raise QuantiseError(f"the toolchain refuses the model: {refused.text}", where=march)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return Quantised(self._worker, folder, tuple(t.name for t in loaded.graph.outputs))
 
     def close(self) -> None:
         """End the toolchain's process, and remove its folders."""

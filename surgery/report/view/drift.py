@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from surgery.report.diff import DiffDocument, ValueDrift
+from surgery.report.diff import DiffDocument
 from surgery.report.text import number, plural
+from surgery.report.value import ValueDrift
 from surgery.report.verdict import closing
 from surgery.report.view.content import Block, Cell, Note, Page, Section, Table, code, table
+from surgery.report.view.witness import diff_blocks
 
 
 def diff_page(document: DiffDocument) -> Page:
@@ -18,6 +20,7 @@ def diff_page(document: DiffDocument) -> Page:
     facts = (("Samples", Cell(str(document.samples))), ("First value beyond rounding", first))
     sections = (
         Section("Outputs", drift_blocks(document)),
+        Section("Quantised by the vendor's toolchain", diff_blocks(document.witness)),
         Section("Not compared", tuple(Note(note, "warn") for note in document.notes)),
         Section("Internal values", _taps(document.taps)),
         Section("Internal values in order", (values(document.taps),) if document.taps else (), detail=True),

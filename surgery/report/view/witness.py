@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from surgery.report.text import amount, listed, number, plural
+from surgery.report.value import ValueDrift
 from surgery.report.view.content import Block, Cell, Note, code, table
-from surgery.report.witness import WitnessCheck, WitnessRun, WitnessSide
+from surgery.report.witness import QuantisedDrift, WitnessCheck, WitnessDiff, WitnessRun, WitnessSide
 
 
 def check_blocks(found: WitnessCheck | None) -> tuple[Block, ...]:
@@ -36,6 +37,33 @@ def run_blocks(found: WitnessRun | None) -> tuple[Block, ...]:
     steps = [(code(step.by), number(step.latency_us), step.reason) for step in found.steps]
     after = (table("After the pass|#BPU time in µs|Refused", steps),) if steps else ()
     return (figures, Note(speed, "good" if good else "warn"), *guilty, *after, *_made_up(found.before))
+
+
+def diff_blocks(found: WitnessDiff | None) -> tuple[Block, ...]:
+    """The quantised models against the float reference; nothing when the toolchain was not asked."""
+    if found is None:
+        return ()
+    said = f"Quantised for {found.march}, thresholds by {found.method} over {plural(found.samples, 'sample')}."
+    rows = [row for part in found.rows for row in _quantised(part)]
+    return (Note(said, "muted"), table("Model|Stage|Output|#Largest difference|#Over range|#Cosine|#SQNR dB", rows))
+
+
+def _quantised(part: QuantisedDrift) -> list[list[Cell | str]]:
+    if part.reason:
+        return [[part.model, part.stage, Cell(part.reason, "bad"), *["–"] * 4]]
+    return [
+        [
+            part.model,
+            part.stage,
+            code(out.name),
+            *([Cell(out.problem, "bad"), *["–"] * 3] if out.problem else _numbers(out)),
+        ]
+        for out in part.outputs
+    ]
+
+
+def _numbers(out: ValueDrift) -> list[Cell | str]:
+    return [number(out.max_abs), number(out.rel_to_range), number(out.cosine, 6), number(out.sqnr_db)]
 
 
 def _figures(side: WitnessSide) -> list[tuple[str, Cell]]:
