@@ -17,13 +17,14 @@ LONG = 65536
 Setter = Callable[[Value, "DType | None", "Shape | None"], None]
 
 
-def infer(main: Graph, header: onnx.ModelProto, opset: int, assign: Setter) -> list[str]:
+def infer(main: Graph, header: onnx.ModelProto, opset: int, assign: Setter) -> tuple[list[str], onnx.ModelProto]:
     """Infer every value of ``main`` and its bodies; ``assign`` is called for each whose dtype or shape changes.
 
     What a file states is believed only where inference is silent: for operators without a schema, and for single
     dims. Graph outputs keep what is stated unless it is wrong: the interface of a model does not depend on what
-    inference can find out. Returns a sentence for each statement that contradicts its operators. Raises ModelError
-    when the operators contradict each other, as onnxruntime does.
+    inference can find out. Returns a sentence for each statement that contradicts its operators, and the model as
+    inferred, its heavy constants among the inputs. Raises ModelError when the operators contradict each other, as
+    onnxruntime does.
     """
     proto = onnx.ModelProto()
     proto.CopyFrom(header)
@@ -43,7 +44,9 @@ def infer(main: Graph, header: onnx.ModelProto, opset: int, assign: Setter) -> l
             info = types.get(value.name)
             if isinstance(value, Value) and info is not None and id(value) not in inputs:
                 repairs += _update(value, info, assign, id(value) in outputs)
-    return repairs
+    del inferred.graph.output[:]
+    inferred.graph.output.extend(value_info(out) for out in main.outputs)
+    return repairs, inferred
 
 
 def _inferred(proto: onnx.ModelProto, *, data_prop: bool) -> onnx.ModelProto:

@@ -47,31 +47,29 @@ def _tensors(graph: Graph) -> Iterator[Tensor]:
     yield from graph.inputs
     yield from graph.outputs
     for node in graph.nodes:
-        yield from (t for t in (*node.inputs, *node.outputs) if not t.is_empty())
+        yield from (t for t in (*node.inputs, *node.outputs) if t.name)
 
 
 def _links(node: Node, graph: Graph, owned: set[int], readers: _Readers) -> Iterator[str]:
     if node.graph is not graph:
         yield f"{node!r} does not know its graph"
     for value in node.outputs:
-        if value.inputs != [node] and not value.is_empty():
+        if value.name and (len(value.inputs) != 1 or value.inputs[0] is not node):
             yield f"{value!r} is computed by {value.inputs}, not by {node!r} alone"
     for tensor in node.inputs:
         if id(node) not in readers[tensor]:
             yield f"{tensor!r} does not know its reader {node!r}"
-        if any(id(p) not in owned for p in tensor.inputs):
+        if tensor.inputs and not owned.issuperset(map(id, tensor.inputs)):
             yield f"{node!r} reads {tensor!r}, whose producer left the graph"
 
 
 def _order(graph: Graph) -> Iterator[str]:
-    done: set[int] = set()
-    mine = {id(n) for n in graph.nodes}
+    ahead = set(graph.nodes)
     for node in graph.nodes:
+        ahead.discard(node)
         for tensor in reads(node):
-            producer = tensor.producer
-            if producer is not None and id(producer) in mine and id(producer) not in done and producer is not node:
+            if tensor.inputs and tensor.inputs[0] in ahead:
                 yield f"{node!r} reads {tensor.name!r} before it is computed"
-        done.add(id(node))
     inputs = {id(v) for v in graph.inputs}
     for out in graph.outputs:
         if isinstance(out, Value) and out.producer is None and id(out) not in inputs and graph.owner is None:

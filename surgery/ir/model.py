@@ -112,12 +112,16 @@ class Model:
         proto.functions.extend(exporter.function(graph, header) for graph, header in headers)
         return proto
 
-    @undisturbed()
     def infer(self, assign: Setter | None = None) -> list[str]:
         """Infer dtypes and shapes of every value; returns what contradicted the operators, a sentence each.
 
         ``assign`` is called for every value that changes (an Editor's ``retype`` makes it undoable).
         """
+        return self.inferred(assign)[0]
+
+    @undisturbed()
+    def inferred(self, assign: Setter | None = None) -> tuple[list[str], onnx.ModelProto]:
+        """As :meth:`infer`, with the proto it was done on: :meth:`check` need not make it again."""
         return infer(self.graph, self.header_with_functions(), self.opset, assign or _assign)
 
     def header_with_functions(self) -> onnx.ModelProto:
@@ -131,13 +135,16 @@ class Model:
         return proto
 
     @undisturbed()
-    def check(self) -> None:
-        """Hold the graph against its invariants and ``onnx.checker``; raises DefectError or ModelError."""
+    def check(self, proto: onnx.ModelProto | None = None) -> None:
+        """Hold the graph against its invariants and ``onnx.checker``; raises DefectError or ModelError.
+
+        ``proto`` is what :meth:`inferred` returned, if nothing changed since.
+        """
         broken = list(breaches(self.graph))
         if broken:
             raise DefectError("; ".join(broken[:3]), where="graph invariants")
         try:
-            onnx.checker.check_model(self.to_proto(Weights.INPUTS))
+            onnx.checker.check_model(proto or self.to_proto(Weights.INPUTS))
         except onnx.checker.ValidationError as error:
             raise ModelError(_first_line(error), where="onnx.checker") from error
 

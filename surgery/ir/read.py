@@ -72,9 +72,11 @@ def _build(kind: type[Model], proto: onnx.ModelProto, read: Reader, keep: bool) 
     notes = importer.notes
     notes += normalise(graph, keep_input_initializers=keep, listed=proto.ir_version < LISTED_BEFORE)
     notes += _unused(importer, [graph, *functions])
-    model.normalised = [*notes, *(f"repaired: {text}" for text in (*_imports(model), *_named(graph), *model.infer()))]
+    repairs = [*_imports(model), *_named(graph)]
+    found, inferred = model.inferred()
+    model.normalised = [*notes, *(f"repaired: {text}" for text in (*repairs, *found))]
     _shaped(graph)
-    model.check()
+    model.check(inferred)
     return model
 
 

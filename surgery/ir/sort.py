@@ -16,6 +16,8 @@ def sort(graph: Graph) -> bool:
     node that owns them. Raises ModelError naming a node of a cycle.
     """
     nodes = graph.nodes
+    if _sorted(nodes):
+        return False
     index = {id(node): i for i, node in enumerate(nodes)}
     waiting, readers = _edges(nodes, index)
     heap = [(node.position, i) for i, node in enumerate(nodes) if not waiting[i]]
@@ -38,12 +40,21 @@ def sort(graph: Graph) -> bool:
     return moved
 
 
+def _sorted(nodes: list[Node]) -> bool:
+    """Whether the nodes are in order and numbered already."""
+    ahead = set(nodes)
+    for position, node in enumerate(nodes):
+        if node.position != (position,) or any(t.inputs and t.inputs[0] in ahead for t in reads(node)):
+            return False
+        ahead.discard(node)
+    return True
+
+
 def _edges(nodes: list[Node], index: dict[int, int]) -> tuple[list[int], list[list[int]]]:
     """Per node, how many of ``nodes`` it waits for, and which of them wait for it."""
     waiting, readers = [0] * len(nodes), [[] for _ in nodes]  # type: ignore[var-annotated]
     for i, node in enumerate(nodes):
         sources = {index[id(p)] for t in reads(node) if (p := t.producer) is not None and id(p) in index}
-        sources.discard(i) if node.attrs else None
         waiting[i] = len(sources)
         for source in sources:
             readers[source].append(i)

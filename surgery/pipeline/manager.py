@@ -101,10 +101,10 @@ class _PassRunner:
             return self._nothing(outcome)
         mark = self.editor.mark()
         try:
-            self.model.infer(self.editor.retype)
+            _, inferred = self.model.inferred(self.editor.retype)
             if outcome.io is None:
                 self._restate(stated)
-            self.model.check()
+            self.model.check(inferred)
         except (DefectError, ModelError) as error:
             return self._undo(Status.FAILED, outcome, str(error))
         if outcome.io is None and (moved := _moved(face, _interface(self.model))):

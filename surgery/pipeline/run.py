@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from surgery.drift.taps import Drift
 from surgery.drift.verifier import Verifier
 from surgery.errors import DefectError, InputError, WeightsMissing, unknown
 from surgery.ir import Model
+from surgery.ir.collector import undisturbed
 from surgery.ir.model import Source
 from surgery.ir.notes import some
 from surgery.ir.session import SessionError
@@ -86,7 +88,8 @@ def run(
             where=str(original.path or ""),
             hint="put the data file beside the model; check and cost work without it",
         )
-    result = _Run(original, target, chosen, choices).result()
+    with undisturbed() if choices.verify == "off" else nullcontext():  # sessions are worth collecting
+        result = _Run(original, target, chosen, choices).result()
     result.seconds = time.perf_counter() - start
     return result
 

@@ -132,3 +132,9 @@ def test_before_ir_4_initializers_are_listed_again():
         assert {i.name for i in proto.graph.input} == {"x", "a", "w"}
     out = open_session(model).run({"x": np.ones((1, 32), np.float32)})
     assert np.array_equal(out["y"], np.full((1, 32), 66.0, np.float32))
+
+
+@pytest.mark.parametrize("node", ["Relu", "LeakyRelu <alpha = 0.1>"])
+def test_a_node_that_reads_itself_is_a_cycle(node: str):
+    with pytest.raises(ModelError, match="takes part in a cycle"):
+        model_of(f"g (float[2] x) => (float[2] y) {{ y = {node} (y) }}")
