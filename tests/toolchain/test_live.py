@@ -36,11 +36,13 @@ NETWORK = f"""g (float[1,8,16,16] x) => (float[1,8,16,16] y) <float[8,8,1,1] w =
     m = Mul(c, s)
     y = Conv(m, w)
 }}"""
-SQUARE, ROW = ", ".join(["0.1"] * 256), ", ".join(["0.5"] * 16)
-CRASHES = f"""g (float[1,4,16,16] x) => (float[1,4,16,16] y) <float[16,16] w = {{{SQUARE}}}, float[16] b = {{{ROW}}}> {{
+SQUARE, ROW = ", ".join(["0.1"] * 4096), ", ".join(["0.5"] * 64)
+CRASHES = f"""g (float[1,4,14,64] x) => (float[1,4,14,64] y) <float[64,64] w = {{{SQUARE}}}, float[64] b = {{{ROW}}}> {{
     m = MatMul(x, w)
-    a = Add(m, b)
-    y = MatMul(a, w)
+    r = Relu(m)
+    a = Add(r, b)
+    n = MatMul(a, w)
+    y = Relu(n)
 }}"""
 LEAVES = """
 import time
