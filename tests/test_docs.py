@@ -17,7 +17,7 @@ import pytest
 
 from tests.support import ROOT
 
-FENCE = re.compile(r"^```(python|console)\n(.*?)^```$", re.M | re.S)
+FENCE = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LOOSE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -33,7 +33,7 @@ def name(block: object) -> str:
 
 def commands(block: str) -> Iterator[tuple[str, str]]:
     """Command and expected output of each ``$`` line."""
-    parts = re.split(r"^\$ ", block, flags=re.M)
+    parts = re.split(r"^\$ ", block, flags=re.MULTILINE)
     assert not parts[0].strip(), "a console block begins with a command"
     for part in parts[1:]:
         command, _, output = part.partition("\n")
@@ -50,13 +50,14 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize(("page", "code"), blocks("python"), ids=name)
 def test_python_examples_run(page: Path, code: str, desk: Path) -> None:
-    example = desk / "example.py"
+    example = desk / f"{page.stem}.py"
     example.write_text(code, "utf-8")
     runpy.run_path(str(example), run_name="__main__")
 
 
 @pytest.mark.parametrize(("page", "block"), blocks("console"), ids=name)
-def test_console_examples_print_what_they_show(page: Path, block: str, desk: Path) -> None:
+@pytest.mark.usefixtures("desk")
+def test_console_examples_print_what_they_show(page: Path, block: str) -> None:
     checker = doctest.OutputChecker()
     for command, expected in commands(block):
         found = _run(command)
