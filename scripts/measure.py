@@ -1,7 +1,7 @@
 """Put many models to the vendor's toolchain and keep what it says, compactly and with its provenance.
 
 usage: measure.py placement|performance|probes [MODEL|FOLDER|GLOB...] --out PREFIX [--march M...] [--level O2]
-                  [--rewritten] [--jobs N] [--limit S] [--largest-nodes N]
+                  [--rewritten] [--jobs N] [--limit S] [--largest BYTES]
 
 Models are files, folders, or globs over the names of the shared corpus (``latency/*``), whose weightless models get
 seeded weights. Writes PREFIX.csv (one line per model and march: the verdict, or one reason), PREFIX_rows.csv.gz
@@ -98,13 +98,13 @@ def collect(journal: Journal, futures: Sequence[Future[Entry]], chosen: argparse
 
 
 def tasks(chosen: argparse.Namespace) -> Iterator[Task]:
-    """The models that were named; graphs of few nodes first."""
+    """The models that were named; small files first."""
     if chosen.what == "probes":
         yield from (Task(name, partial(_saved, make)) for name, make in probes.networks())
         return
-    found = sorted(dict(_named(chosen.models)).items(), key=lambda item: _nodes(item[0]))
+    found = sorted(dict(_named(chosen.models)).items(), key=lambda item: _size(item[0]))
     for path, task in found:
-        if _nodes(path) <= chosen.largest_nodes:
+        if chosen.largest is None or _size(path) <= chosen.largest:
             yield task
 
 
@@ -119,8 +119,8 @@ def _named(models: Sequence[str]) -> Iterator[tuple[Path, Task]]:
                 yield item.path, Task(item.name, item.filled)
 
 
-def _nodes(path: Path) -> int:
-    """Size of the file of a graph: the weightless ones hold little else."""
+def _size(path: Path) -> int:
+    """Bytes of the file, which of a weightless model is the size of its graph."""
     return path.stat().st_size
 
 
@@ -253,7 +253,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rewritten", action="store_true")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--limit", type=float, default=600)
-    parser.add_argument("--largest-nodes", type=int, default=sys.maxsize)
+    parser.add_argument("--largest", type=int, help="leave out model files of more bytes", metavar="BYTES")
     return parser.parse_args()
 
 
