@@ -18,7 +18,7 @@ from tests.pipeline.samples import Breaks, Forever, Leaks, Narrows, Roots, Whole
 from tests.support import model_of
 
 CHAIN = """g (float[1,8,4,4] x) => (float[1,8,4,4] y) <float h = {0.5}>
-{ [a] a = Abs (x) [p] p = Pow (a, h) [good] g1 = Relu (p) [bad] n = Neg (g1) [bad2] g2 = Relu (n) 
+{ [a] a = Abs (x) [p] p = Pow (a, h) [good] g1 = Relu (p) [bad] n = Neg (g1) [bad2] g2 = Relu (n)
 [end] y = Neg (g2) }"""
 
 
