@@ -39,8 +39,9 @@ class Growing:
         return self.draw(st.sampled_from(choices))
 
     def any_value(self, *ranks: int) -> str:
-        """A value of one of ``ranks`` (of any when none are given), the newest being the simplest."""
-        return str(self.one_of(*reversed([n for n, s in self.shapes.items() if not ranks or len(s) in ranks])))
+        """A value of one of ``ranks`` (of any when none are given), mostly the newest, so that chains grow."""
+        newest, *others = reversed([n for n, s in self.shapes.items() if not ranks or len(s) in ranks])
+        return str(self.one_of(*[newest] * (1 + 2 * len(others)), *others))
 
     def weight(self, array: np.ndarray[Any, Any]) -> str:
         """An initializer."""

@@ -44,7 +44,7 @@ def pipelines(draw: Any) -> Pipeline:
     return Pipeline.of(*({n: draw(st.sampled_from(OPTIONS.get(n, [{}])))} for n in ordered))
 
 
-@settings(max_examples=250, deadline=None, derandomize=True, database=None)
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @given(graphs(), pipelines(), st.sampled_from(MARCHES))
 def test_random_graphs_survive_random_pipelines(proto: onnx.ModelProto, pipeline: Pipeline, march: str) -> None:
     result = run(proto, march=march, pipeline=pipeline)
