@@ -1,0 +1,93 @@
+"""What the documents and pages say of the toolchain's answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from surgery import api
+from surgery.report.view import page, to_html, to_markdown
+from surgery.report.witness import PassTime, WitnessSide, witness_run
+from surgery.toolchain.log import TableRow
+from surgery.toolchain.performance import Performance, Segment, Timeline
+from surgery.toolchain.refusal import Kind, Refusal
+from surgery.toolchain.results import Answer, Placement
+from surgery.toolchain.structure import Op
+from surgery.toolchain.witness import Witness
+from tests.support import model_of
+
+MODEL = """g (float[1,8,8,8] x) => (float[1,8,8,8] y) <float[8,8,1,1] w = {%s}> {
+    c = Conv(x, w)
+    a = Add(c, c)
+    y = Relu(a)
+}""".replace("%s", ", ".join(["0.1"] * 64))
+
+
+def answer(latency: float | None, refusal: Refusal | None = None) -> Answer:
+    rows = (TableRow("n0", "bpu", 0, "HzConv"), TableRow("evil<b>|", "cpu", None, "Reshape"))
+    ops = (Op("HzConv", "n0", ("x_quantized",), ("c_quantized",)), Op("Reshape", "evil<b>|", ("z",), ("zz",)))
+    timeline = Timeline(0.1, (), (), ())
+    segment = Segment("s", latency or 0.0, 1.0, 1000, 500, 500, 64, timeline, ())
+    found = None if latency is None else Performance("O2", (segment,))
+    place = None if refusal else Placement(rows, (), ops, ())
+    return Answer("bayes-e", refusal, place, found, (), {"hbdk": "3"}, 1.0, cached=False)
+
+
+class Told(Witness):
+    """A witness that answers from a list."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self.answers = list(answers)
+
+    def check(self, *_: Any, **__: Any) -> Answer:
+        return self.answers.pop(0)
+
+    compile = check
+
+
+def side(latency: float | None) -> WitnessSide:
+    return WitnessSide(accepted=latency is not None, reason="" if latency else "no", latency_us=latency)
+
+
+def test_check_compares_placements() -> None:
+    model = model_of(MODEL, opset=11)
+    for index, node in enumerate(model.graph.nodes):
+        node.name = f"n{index}"
+    document = api.check(model, march="bayes-e", witness=Told(answer(None)))
+    found = document.witness
+    assert found is not None
+    assert (found.side.rows, found.side.cpu, found.inserted[0].name) == (2, ("evil<b>|",), "evil<b>|")
+    assert found.agreed + len(found.disagreements) == 3
+    text = to_markdown(page(document))
+    assert "The toolchain takes the model: 2 rows, 1 on the CPU" in text
+    assert "evil<b>" not in to_html(page(document))
+
+
+def test_check_of_a_refused_model() -> None:
+    said = answer(None, Refusal(Kind.OPSET, "The opset is 17."))
+    document = api.check(model_of(MODEL), march="bayes-e", witness=Told(said))
+    assert "The toolchain refuses the model (model.opset): The opset is 17." in to_markdown(page(document)).replace(
+        "&#46;", "."
+    )
+
+
+def test_run_states_the_real_speedup() -> None:
+    told = Told(answer(200.0), answer(100.0))
+    run = api.run(model_of(MODEL, opset=11), march="bayes-e", witness=told, verify="off")
+    assert run.report.witness is not None
+    assert (run.report.witness.speedup, run.report.witness.guilty) == (2.0, "")
+    assert "Speedup 2× at O2." in to_markdown(page(run.report))
+
+
+def test_speedup_needs_both() -> None:
+    refused = witness_run(side(None), side(1.0), {}, "O2")
+    assert (refused.speedup, refused.reason) == (None, "refused before: no")
+    empty = witness_run(side(1.0), WitnessSide(accepted=True), {}, "O2")
+    assert (empty.speedup, empty.reason) == (None, "nothing runs on the BPU")
+
+
+def test_the_guilty_pass() -> None:
+    steps = (PassTime(by="a", latency_us=90), PassTime(by="b", latency_us=130), PassTime(by="c", latency_us=140))
+    assert witness_run(side(100.0), side(140.0), {}, "O2", steps).guilty == "b"
+    broken = (PassTime(by="a", latency_us=90), PassTime(by="b", latency_us=None, reason="no"))
+    assert witness_run(side(100.0), side(None), {}, "O2", broken).guilty == "b"
+    assert witness_run(side(100.0), side(99.0), {}, "O2").guilty == ""

@@ -1,0 +1,114 @@
+"""The worker, its forks and the witness on top of them, with a fake toolchain."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from surgery import api
+from surgery.errors import DefectError
+from surgery.ir import Model
+from surgery.toolchain import Installation, Witness, WitnessError
+from surgery.toolchain.cache import Cache
+from surgery.toolchain.refusal import Kind
+from tests.support import model_of
+from tests.toolchain.fake import install
+
+
+def model(name: str) -> Model:
+    made = model_of("g (float[4] x) => (float[4] y) { y = Relu(x) }", opset=11)
+    made.graph.nodes[0].name = name
+    return made
+
+
+@pytest.fixture
+def witness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Witness]:
+    place = tmp_path / "tmp with space"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    with Witness(Installation(install(tmp_path / "tool")), Cache(tmp_path / "cache")) as opened:
+        yield opened
+    assert list(place.iterdir()) == []
+
+
+def test_answer_and_cache(witness: Witness) -> None:
+    first = witness.check(model("fine"), "bayes-e")
+    assert first.refusal is None
+    assert first.placement is not None
+    assert [row.name for row in first.placement.rows] == ["node"]
+    again = witness.check(model("fine"), "bayes-e")
+    assert (first.cached, again.cached) == (False, True)
+    assert not witness.check(model("fine"), "bayes").cached
+
+
+def test_crash_and_error_stay_in_their_fork(witness: Witness) -> None:
+    for name, kind in (("crash", Kind.CRASH), ("fail", Kind.OPSET), ("crash", Kind.CRASH)):
+        answer = witness.check(model(name), "bayes-e")
+        assert answer.refusal is not None
+        assert answer.refusal.kind is kind
+    assert witness.check(model("fine"), "bayes-e").refusal is None
+
+
+def test_hang_is_killed_with_its_children(witness: Witness) -> None:
+    answer = witness.check(model("hang"), "bayes-e", limit=1.0)
+    assert answer.refusal is not None
+    assert answer.refusal.kind is Kind.TIMEOUT
+    [said] = Path(tempfile.gettempdir()).rglob("child.txt")
+    child = int(said.read_text())
+    deadline = time.monotonic() + 5
+    while alive(child) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not alive(child)
+
+
+def alive(pid: int) -> bool:
+    with suppress(OSError):
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    return False
+
+
+def test_unknown_march(witness: Witness) -> None:
+    with pytest.raises(WitnessError, match="does not know march 'nash-e', only bernoulli2"):
+        witness.check(model("fine"), "nash-e")
+
+
+def test_an_installation_that_does_not_start(tmp_path: Path) -> None:
+    broken = Installation(install(tmp_path / "tool", broken=True))
+    with Witness(broken, Cache(tmp_path / "cache")) as witness, pytest.raises(WitnessError) as caught:
+        witness.check(model("fine"), "bayes-e")
+    assert caught.value.what == "the toolchain does not start: ImportError: no pkg_resources"
+    assert not isinstance(caught.value, DefectError)
+
+
+def with_data(folder: Path) -> tuple[Path, Path]:
+    """A model file and its data file."""
+    path = folder / "m.onnx"
+    taps = ", ".join(["0.5"] * 2000)
+    model_of(f"g (float[1,2000] x) => (float[1,2000] y) <float[2000] c = {{{taps}}}> {{ y = Add(x, c) }}").save(
+        path, external=True
+    )
+    [data] = (file for file in folder.iterdir() if file.is_file() and file != path)
+    return path, data
+
+
+def test_weights_beside_the_model(witness: Witness, tmp_path: Path) -> None:
+    path, _ = with_data(tmp_path)
+    assert witness.check(path, "bayes-e").refusal is None
+
+
+def test_absent_weights(witness: Witness, tmp_path: Path) -> None:
+    path, data = with_data(tmp_path)
+    data.unlink()
+    answer = witness.check(path, "bayes-e")
+    assert answer.refusal is not None
+    assert answer.refusal.kind is Kind.WEIGHTS
+    found = api.check(path, march="bayes-e", witness=witness).witness
+    assert found is not None
+    assert (found.side.accepted, found.side.made_up) == (True, True)
