@@ -17,8 +17,13 @@ def _entries() -> dict[str, EntryPoint]:
     for entry in entry_points(group=GROUP):
         known = found.setdefault(entry.name, entry)
         if known.value != entry.value:
-            raise InputError(f"two packages define the pass {entry.name!r}: {known.value} and {entry.value}")
+            raise InputError(f"two packages define the pass {entry.name!r}: {_home(known)} and {_home(entry)}")
     return found
+
+
+def _home(entry: EntryPoint) -> str:
+    """Where a pass comes from: its module and class, and the distribution that names them."""
+    return entry.value if entry.dist is None else f"{entry.value} of {entry.dist.name} {entry.dist.version}"
 
 
 def names() -> list[str]:
@@ -27,11 +32,21 @@ def names() -> list[str]:
 
 
 def load(name: str) -> type[Pass]:
-    """The class of the pass ``name``; raises InputError with the nearest names when there is none."""
+    """The class of the pass ``name``.
+
+    Raises:
+        InputError: there is none (the nearest names are offered), it cannot be imported, or it is no pass of that name.
+    """
     entry = _entries().get(name)
     if entry is None:
         raise unknown("pass", name, names())
-    kind = entry.load()
+    try:
+        kind = entry.load()
+    except Exception as error:  # a plugin may raise anything while it is imported
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(
+            f"the pass {name!r} cannot be imported: {reason}", where=_home(entry), hint="reinstall or remove it"
+        ) from error
     if not (isinstance(kind, type) and issubclass(kind, Pass)) or kind.name != name:
-        raise InputError(f"entry point {name!r} names {entry.value}, which is no pass of that name")
+        raise InputError(f"entry point {name!r} names {_home(entry)}, which is no pass of that name")
     return kind
