@@ -70,7 +70,7 @@ def estimate(placement: Placement) -> Estimate:
     Raises:
         NoCoefficients: the march has none.
     """
-    nodes = [row.node for row in placement.rows]
+    nodes = [row.node for row in placement.live]
     return estimate_nodes(nodes, placement.device, placement.segments, placement.target)
 
 

@@ -28,7 +28,7 @@ def place_as_seen(model: Model, target: Target, twin: Model | None = None) -> Pl
     seen = place(twin, target)
     left = {row.node.name for row in seen.rows}
     gone = [_gone(node) for node in model.nodes() if node.name not in left]
-    return Placement(target, [*seen.rows, *gone], seen.refusals, seen.folds)
+    return Placement(target, seen.rows, seen.refusals, seen.folds, gone)
 
 
 def _gone(node: Node) -> Row:

@@ -6,7 +6,7 @@ their result (directly, or through passive ones); what lies between two CPU node
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -53,11 +53,19 @@ class Summary:
 
 
 class Placement:
-    """The rows of a model on a target, main graph first, then bodies; made by :func:`place`."""
+    """The rows of a model on a target, main graph first, then bodies; made by :func:`place`.
 
-    def __init__(self, target: Target, rows: list[Row], refusals: list[Refusal], folds: Folds) -> None:
-        self.target, self.rows, self.refusals, self.folds = target, rows, refusals, folds
-        self._by_node = {row.node: row for row in rows}
+    Attributes:
+        rows: every node of the model.
+        live: those whose graph was placed; the others were gone before, and are of another copy of the model.
+    """
+
+    def __init__(
+        self, target: Target, rows: list[Row], refusals: list[Refusal], folds: Folds, gone: Sequence[Row] = ()
+    ) -> None:
+        self.target, self.live, self.refusals, self.folds = target, rows, refusals, folds
+        self.rows = [*rows, *gone]
+        self._by_node = {row.node: row for row in self.rows}
 
     @property
     def accepted(self) -> bool:
