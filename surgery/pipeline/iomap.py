@@ -16,7 +16,7 @@ from surgery.ir import Graph, Model, Node, Tensor, Weight
 from surgery.ir.edit import Editor
 from surgery.ir.exporter import Exporter, Weights
 from surgery.ir.importer import Importer
-from surgery.ir.sort import sort
+from surgery.ir.normalise import normalise
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class IoMap:
         _absorb(graph, after.nodes, first=False)
         graph.inputs = [starts[name] for name in self.inputs]
         graph.outputs = [finals[name] for name in self.outputs]
-        sort(graph)
+        normalise(graph, keep_input_initializers=True)  # what moved out may share names with what was made since
         return whole
 
 
