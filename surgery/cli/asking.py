@@ -19,7 +19,9 @@ class Asking(TyperCommand):
 
 
 def completed(args: list[str]) -> list[str]:
-    """``args`` with the value of every ``--witness`` that has none; a value is a folder with a ``bin``, or auto.
+    """``args`` with the value of every ``--witness`` that has none.
+
+    A value is a folder with a ``bin``, a YAML file, or auto.
 
     >>> completed(["--witness", "model.onnx"]), completed(["m.onnx", "--witness"])
     (['--witness', 'auto', 'model.onnx'], ['m.onnx', '--witness', 'auto'])
@@ -28,6 +30,10 @@ def completed(args: list[str]) -> list[str]:
     for at, word in enumerate(args):
         done.append(word)
         following = args[at + 1] if at + 1 < len(args) else "-"
-        if word == FLAG and following != AUTO and not (Path(following) / "bin").is_dir():
+        if word == FLAG and not _is_place(following):
             done.append(AUTO)
     return done
+
+
+def _is_place(word: str) -> bool:
+    return word == AUTO or (Path(word) / "bin").is_dir() or word.endswith((".yaml", ".yml"))

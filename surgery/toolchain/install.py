@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import yaml
+
 from surgery.toolchain.worker import WitnessError
 
 VARIABLE = "SURGERY_WITNESS"
@@ -22,14 +24,22 @@ _TELLING = re.compile(r"(rdkx5_yolo_mapper|horizon_\w+|hbdk\w*|hmct|onnx|onnxrun
 
 @dataclass(frozen=True)
 class Installation:
-    """One environment that holds the toolchain: ``root/bin/python`` and ``root/bin/hb_mapper``."""
+    """One environment that holds the toolchain.
+
+    Attributes:
+        root: its folder, with ``bin/python`` and ``bin/hb_mapper``; or the configuration file.
+        command: what starts its interpreter, when that is not ``bin/python``.
+        folder: where the files of a run are put; the system's temporary folder when None.
+    """
 
     root: Path
+    command: tuple[str, ...] = ()
+    folder: Path | None = None
 
     @property
-    def python(self) -> Path:
-        """Its interpreter."""
-        return self.root / "bin" / "python"
+    def python(self) -> tuple[str, ...]:
+        """The command that starts its interpreter."""
+        return self.command or (str(self.root / "bin" / "python"),)
 
     @property
     def complete(self) -> bool:
@@ -39,6 +49,8 @@ class Installation:
     @cached_property
     def packages(self) -> dict[str, str]:
         """Versions of the installed packages that decide results, by name; part of every cache key."""
+        if self.command:
+            return {"command": " ".join(self.command)}
         folders = (entry.name for place in self.root.glob("lib/python3*/site-packages") for entry in place.iterdir())
         found = (_TELLING.fullmatch(name) for name in folders)
         return dict(sorted((hit[1], hit[2]) for hit in found if hit))
@@ -64,12 +76,24 @@ def find(place: str | os.PathLike[str] | None = AUTO) -> Installation:
     )
 
 
+def _configured(file: Path) -> Installation:
+    """The installation of a configuration file: ``command``, a list of words, and ``folder``, which both sides see."""
+    said = yaml.safe_load(file.read_text())
+    if not isinstance(said, dict) or set(said) - {"command", "folder"} or not isinstance(said.get("command"), list):
+        hint = "command: [docker, exec, -i, NAME, python3] and folder: a folder mounted there under the same path"
+        raise WitnessError("not the configuration of a toolchain", where=str(file), hint=hint)
+    folder = Path(said["folder"]).expanduser() if said.get("folder") else None
+    return Installation(file, tuple(map(str, said["command"])), folder)
+
+
 def usual_places() -> Iterator[Path]:
     """Where an installation is looked for when none is named."""
     return (Path(place).expanduser() for place in _PLACES)
 
 
 def _checked(root: Path) -> Installation:
+    if root.suffix in (".yaml", ".yml") and root.is_file():
+        return _configured(root)
     found = Installation(root.expanduser())
     if not found.complete:
         raise WitnessError(

@@ -43,7 +43,7 @@ class Witness:
     def __init__(self, installation: Installation | None = None, cache: Cache | None = None) -> None:
         self.installation = installation or find()
         self.cache = cache or Cache()
-        self._worker = Worker(self.installation.python)
+        self._worker = Worker(self.installation.python, self.installation.folder)
 
     def check(
         self, model: Path | Model, march: str, *, shapes: Shapes | None = None, limit: float = CHECK_SECONDS

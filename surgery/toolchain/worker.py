@@ -42,13 +42,14 @@ class Worker:
     """Starts the process on first use; jobs may be submitted from any thread and run at the same time.
 
     Args:
-        python: the interpreter of the toolchain's environment.
+        python: the command that starts the interpreter of the toolchain's environment.
+        folder: where the folders of the jobs are made; the system's temporary folder when None.
 
     Use as a context manager, or call :meth:`close`; whatever happens, nothing it started outlives this process.
     """
 
-    def __init__(self, python: Path) -> None:
-        self.python = python
+    def __init__(self, python: Sequence[str], folder: Path | None = None) -> None:
+        self.python, self._parent = tuple(python), folder
         self._lock = threading.Lock()
         self._jobs: dict[int, Future[Ended]] = {}
         self._next = 0
@@ -71,7 +72,7 @@ class Worker:
             try:
                 _pipe(self._process.stdin).write(json.dumps(job).encode() + b"\n")
             except OSError as error:
-                raise WitnessError("the toolchain's process has gone", where=str(self.python)) from error
+                raise WitnessError("the toolchain's process has gone", where=self.python[-1]) from error
         return future
 
     def close(self) -> None:
@@ -103,7 +104,7 @@ class Worker:
         threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
 
     def _place(self) -> Path:
-        self._root = self._root or Path(tempfile.mkdtemp(prefix="surgery-witness-"))
+        self._root = self._root or Path(tempfile.mkdtemp(prefix="surgery-witness-", dir=self._parent))
         return self._root
 
     def _launch(self, root: Path) -> subprocess.Popen[bytes]:
@@ -112,7 +113,7 @@ class Worker:
         environment |= {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         with said.open("wb") as errors:
             process = subprocess.Popen(
-                [self.python, "-u", ZYGOTE, root],
+                [*self.python, "-u", "-c", ZYGOTE.read_text(), root],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -127,7 +128,7 @@ class Worker:
         if b"ready" not in line:
             process.kill()
             process.wait()
-            raise WitnessError(_why(said), where=str(self.python), hint="surgery witness setup DIR installs it anew")
+            raise WitnessError(_why(said), where=self.python[-1], hint="surgery witness setup DIR installs it anew")
         return process
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
@@ -137,7 +138,7 @@ class Worker:
         with self._lock:
             left, self._jobs = list(self._jobs.values()), {}
         for future in left:
-            future.set_exception(WitnessError("the toolchain's process has gone", where=str(self.python)))
+            future.set_exception(WitnessError("the toolchain's process has gone", where=self.python[-1]))
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

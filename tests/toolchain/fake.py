@@ -1,4 +1,4 @@
-"""A toolchain that does what the name of the model's first node says: a table, a crash, a hang, an error."""
+"""A toolchain that does what the name of the first node says: a table, a crash, a hang, an error, a child left."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ def main():
         child = subprocess.Popen(["sleep", "300"])
         Path("../child.txt").write_text(str(child.pid))
         time.sleep(300)
+    if b"leave" in said:
+        child = subprocess.Popen(["sleep", "300"])
+        Path("../child.txt").write_text(str(child.pid))
     if b"fail" in said:
         print("2026-11-23 03:22:59,000 ERROR The opset version of the model is 17, the maximum is 11.")
         sys.exit(255)

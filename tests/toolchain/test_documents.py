@@ -78,6 +78,18 @@ def test_run_states_the_real_speedup() -> None:
     assert "Speedup 2× at O2." in to_markdown(page(run.report))
 
 
+def test_a_result_that_is_refused_is_followed_pass_by_pass() -> None:
+    refused = answer(None, Refusal(Kind.COMPILER, "no"))
+    told = Told(answer(200.0), refused, answer(190.0), refused)
+    text = "g (float[1,8] x) => (float[1,8] y) { i = Identity(x) j = Abs(i) k = Add(two, two) y = Mul(j, k) }"
+    model = model_of(text.replace("=> (float[1,8] y)", "=> (float[1,8] y) <float[8] two = {1,1,1,1,1,1,1,1}>"))
+    found = api.run(model, march="bayes-e", witness=told, verify="off").report.witness
+    assert found is not None
+    applied = [step.by for step in found.steps]
+    assert found.guilty == applied[1]
+    assert [step.latency_us for step in found.steps] == [190.0, None]
+
+
 def test_speedup_needs_both() -> None:
     refused = witness_run(side(None), side(1.0), {}, "O2")
     assert (refused.speedup, refused.reason) == (None, "refused before: no")

@@ -44,3 +44,19 @@ def test_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_folder_without_it(tmp_path: Path) -> None:
     with pytest.raises(WitnessError, match="no installation"):
         find(tmp_path)
+
+
+def test_a_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "docker.yaml"
+    file.write_text(f"command: [docker, exec, -i, x5, python3]\nfolder: {tmp_path}\n")
+    found = find(file)
+    assert (found.python, found.folder) == (("docker", "exec", "-i", "x5", "python3"), tmp_path)
+    assert found.packages == {"command": "docker exec -i x5 python3"}
+
+
+@pytest.mark.parametrize("text", ["command: docker", "command: [a]\nfoldre: b", "[]"])
+def test_a_configuration_of_something_else(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "docker.yaml"
+    file.write_text(text)
+    with pytest.raises(WitnessError, match=r"(?s)not the configuration.*docker, exec"):
+        find(file)

@@ -36,7 +36,7 @@ def test_fused_inserted_and_folded() -> None:
         Op("HzLut", "n_Mul", ("c_quantized",), ("m_before_quantized",)),
         Op("HzSQuantizedGlobalAveragePool", "n_GlobalAveragePool", ("m_before_quantized",), ("p_quantized",)),
         Op("Relu", "n_Relu", ("p_quantized",), ("transposed_y",)),
-        Op("Reshape", "n_Relu_reshape", ("transposed_y",), ("other",)),
+        Op("Reshape", "n_Relu_reshape", ("transposed_y",), ("y",)),
     ]
     names = mapped(rows, ops)
     assert names.nodes["n_Mul"] == ("n_Sigmoid", "n_Mul")
@@ -69,3 +69,12 @@ def test_what_the_table_hides() -> None:
     ]
     names = mapped([], ops)
     assert names.device("n_Flatten") == names.device("n_Relu") == "cpu"
+
+
+def test_hidden_behind_a_quantize_is_on_the_bpu() -> None:
+    ops = [
+        Op("HzDequantize", "d", ("r_quantized",), ("r",)),
+        Op("HzQuantize", "q", ("r",), ("r_again",)),
+        Op("Flatten", "n_Flatten", ("r_again",), ("f_quantized",)),
+    ]
+    assert mapped([], ops).device("n_Flatten") == "bpu"

@@ -14,7 +14,7 @@ import pytest
 from surgery import api
 from surgery.errors import DefectError
 from surgery.ir import Model
-from surgery.toolchain import Installation, Witness, WitnessError
+from surgery.toolchain import Installation, Witness, WitnessError, find
 from surgery.toolchain.cache import Cache
 from surgery.toolchain.refusal import Kind
 from tests.support import model_of
@@ -56,9 +56,28 @@ def test_crash_and_error_stay_in_their_fork(witness: Witness) -> None:
 
 
 def test_hang_is_killed_with_its_children(witness: Witness) -> None:
-    answer = witness.check(model("hang"), "bayes-e", limit=1.0)
-    assert answer.refusal is not None
-    assert answer.refusal.kind is Kind.TIMEOUT
+    for _ in range(2):
+        answer = witness.check(model("hang"), "bayes-e", limit=1.0)
+        assert answer.refusal is not None
+        assert (answer.refusal.kind, answer.cached) == (Kind.TIMEOUT, False)
+        assert_gone()
+
+
+def test_what_a_job_leaves_behind_is_killed(witness: Witness) -> None:
+    assert witness.check(model("leave"), "bayes-e").refusal is None
+    assert_gone()
+
+
+def test_folders_go_when_nothing_was_started(witness: Witness) -> None:
+    witness.check(model("fine"), "bayes-e")
+    before = list(Path(tempfile.gettempdir()).iterdir())
+    with Witness(witness.installation, witness.cache) as other:
+        assert other.check(model("fine"), "bayes-e").cached
+    assert list(Path(tempfile.gettempdir()).iterdir()) == before
+
+
+def assert_gone() -> None:
+    """The child that the last job started ends."""
     [said] = Path(tempfile.gettempdir()).rglob("child.txt")
     child = int(said.read_text())
     deadline = time.monotonic() + 5
@@ -72,6 +91,17 @@ def alive(pid: int) -> bool:
         os.kill(pid, 0)
         return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
     return False
+
+
+def test_a_command_of_a_configuration(tmp_path: Path) -> None:
+    tool, folder = install(tmp_path / "tool"), tmp_path / "shared"
+    folder.mkdir()
+    file = tmp_path / "docker.yaml"
+    file.write_text(f"command: [env, A=1, {tool}/bin/python]\nfolder: {folder}\n")
+    with Witness(find(file), Cache(tmp_path / "cache")) as witness:
+        assert witness.check(model("fine"), "bayes-e").refusal is None
+        assert len(list(folder.iterdir())) == 1
+    assert list(folder.iterdir()) == []
 
 
 def test_unknown_march(witness: Witness) -> None:
