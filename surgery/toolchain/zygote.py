@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 _POLL = 3600.0
+STRAY = re.compile(r"(?<![^\0=])(/tmp/tmp\w{8})/")
 
 
 def hb_mapper(argv: list[str]) -> None:
@@ -141,9 +143,22 @@ class Zygote:
 
 
 def kill(group: int) -> None:
-    """Kill a process group, if it is still there."""
+    """Kill a process group, if it is still there, and remove the temporary folders it works in."""
+    folders = strays(group)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def strays(group: int) -> set[str]:
+    """Folders of the system's temporary one that command lines of the group name: the compiler's is not in TMPDIR."""
+    found: set[str] = set()
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.getpgid(int(place.name)) == group:
+                found.update(STRAY.findall((place / "cmdline").read_text(errors="replace")))
+    return found
 
 
 def become(job: dict[str, Any]) -> NoReturn:

@@ -22,12 +22,14 @@ def main():
     if b"crash" in said:
         os.kill(os.getpid(), signal.SIGSEGV)
     if b"hang" in said:
-        child = subprocess.Popen(["sleep", "300"])
-        Path("../child.txt").write_text(str(child.pid))
+        stray = Path(f"/tmp/tmp{os.getpid():08}")
+        stray.mkdir()
+        child = subprocess.Popen(["sh", "-c", "sleep 300; true", f"{stray}/model"])
+        Path("../child.txt").write_text(f"{child.pid} {stray}")
         time.sleep(300)
     if b"leave" in said:
         child = subprocess.Popen(["sleep", "300"])
-        Path("../child.txt").write_text(str(child.pid))
+        Path("../child.txt").write_text(f"{child.pid} /nowhere")
     if b"fail" in said:
         print("2026-11-23 03:22:59,000 ERROR The opset version of the model is 17, the maximum is 11.")
         sys.exit(255)

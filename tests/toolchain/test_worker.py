@@ -79,11 +79,13 @@ def test_folders_go_when_nothing_was_started(witness: Witness) -> None:
 def assert_gone() -> None:
     """The child that the last job started ends."""
     [said] = Path(tempfile.gettempdir()).rglob("child.txt")
-    child = int(said.read_text())
+    pid, stray = said.read_text().split()
+    child = int(pid)
     deadline = time.monotonic() + 5
     while alive(child) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not alive(child)
+    assert not Path(stray).exists()
 
 
 def alive(pid: int) -> bool:
