@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
@@ -137,16 +137,16 @@ def witness_side(answer: Answer, names: Names | None = None, *, made_up: bool = 
         latency_us=found.latency_us if found else None,
         ddr_bytes=found.ddr_bytes if found else None,
         ops=found.ops if found else None,
-        layers=tuple(_layers(answer, names.nodes if names else {})),
+        layers=tuple(_layers(answer, names)),
         made_up=made_up,
         seconds=answer.seconds,
         cached=answer.cached,
     )
 
 
-def _layers(answer: Answer, nodes: Mapping[str, tuple[str, ...]]) -> Iterable[LayerCost]:
+def _layers(answer: Answer, names: Names | None) -> Iterable[LayerCost]:
     for layer in answer.performance.layers if answer.performance else ():
-        behind = nodes.get(layer.name, ())
+        behind = names.behind(layer.name) if names else ()
         yield LayerCost(name=layer.name, nodes=behind, compute_us=layer.compute_us, transfer_us=layer.transfer_us)
 
 

@@ -38,6 +38,11 @@ class Names:
     inserted: dict[str, str]
     devices: dict[str, Literal["bpu", "cpu"]]
 
+    def behind(self, layer: str) -> tuple[str, ...]:
+        """Names of the nodes behind a layer of the compiled model; the compiler cuts rows into layers ``ROW-part``."""
+        row = layer if layer in self.nodes else stem(layer, self.nodes)
+        return self.nodes.get(row, ()) or tuple(filter(None, (self.inserted.get(row, ""),)))
+
     def device(self, node: str) -> Device:
         """Where a node runs: on the CPU if any row of it does, folded if it has none."""
         found = {self.devices[row] for row in self.rows.get(node, ())}
@@ -70,7 +75,8 @@ class _Mapper:
             if node not in found and node.name not in self.claimed and node not in self.constant:
                 found[node] = None
                 waiting += self._feeding(node)
-        return tuple(node.name for node in self.graph.nodes if node in found)
+        behind = tuple(node.name for node in self.graph.nodes if node in found)
+        return behind or ((row,) if row in self.own else ())
 
     def _feeding(self, node: Node) -> Iterable[Node]:
         for tensor in node.inputs:
@@ -100,6 +106,16 @@ def original(name: str, known: Mapping[str, object]) -> str | None:
     ('c', None)
     """
     return next((candidate for candidate in (name, _SUFFIX.sub("", name)) if candidate in known), None)
+
+
+def stem(layer: str, rows: Iterable[str]) -> str:
+    """The row that a layer is part of: the longest whose name the layer's begins with, "" when there is none.
+
+    >>> stem("/a/Conv_output_0-conv", ["/a", "/a/Conv", "/a/Con"]), stem("/a/Convoy", ["/a/Conv"])
+    ('/a/Conv', '')
+    """
+    fits = (row for row in rows if row and layer.startswith(row) and not layer[len(row)].isalnum())
+    return max(fits, key=len, default="")
 
 
 def nearest(row: str, nodes: Iterable[str]) -> str:

@@ -45,6 +45,9 @@ def test_fused_inserted_and_folded() -> None:
     assert names.device("n_Shape") == names.device("n_Flatten") == "folded"
     assert names.inserted == {"n_Relu_reshape": "n_Relu"}
     assert names.rows["n_Relu"] == ("n_Relu",)
+    assert names.behind("n_Mul") == names.behind("n_Mul-lut") == ("n_Sigmoid", "n_Mul")
+    assert names.behind("n_Relu_reshape") == ("n_Relu",)
+    assert names.behind("of nobody") == ()
 
 
 def test_names_of_the_toolchain_do_not_claim_nodes_of_ours() -> None:
@@ -78,3 +81,13 @@ def test_hidden_behind_a_quantize_is_on_the_bpu() -> None:
         Op("Flatten", "n_Flatten", ("r_again",), ("f_quantized",)),
     ]
     assert mapped([], ops).device("n_Flatten") == "bpu"
+
+
+def test_a_row_whose_value_belongs_to_another() -> None:
+    # its value has the name of what a later node makes, which has a row of its own
+    ops = [
+        Op("HzSQuantizedConv", "n_Conv", ("x_quantized",), ("m_quantized",)),
+        Op("HzMul", "n_Mul", ("m_quantized",), ("n_Mul_output",)),
+    ]
+    names = mapped([row("n_Conv"), row("n_Mul")], ops)
+    assert (names.nodes["n_Conv"], names.nodes["n_Mul"]) == (("n_Conv",), ("n_Mul",))
