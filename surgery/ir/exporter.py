@@ -215,13 +215,20 @@ def value_info(tensor: Tensor) -> onnx.ValueInfoProto:
     if tensor.doc_string:
         info.doc_string = tensor.doc_string
     _metadata(info, tensor.metadata)
-    stated = tensor.type_proto if isinstance(tensor, Value) else None
-    if stated is not None and not stated.HasField("tensor_type"):
-        info.type.CopyFrom(stated)
-    elif tensor.dtype is not None:
-        info.type.CopyFrom(_tensor_type(elem_type(tensor), tensor.shape))
-        _denote(info.type, stated)
+    if (known := type_of(tensor)) is not None:
+        info.type.CopyFrom(known)
     return info
+
+
+def type_of(tensor: Tensor) -> onnx.TypeProto | None:
+    """The type of a tensor, None when nothing is known of it. Not to be written to: tensors share it."""
+    stated: onnx.TypeProto | None = tensor.type_proto if isinstance(tensor, Value) else None
+    if stated is not None and not stated.HasField("tensor_type"):
+        return stated
+    if tensor.dtype is None:
+        return None
+    proto: onnx.TypeProto = _tensor_type(elem_type(tensor), tensor.shape)
+    return proto if stated is None else _denoted(proto, stated)
 
 
 @lru_cache(4096)
@@ -240,14 +247,15 @@ def _tensor_type(elem: int, shape: Shape | None) -> onnx.TypeProto:
     return proto
 
 
-def _denote(proto: onnx.TypeProto, stated: onnx.TypeProto | None) -> None:
-    """Give a type the denotations of ``stated``, those of dims where the rank is still the same."""
-    if stated is None:
-        return
+def _denoted(known: onnx.TypeProto, stated: onnx.TypeProto) -> onnx.TypeProto:
+    """The type with the denotations of ``stated``, those of dims where the rank is still the same."""
+    proto = onnx.TypeProto()
+    proto.CopyFrom(known)
     _say(proto, denotation=stated.denotation)
     dims, old = proto.tensor_type.shape.dim, stated.tensor_type.shape.dim
     for target, source in zip(dims, old, strict=True) if len(dims) == len(old) else ():
         _say(target, denotation=source.denotation)
+    return proto
 
 
 def elem_type(tensor: Tensor) -> int:

@@ -7,7 +7,7 @@ from functools import cache
 
 import onnx
 
-from surgery.ir.exporter import INLINE_BYTES, Exporter, Weights, value_info
+from surgery.ir.exporter import INLINE_BYTES, Exporter, Weights, type_of
 from surgery.ir.graph import Constant, DType, Node, Shape
 from surgery.ir.importer import tensor_type
 
@@ -23,7 +23,7 @@ def infer_node(
     schema = _schema(node.op, opset) if node.is_onnx else None
     if schema is None or not schema.has_type_and_shape_inference_function:
         return unknown
-    types = {t.name: value_info(t).type for t in node.inputs if t.name and t.dtype is not None}
+    types = {t.name: kind for t in node.inputs if t.name and (kind := type_of(t)) is not None}
     data = {
         t.name: t.weight.to_proto(t.name)
         for t in node.inputs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from operator import attrgetter
 
 from surgery.errors import ModelError
 from surgery.ir.graph import Graph, Node, Tensor
@@ -15,39 +16,45 @@ def sort(graph: Graph) -> bool:
     Returns whether any node moved. Bodies are not entered; what they read from ``graph`` counts as read by the
     node that owns them. Raises ModelError naming a node of a cycle.
     """
-    nodes = graph.nodes
-    if _sorted(nodes):
-        return False
-    index = {id(node): i for i, node in enumerate(nodes)}
-    waiting, readers = _edges(nodes, index)
-    heap = [(node.position, i) for i, node in enumerate(nodes) if not waiting[i]]
-    heapq.heapify(heap)
+    nodes = sorted(graph.nodes, key=_position)
+    order = nodes if _in_order(nodes) else _by_dependencies(nodes)
+    moved = any(a is not b for a, b in zip(graph.nodes, order, strict=True))
+    graph.nodes = order
+    for position, node in enumerate(order):
+        if node.position != (position,):
+            node.position = (position,)
+    return moved
+
+
+_position = attrgetter("position")
+
+
+def _in_order(nodes: list[Node]) -> bool:
+    """Whether every node comes after what it reads."""
+    ahead = set(nodes)
+    for node in nodes:
+        if any(t.inputs and t.inputs[0] in ahead for t in reads(node)):
+            return False
+        ahead.discard(node)
+    return True
+
+
+def _by_dependencies(nodes: list[Node]) -> list[Node]:
+    """Of the nodes whose sources are all there, always the first."""
+    waiting, readers = _edges(nodes, {id(node): i for i, node in enumerate(nodes)})
+    ready = [i for i in range(len(nodes)) if not waiting[i]]  # in order, so it is a heap
     order: list[Node] = []
-    while heap:
-        _, i = heapq.heappop(heap)
+    while ready:
+        i = heapq.heappop(ready)
         order.append(nodes[i])
         for reader in readers[i]:
             waiting[reader] -= 1
             if not waiting[reader]:
-                heapq.heappush(heap, (nodes[reader].position, reader))
+                heapq.heappush(ready, reader)
     if len(order) < len(nodes):
         stuck = next(n for i, n in enumerate(nodes) if waiting[i])
         raise ModelError("takes part in a cycle", where=f"node {stuck.name!r} ({stuck.op})")
-    moved = any(a is not b for a, b in zip(nodes, order, strict=True))
-    graph.nodes = order
-    for position, node in enumerate(order):
-        node.position = (position,)
-    return moved
-
-
-def _sorted(nodes: list[Node]) -> bool:
-    """Whether the nodes are in order and numbered already."""
-    ahead = set(nodes)
-    for position, node in enumerate(nodes):
-        if node.position != (position,) or any(t.inputs and t.inputs[0] in ahead for t in reads(node)):
-            return False
-        ahead.discard(node)
-    return True
+    return order
 
 
 def _edges(nodes: list[Node], index: dict[int, int]) -> tuple[list[int], list[list[int]]]:

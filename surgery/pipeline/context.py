@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -74,12 +74,15 @@ class PassContext:
         known = self.at_start.estimate if self.at_start else None
         return 1000 * known.latency_ms.mid if known else None
 
-    def local_us(self, nodes: Sequence[Node]) -> float | None:
-        """Predicted time of ``nodes`` with the borders around them; None where it cannot be said."""
+    def local_us(self, nodes: Sequence[Node], device: Callable[[Node], str] | None = None) -> float | None:
+        """Predicted time of ``nodes`` with the borders around them; None where it cannot be said.
+
+        ``device`` is what remembers :meth:`device` for the graph as it is, where there is one.
+        """
         if self.target is None:
             return None
         try:
-            time = local_us(nodes, cache(self.device), self.target)
+            time = local_us(nodes, device or cache(self.device), self.target)
         except NoCoefficients:
             return None
         return time.mid if time.known else None

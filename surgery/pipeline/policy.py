@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from surgery.ir import Node
@@ -97,8 +98,9 @@ class ByPurpose(Policy):
 
     def _time_to_beat(self, nodes: Sequence[Node]) -> float | None:
         """What ``nodes`` cost; None when one that the toolchain refuses stops the whole model."""
-        refused = any(self.ctx.device(node) == "refused" for node in nodes)
-        return None if refused else self.ctx.local_us(nodes)
+        device = cache(self.ctx.device)
+        refused = any(device(node) == "refused" for node in nodes)
+        return None if refused else self.ctx.local_us(nodes, device)
 
     def _loss(self, rule: Rule[Any], before: float | None, after: float) -> str | None:
         if before is None:
@@ -120,9 +122,10 @@ class ByPurpose(Policy):
         """Legalise what the rewrite made, by rules yet to come; why that failed, or None."""
         made, removed, touched = list(rw.made), list(rw.removed), list(rw.touched)
         illegal = [n for n in made if self._illegal(n)]
-        if illegal:
-            nested = _Nested(self, rw, made, removed, touched)
-            Engine("legalise", self.later, self.ctx, rw, nested).run(illegal)
+        if not illegal:
+            return None
+        nested = _Nested(self, rw, made, removed, touched)
+        Engine("legalise", self.later, self.ctx, rw, nested).run(illegal)
         rw.made, rw.removed, rw.touched = made, removed, touched
         worst = next((n for n in _alive(made) if self._illegal(n)), None)
         if worst is None:
