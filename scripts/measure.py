@@ -153,7 +153,8 @@ def entry_of(name: str, answer: Answer) -> Entry:
         entry |= {"refusal": answer.refusal.kind.value, "reason": answer.refusal.text}
     if answer.placement is not None:
         place = answer.placement
-        entry["rows"] = [[place.named(r), r.type, r.device, r.segment, r.data_type] for r in place.rows]
+        named = zip(place.names, place.rows, strict=True)
+        entry["rows"] = [[name, row.type, row.device, row.segment, row.data_type] for name, row in named]
         entry["speeds"] = [[s.latency_us, s.ddr_bytes] for s in place.speeds]
     if answer.performance is not None:
         found = answer.performance

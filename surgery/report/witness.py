@@ -131,7 +131,7 @@ def witness_side(answer: Answer, names: Names | None = None, *, made_up: bool = 
         refusal=answer.refusal.kind.value if answer.refusal else "",
         reason=answer.refusal.text if answer.refusal else "",
         rows=len(place.rows) if place else 0,
-        cpu=tuple(place.named(row) for row in place.cpu) if place else (),
+        cpu=place.cpu if place else (),
         segments=place.segments if place else 0,
         level=found.level if found else "",
         latency_us=found.latency_us if found else None,
@@ -171,7 +171,8 @@ def _same(ours: str, theirs: Device) -> bool:
 
 
 def _inserted(answer: Answer, names: Names) -> Iterable[Inserted]:
-    types = {answer.placement.named(row): row.type for row in answer.placement.rows} if answer.placement else {}
+    place = answer.placement
+    types = {name: row.type for name, row in zip(place.names, place.rows, strict=True)} if place else {}
     for name, node in names.inserted.items():
         yield Inserted(name=name, type=types.get(name, ""), device=names.devices[name], node=node)
 

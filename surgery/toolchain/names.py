@@ -56,7 +56,8 @@ class _Mapper:
         self.graph = model.graph
         self.own = {node.name: node for node in model.graph.nodes}
         self.makers = {tensor.name: node for node in model.graph.nodes for tensor in node.outputs}
-        self.devices = {placement.named(row): row.device for row in placement.rows} | _hidden(placement, self.own)
+        shown = zip(placement.names, placement.rows, strict=True)
+        self.devices = {name: row.device for name, row in shown} | _hidden(placement, self.own)
         rows = [op for op in placement.quantised if op.name in self.devices]
         values = {op.name: [v for name in op.outputs if (v := original(name, self.makers)) is not None] for op in rows}
         self.made = {value for found in values.values() for value in found}

@@ -11,6 +11,8 @@ from surgery.toolchain.performance import Performance
 from surgery.toolchain.refusal import Refusal
 from surgery.toolchain.structure import Op
 
+CUT = "..."
+"""What a name that the table had no room for begins with."""
 _REMOVED = re.compile(r"Node (\S+) info: '\S+: scale: \[([^\]]*)\]; zero point: ([^']*)'")
 _TYPED = re.compile(r"Node '([^']+)' found, its OP type is '([^']+)'")
 _GONE = re.compile(r"Node '([^']+)' is removed")
@@ -38,24 +40,32 @@ class Placement:
         return len({row.segment for row in self.rows if row.segment is not None})
 
     @property
-    def cpu(self) -> tuple[TableRow, ...]:
-        """Rows on the CPU."""
-        return tuple(row for row in self.rows if row.device == "cpu")
+    def cpu(self) -> tuple[str, ...]:
+        """Names of the rows on the CPU."""
+        return tuple(name for name, row in zip(self.names, self.rows, strict=True) if row.device == "cpu")
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The whole names of the rows: of several nodes that end alike, the first that no row before has taken.
+
+        Rows are in the order of the quantised model; a name that nothing ends in stays cut.
+        """
+        taken = {row.name for row in self.rows}
+        found = []
+        for row in self.rows:
+            name = row.name
+            if name.startswith(CUT):
+                fits = (op.name for op in self.quantised if op.name.endswith(name[len(CUT) :]))
+                name = next((fit for fit in fits if fit not in taken), name)
+                taken.add(name)
+            found.append(name)
+        return tuple(found)
 
     @cached_property
     def hidden(self) -> tuple[Op, ...]:
         """Nodes of the quantised model that the table does not show."""
-        shown = [row.name for row in self.rows]
-        whole = {name for name in shown if not name.startswith("...")}
-        tails = tuple(name[3:] for name in shown if name.startswith("..."))
-        return tuple(op for op in self.quantised if op.name not in whole and not (tails and op.name.endswith(tails)))
-
-    def named(self, row: TableRow) -> str:
-        """The whole name of a row; as it is when no node of the quantised model, or several, end in it."""
-        if not row.name.startswith("..."):
-            return row.name
-        fits = [op.name for op in self.quantised if op.name.endswith(row.name[3:])]
-        return fits[0] if len(fits) == 1 else row.name
+        shown = set(self.names)
+        return tuple(op for op in self.quantised if op.name not in shown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,15 +47,16 @@ def test_no_segment() -> None:
 
 def test_names_that_were_cut_and_rows_that_are_hidden() -> None:
     place = Placement(log.table(TABLE), (), OPS, ())
-    assert [place.named(row) for row in place.rows] == [op.name for op in OPS[1:]]
+    assert place.names == tuple(op.name for op in OPS[1:])
     assert [op.name for op in place.hidden] == ["x_HzQuantize"]
-    assert (place.segments, len(place.cpu)) == (2, 1)
+    assert (place.segments, place.cpu) == (2, ("/fc/Gemm_transpose_output_reshape",))
 
 
-def test_a_tail_of_several_names_stays_cut() -> None:
-    twins = (Op("HzSQuantizedConv", "b/r4.1/conv2/Conv", (), ()), Op("HzSQuantizedConv", "a/r4.1/conv2/Conv", (), ()))
-    place = Placement(log.table(TABLE), (), twins, ())
-    assert place.named(place.rows[1]) == "...r4.1/conv2/Conv"
+def test_names_that_end_alike_are_taken_in_order() -> None:
+    twins = tuple(Op("Conv", f"{letter}/r4.1/conv2/Conv", (), ()) for letter in "ab")
+    cut = log.table(TABLE)[1]
+    assert Placement((cut, cut), (), twins, ()).names == ("a/r4.1/conv2/Conv", "b/r4.1/conv2/Conv")
+    assert Placement((cut,), (), (), ()).names == ("...r4.1/conv2/Conv",)
 
 
 def test_structure_is_kept() -> None:
