@@ -17,6 +17,7 @@ import csv
 import gzip
 import io
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -34,7 +35,7 @@ import probes
 import surgery
 from surgery.errors import SurgeryError
 from surgery.ir import Model
-from surgery.toolchain import Answer, Witness
+from surgery.toolchain import Answer, Witness, WitnessError
 from surgery.toolchain.config import Options
 from surgery.toolchain.install import MARCHES
 
@@ -67,6 +68,7 @@ class Task:
 def main() -> int:
     """Measure what is not in the journal yet; write the tables."""
     chosen = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         witness = Witness()
     except SurgeryError as error:
@@ -82,6 +84,7 @@ def main() -> int:
             collect(journal, futures, chosen)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+            witness.close()  # what is running ends here, not at its limit
             journal.write(chosen)
     return 0
 
@@ -135,6 +138,8 @@ def measure(witness: Witness, task: Task, march: str, chosen: argparse.Namespace
         if chosen.rewritten:
             model = surgery.run(model, march=march, verify="off").model
         answer = _ask(witness, model, march, chosen)
+    except WitnessError:
+        raise  # says nothing of the model
     except SurgeryError as error:
         return {"model": task.name, "march": march, "refusal": "surgery", "reason": error.what, "rows": []}
     return entry_of(task.name, answer)

@@ -55,6 +55,7 @@ class Worker:
         self._next = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._root: Path | None = None
+        self._closed = False
 
     def folder(self) -> Path:
         """A new, empty folder for one job; whoever asked removes it, :meth:`close` removes all."""
@@ -78,6 +79,7 @@ class Worker:
     def close(self) -> None:
         """End the process and everything it started, and remove every folder."""
         with self._lock:
+            self._closed = True
             process, self._process = self._process, None
             root, self._root = self._root, None
         if process is not None:
@@ -104,6 +106,8 @@ class Worker:
         threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
 
     def _place(self) -> Path:
+        if self._closed:
+            raise WitnessError("the witness has been closed")
         self._root = self._root or Path(tempfile.mkdtemp(prefix="surgery-witness-", dir=self._parent))
         return self._root
 
@@ -118,6 +122,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 bufsize=0,
+                cwd=root,  # "-c" puts the working directory on the path of modules
                 env=environment,
                 start_new_session=True,
             )

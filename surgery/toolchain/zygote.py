@@ -200,6 +200,7 @@ def call(job: dict[str, Any]) -> int:
 
 def main() -> None:
     """Import the toolchain, say so, and serve."""
+    sys.path[:] = [place for place in sys.path if place]  # the working directory is a job's
     zygote = Zygote(sys.argv[1])
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     begun = time.monotonic()

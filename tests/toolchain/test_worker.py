@@ -106,6 +106,20 @@ def test_a_command_of_a_configuration(tmp_path: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
+def test_modules_of_the_working_directory_are_not_taken(
+    witness: Witness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "re.py").write_text("raise ImportError")
+    monkeypatch.chdir(tmp_path)
+    assert witness.check(model("fine"), "bayes-e").refusal is None
+
+
+def test_nothing_starts_after_the_end(witness: Witness) -> None:
+    witness.close()
+    with pytest.raises(WitnessError, match="has been closed"):
+        witness.check(model("fine"), "bayes-e")
+
+
 def test_unknown_march(witness: Witness) -> None:
     with pytest.raises(WitnessError, match="does not know march 'nash-e', only bernoulli2"):
         witness.check(model("fine"), "nash-e")
