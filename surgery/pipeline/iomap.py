@@ -54,10 +54,11 @@ class IoMap:
         before, after = (Importer(Weight.from_proto).graph(g, {}) for g in (self.prologue, self.epilogue))
         editor = Editor()
         ends = {t.name: t for t in graph.inputs}
-        for value in before.outputs:
-            editor.redirect(ends.pop(value.name), value)
+        moved = {ends.pop(value.name): value for value in before.outputs}
+        for end, value in moved.items():
+            editor.redirect(end, value)
         starts = {t.name: t for t in (*before.inputs, *ends.values())}
-        finals = {t.name: t for t in graph.outputs}
+        finals = {t.name: moved.get(t, t) for t in graph.outputs}
         for value in after.inputs:
             editor.redirect(value, finals[value.name])
         finals.update({t.name: t for t in after.outputs})
