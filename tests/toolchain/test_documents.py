@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from surgery import api
@@ -60,6 +61,17 @@ def test_check_compares_placements() -> None:
     text = to_markdown(page(document))
     assert "The toolchain takes the model: 2 rows, 1 on the CPU" in text
     assert "evil<b>" not in to_html(page(document))
+
+
+def test_disagreements_are_named() -> None:
+    model = model_of(MODEL, opset=11)
+    for index, node in enumerate(model.graph.nodes):
+        node.name = f"n{index}"
+    place = Placement((TableRow("n0", "cpu", None, "Conv"),), (), (Op("Conv", "n0", ("x",), ("c",)),), ())
+    said = replace(answer(None), placement=place)
+    found = api.check(model, march="bayes-e", witness=Told(said)).witness
+    assert found is not None
+    assert [(d.name, d.ours, d.theirs) for d in found.disagreements] == [("n0", "bpu", "cpu")]
 
 
 def test_check_of_a_refused_model() -> None:

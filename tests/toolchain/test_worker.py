@@ -109,7 +109,8 @@ def test_a_command_of_a_configuration(tmp_path: Path) -> None:
 def test_modules_of_the_working_directory_are_not_taken(
     witness: Witness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "re.py").write_text("raise ImportError")
+    for name in ("re", "json", "contextlib", "shutil"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError")
     monkeypatch.chdir(tmp_path)
     assert witness.check(model("fine"), "bayes-e").refusal is None
 
