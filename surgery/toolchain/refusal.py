@@ -50,6 +50,7 @@ _SIGNS: tuple[tuple[Kind, str], ...] = (
     (Kind.WEIGHTS, r"No such file or directory"),
     (Kind.INVALID, r"model is invalid|inference ?error|invalid|already exists|can't find input|^'ai\.onnx'$|missing"),
 )
+_NAME = re.compile(r"'[^']*'")
 _STAGE = re.compile(r"\*{3} ERROR-OCCUR-DURING \{?([\w.]+)\}? \*{3},? error message: (?:ERROR: )?")
 _ERROR = re.compile(r"^\s*[\w.]*(?:Error|Exception|Fail|InvalidArgument|InvalidGraph|NotImplemented)\b[^:]*: (.+)$")
 
@@ -68,7 +69,7 @@ def _spoken(text: str, code: int | None) -> Refusal:
     for kind, sign in _SIGNS:
         for reason in reasons:
             if re.search(sign, reason, re.IGNORECASE):
-                return Refusal(kind, reason)
+                return Refusal(kind, f"it fails at {reason}" if _NAME.fullmatch(reason) else reason)
     if reasons:
         return Refusal(Kind.UNKNOWN, reasons[-1])
     return Refusal(Kind.UNKNOWN, f"exit code {code} without a word{_last_step(text)}")

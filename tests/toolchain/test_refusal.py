@@ -64,6 +64,12 @@ def test_folders_are_left_out() -> None:
     assert found.text == "cannot read 'model.onnx' for b/c"
 
 
+def test_a_lone_name_becomes_a_sentence() -> None:
+    found = refusal(FAILED, failed("'ai.onnx'"), limit=60)
+    assert found is not None
+    assert (found.kind, found.text) == (Kind.INVALID, "it fails at 'ai.onnx'")
+
+
 def test_traceback_ends_count() -> None:
     text = "2026-11-23 03:22:59,000 ERROR Traceback (most recent call last):\n  File x\nRuntimeError: the thing broke\n"
     found = refusal(FAILED, text, limit=60)
