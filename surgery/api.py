@@ -87,8 +87,8 @@ class Pipeline(Passes):
 def check(model: Source, *, march: str, assume: str | None = None, witness: Asked | None = None) -> CheckDocument:
     """Where every node would run on ``march``, which limits it breaks, and which pass cures it. Needs no weights.
 
-    ``witness`` asks the vendor's own toolchain, too: its folder, ``"auto"``, or an open :class:`~surgery.toolchain.
-    Witness`.
+    ``witness`` asks the vendor's own toolchain, too: its folder, ``"auto"``, or an open one
+    (:class:`surgery.toolchain.Witness`).
     """
     loaded, target = Model.load(model), load_target(march, assume)
     twin = folded(loaded)
