@@ -16,9 +16,14 @@ from surgery.rewrite.rewriter import Rewriter
 AXES_AS_INPUT = {"Squeeze": 13, "Unsqueeze": 13, "ReduceSum": 13}
 """Opset from which axes are an input; every other reduction moved at 18."""
 
+OF_ONE = frozenset({"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd"})
+"""Reductions of one number that give the number."""
 
-def reduce(rw: Rewriter, op: str, x: Tensor, axes: Sequence[int], *, keepdims: bool = True) -> Value:
-    """A reduction of ``x`` over ``axes``."""
+
+def reduce(rw: Rewriter, op: str, x: Tensor, axes: Sequence[int], *, keepdims: bool = True) -> Tensor:
+    """A reduction of ``x`` over ``axes``; ``x`` itself where these keep their size of 1, so that nothing is reduced."""
+    if keepdims and op in OF_ONE and x.shape is not None and axes and all(x.shape[a] == 1 for a in axes):
+        return x
     return _with_axes(rw, op, x, axes, AXES_AS_INPUT.get(op, 18), keepdims=int(keepdims))
 
 
