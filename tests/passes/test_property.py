@@ -65,3 +65,12 @@ def _is_flat(step: PassResult, result: RunResult) -> bool:
     values = np.concatenate([session.run(feeds)[found[1]] for feeds in result.inputs.samples])
     channel = values[:, int(found[2])] if values.ndim >= 3 else values
     return bool(np.ptp(channel) <= 1e-6 * np.abs(channel).max())
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(graphs(), st.sampled_from(march_names()))
+def test_a_run_on_its_own_output_changes_nothing(proto: onnx.ModelProto, march: str) -> None:
+    first = run(proto, march=march, verify="off")
+    again = run(first.model.to_proto(), march=march, verify="off")
+    assert [p.name for p in again.passes if p.applied] == []
+    assert again.model.to_proto() == first.model.to_proto()

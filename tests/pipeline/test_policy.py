@@ -1,0 +1,94 @@
+"""Purpose decides what is kept; what a march's default pipeline may hold; what stands in for a rounding promise."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from surgery.drift.inputs import make_inputs
+from surgery.drift.verifier import Verifier
+from surgery.ir import Node
+from surgery.pipeline import Pass, Pipeline
+from surgery.pipeline.manager import Manager
+from surgery.pipeline.result import PassResult, Status
+from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule
+from surgery.target import load_target, march_names
+from tests.pipeline.samples import Leaks, swapping
+from tests.support import model_of
+
+EYE = ",".join(str(float(i == j)) for i in range(8) for j in range(8))
+NET = f"""g (float[1,8,8,8] x) => (float[1,8,8,8] y) <float[8,8,1,1] w = {{{EYE}}}>
+{{ a = Conv (x, w)  b = OP (a)  y = Conv (b, w) }}"""
+
+
+def unverified(op: str, step: Pass) -> PassResult:
+    """The result of a pass on an operator between two convolutions on bayes-e, whatever it does to the numbers."""
+    model = model_of(NET.replace("OP", op), opset=11, ir_version=7)
+    return Manager(model, load_target("bayes-e"), trace=True).run([(step.name, step)])[-1]
+
+
+def test_normalise_is_kept_whatever_it_costs() -> None:
+    """A Neg in the middle runs on the CPU of bayes-e, with a border on either side."""
+    assert unverified("Relu", swapping("Relu", "Neg", Purpose.NORMALISE)).status is Status.APPLIED
+
+
+def test_accelerate_is_kept_when_it_pays() -> None:
+    """An operator on the CPU that becomes one on the BPU, which takes two borders away."""
+    assert unverified("Neg", swapping("Neg", "Relu", Purpose.ACCELERATE)).status is Status.APPLIED
+
+
+@pytest.mark.parametrize("march", march_names())
+def test_interface_runs_only_when_asked(march: str) -> None:
+    target = load_target(march)
+    for step in Pipeline.default(march).steps:
+        assert Purpose.INTERFACE not in step.step.purposes(target), step.id
+    asked = Pipeline.default(march).adding(["strip-io-nodes"])
+    assert asked.steps[-1].step.purposes(target) == [Purpose.INTERFACE]
+
+
+class Nudge(Rule[Node]):
+    """``Neg(x) -> x * -1.00012``: beyond no bound by itself, whatever it claims, but twice."""
+
+    roots = frozenset({"Neg"})
+    purpose, exactness = Purpose.NORMALISE, Exactness.ROUNDING
+
+    def __init__(self, at: str) -> None:
+        self.name = at  # type: ignore[misc]
+
+    def match(self, node: Node, ctx: Context) -> Node | Mismatch:
+        return node if node.name == self.name else Mismatch("not this one", node)
+
+    def rewrite(self, match: Node, rw: Rewriter) -> None:
+        rw.replace(match, rw.op("Mul", match.inputs[0], rw.constant(np.asarray(-1.00012, np.float32))))
+
+
+class Nudges(Pass):
+    """Nudges one node."""
+
+    name: ClassVar[str] = "nudges"
+    at: str
+    """Its name."""
+
+    def rules(self, target: Any) -> list[Rule[Any]]:
+        return [Nudge(self.at)]
+
+
+def test_rounding_is_held_against_the_original_too() -> None:
+    """Each step is within the bound of the one before; their sum is not, and the second is undone."""
+    model = model_of("g (float[1,1,16] x) => (float[1,1,16] y) { [one] a = Neg (x)  b = Sin (x)  [two] y = Neg (a) }")
+    manager = Manager(model.copy(), None, Verifier(model, make_inputs(model, samples=2)))
+    first, second = manager.run([(at, Nudges(at=at)) for at in ("one", "two")])
+    assert (first.status, second.status) == (Status.APPLIED, Status.ROLLED_BACK)
+    assert second.reason.endswith("(against the original)")
+    assert second.drift_step is not None
+    assert second.drift_step <= 1e-4
+
+
+def test_a_rounding_pass_beyond_its_bound_is_rolled_back() -> None:
+    model = model_of("g (float[1,4,4] x) => (float[1,4,4] y) { n = Neg (x) [bad] r = Relu (n) y = Neg (r) }")
+    verifier = Verifier(model, make_inputs(model, samples=2))
+    result = Manager(model.copy(), None, verifier).run([("leaks", Leaks())])[-1]
+    assert result.status is Status.ROLLED_BACK
+    assert "at most 0.0001 is rounding" in result.reason
