@@ -181,10 +181,13 @@ class Journal:
         JOURNALS.mkdir(parents=True, exist_ok=True)
         self.path = JOURNALS / f"{out.name}.jsonl"
         self.done: dict[tuple[str, str], Entry] = {}
-        for line in self.path.read_text().splitlines() if self.path.exists() else ():
-            if line.endswith("}"):  # a line that was cut off when the call was killed is done again
-                entry = json.loads(line)
-                self.done[entry["model"], entry["march"]] = entry
+        text = self.path.read_text() if self.path.exists() else ""
+        whole = text[: text.rfind("\n") + 1]  # a line that was cut off when the call was killed is done again
+        if whole != text:
+            self.path.write_text(whole)
+        for line in whole.splitlines():
+            entry = json.loads(line)
+            self.done[entry["model"], entry["march"]] = entry
 
     def add(self, entry: Entry) -> None:
         """Keep one answer."""
