@@ -36,10 +36,27 @@ def test_a_limit_that_no_rule_names_has_no_cure() -> None:
     assert cured(model, "bernoulli2") == {}
 
 
-def test_a_rule_about_the_whole_model_is_cured_where_it_then_holds() -> None:
-    """A DequantizeLinear at the input whose scale onnx keeps, and X5 cannot read."""
-    text = "g (float[1,8] x) => (float[1,8] y) { y = Relu (x) }"
-    assert cured(model_of(text, opset=13), "bayes-e") == {}, "no pass lowers the opset yet"
+QUANTISED = """g (float[1,3,4,4] x) => (float[1,3,4,4] y) <float s = {0.05}, int8 z = {3}> {
+    q = QuantizeLinear (x, s, z)
+    d = DequantizeLinear (q, s, z)
+    a = Sin (d)
+    b = Conv (a, w)
+    BODY
+}"""
+
+
+def test_a_rule_about_the_whole_model_is_cured_where_a_trial_shows_it() -> None:
+    """Without its quantise nodes at the edges this is a float model, for which no convolution is unscaled."""
+    edges = seeded(QUANTISED.replace("BODY", "y = Cos (b)"), opset=11, w=(3, 3, 1, 1))
+    assert cured(edges, "bayes-e")["", "model.unscaled"] == ("strip-io-nodes",)
+    inside = "c = QuantizeLinear (b, s, z)  e = DequantizeLinear (c, s, z)  y = Cos (e)"
+    assert ("", "model.unscaled") not in cured(
+        seeded(QUANTISED.replace("BODY", inside), opset=11, w=(3, 3, 1, 1)), "bayes-e"
+    )
+
+
+def test_no_pass_lowers_the_opset_yet() -> None:
+    assert cured(model_of("g (float[1,8] x) => (float[1,8] y) { y = Relu (x) }", opset=13), "bayes-e") == {}
 
 
 def test_nothing_broken_is_nothing_to_cure() -> None:

@@ -162,6 +162,8 @@ def test_rules_about_models() -> None:
     assert refused(many, "nash-e") == {}
     new = model_of("g (float[1,8] x) => (float[1,8] y) { y = Relu(x) }", opset=11, ir_version=10)
     assert refused(new) == {"model.ir_version": (10, "3..9")}
+    deep = model_of("g (float[1,2,2,2,2,2] x) => (float[1,2,2,2,2,2] y) { y = Relu(x) }", opset=11)
+    assert set(refused(deep)) == {"model.input_ranks"}
 
 
 def test_bodies_are_placed_and_never_on_the_bpu() -> None:
