@@ -14,7 +14,7 @@ from surgery.pipeline.manager import Manager
 from surgery.rewrite import Rewriter
 from tests.support import interface, model_of, proto_of
 
-TWO = """g (float[1,4,4,3] image, float[1,2] size) => (float[1,4,4,3] y, float[1,2] s)
+TWO = """g (float[1,4,4,3] image, float[1,2] size) => (float[1,4,4,3] y, float[2,1] s)
 <float k = {0.5}, int8 z = {1}>
 {
     t = Transpose <perm = [0, 3, 1, 2]> (image)
@@ -23,7 +23,8 @@ TWO = """g (float[1,4,4,3] image, float[1,2] size) => (float[1,4,4,3] y, float[1
     q = QuantizeLinear (size, k, z)
     d = DequantizeLinear (q, k, z)
     c = Cos (d)
-    s = Cast <to = 1> (c)
+    e = Transpose (c)
+    s = Cast <to = 1> (e)
 }"""
 
 
@@ -76,13 +77,15 @@ def test_what_did_not_move_is_not_in_the_map() -> None:
 def test_maps_compose() -> None:
     """The map of two changes is the map of the first, then that of the second."""
     model = model_of(TWO)
-    steps = (StripIoNodes(types=(kind,)) for kind in ("Quantize", "Dequantize", "Transpose", "Cast"))
+    steps = (StripIoNodes(types=(kind,)) for kind in ("Quantize", "Dequantize", "Cast", "Transpose"))
     inner, [first, *later] = stripped(model, *steps)
     io = first
     for each in later:
         io = io.then(each)
+    assert {i.name for i in io.epilogue.input} == {"c", "r"}
+    assert {o.name for o in io.epilogue.output} == {"s", "y"}
     assert io.removed == tuple(name for each in (first, *later) for name in each.removed)
-    assert len(io.prologue.node) + len(io.epilogue.node) == 5
+    assert len(io.prologue.node) + len(io.epilogue.node) == 6
     whole = io.compose(inner)
     whole.check()
     assert interface(whole) == interface(model)
@@ -95,7 +98,7 @@ def test_weights_that_two_maps_share_are_there_once() -> None:
     )
     names = [t.name for t in first.then(second).prologue.initializer]
     assert sorted(names) == ["k", "z"]
-    assert [n.op for n in inner.nodes()] == ["Transpose", "Sin", "Transpose", "Cos", "Cast"]
+    assert [n.op for n in inner.nodes()] == ["Transpose", "Sin", "Transpose", "Cos", "Transpose", "Cast"]
 
 
 def test_a_weight_that_stayed_and_moved_is_there_under_two_names() -> None:
