@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from surgery.cost import Basis, node_cost
 from surgery.target.target import load_target
-from tests.cost.make import X5, node_of
-from tests.support import model_of
+from tests.cost.make import node_of
 
 
 def cost(text: str, op: str, device: str = "bpu", march: str = "bayes-e"):
@@ -111,13 +108,3 @@ def test_a_node_of_a_branch_may_cost_nothing():
 def test_how_often_a_loop_runs_is_not_known():
     for op in ("Scan", "Exp"):
         assert "the body of Scan runs" in cost(SCAN, op, "cpu").reason
-
-
-def test_a_node_takes_microseconds():
-    nodes = list(model_of(dense(64)).nodes())
-    node_cost(nodes[0], "bpu", X5)
-    start = time.perf_counter()
-    for _ in range(300):
-        for node in nodes:
-            node_cost(node, "bpu", X5)
-    assert (time.perf_counter() - start) / (300 * len(nodes)) < 200e-6

@@ -278,12 +278,10 @@ def test_random_graphs_keep_their_numbers(ops: list[str], data: st.DataObject) -
 
 @pytest.mark.shared
 @pytest.mark.parametrize(("name", "left"), [("models/tv_swin_t_op17", 600), ("edge/hm_wide_20000nodes_op13", 17501)])
-def test_large_graphs_are_folded_in_little_time(name: str, left: int) -> None:
-    """Under a second on one core; the limit leaves room for a busy machine."""
+def test_large_graphs_are_folded(name: str, left: int) -> None:
     model = Model.load(SHARED / "corpus" / f"{name}.onnx")
     [result] = Manager(model).run([("fold", FoldConstants())])
     assert sum(1 for _ in model.nodes()) <= left
-    assert result.seconds < 5
     assert result.status in (Status.APPLIED, Status.UNCHANGED)
 
 

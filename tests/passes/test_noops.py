@@ -338,4 +338,3 @@ def test_twenty_thousand_nodes() -> None:
     model = Model.load(SHARED / "corpus" / "edge" / "hm_wide_20000nodes_op13.onnx")
     [result] = Manager(model).run([("noops", RemoveNoops())])
     assert result.applied == 2500
-    assert result.seconds < 8
