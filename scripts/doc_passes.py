@@ -25,7 +25,7 @@ words mean is said in [writing a pass](writing-a-pass.md).
 def page() -> str:
     """The whole page."""
     kinds = [registry.load(name) for name in registry.names()]
-    default = {step.id for march in march_names() for step in Pipeline.default(march).steps}
+    default = {step.step.name for march in march_names() for step in Pipeline.default(march).steps}
     return "\n".join([HEAD, *(line for kind in kinds for line in section(kind, kind.name in default))])
 
 

@@ -176,6 +176,7 @@ def _entry(step: Step) -> Any:
 def _check_order(passes: Sequence[Pass]) -> None:
     names = [p.name for p in passes]
     for index, step in enumerate(passes):
-        late = next((name for name in names[index + 1 :] if name in step.after), None)
+        owed = step.after - set(names[:index])
+        late = next((name for name in names[index + 1 :] if name in owed), None)
         if late is not None:
             raise InputError(f"{step.name} has to run after {late}", hint="exchange them in the pipeline")

@@ -14,6 +14,8 @@ from surgery.rewrite.engine import Policy
 
 GAIN = 0.005
 """Share of the predicted latency that an ACCELERATE rewrite has to save."""
+WHOLE = 200
+"""Most rewrites of a pass that are judged by estimates of the whole model, each of which takes a look at every node."""
 ILLEGAL = frozenset({"cpu", "refused"})
 
 
@@ -32,6 +34,7 @@ class ByPurpose(Policy):
     def __init__(self, ctx: PassContext, later: Sequence[Rule[Any]]) -> None:
         self.ctx, self.later = ctx, later
         self.careful = False
+        self._judged = 0
         self.now: State | None = None
 
     def slower(self) -> str | None:
@@ -82,9 +85,12 @@ class ByPurpose(Policy):
         self, rule: Rule[Any], apply: Callable[[], None], rw: Rewriter, before: State | None
     ) -> str | None:
         """As :meth:`kept`, but judged by the whole model, whose placement a rewrite may change far away."""
+        if self._judged >= WHOLE:
+            return f"only {WHOLE} rewrites are judged by estimates of the whole model"
         reason = self._apply(rule, apply, rw) or self._guess(rule, rw)
         if reason is not None:
             return reason
+        self._judged += 1
         rw.editor.settle()
         after = self.ctx.state()
         if (loss := _slower(before, after)) is None:

@@ -76,6 +76,8 @@ def test_ordering_facts_are_checked_and_not_mended() -> None:
     assert [s.id for s in Pipeline.of(Roots(), Late()).steps] == ["roots", "late"]
     with pytest.raises(InputError, match="late has to run after roots"):
         Pipeline.of(Late(), Roots())
+    again = Pipeline.of("strip-io-nodes", {"strip-io-nodes": {}, "id": "again"})
+    assert len(Pipeline((*Pipeline.of(Roots(), Late()).steps, Step("more", Roots()), *again.steps)).steps) == 5
 
 
 def test_options_by_name() -> None:
@@ -96,7 +98,7 @@ def test_adding_and_skipping() -> None:
 
 @pytest.mark.parametrize("march", ["bernoulli2", "bayes", "bayes-e", "nash-e", "nash-m", "nash-p"])
 def test_every_march_has_a_default_pipeline(march: str) -> None:
-    names = [s.id for s in Pipeline.default(march).steps]
+    names = [s.step.name for s in Pipeline.default(march).steps]
     assert names[0] == "fold-constants"
     assert set(names) <= set(registry.names())
 
