@@ -9,10 +9,10 @@ from typing import Any
 
 from surgery.drift.verifier import Step, Verifier
 from surgery.errors import DefectError, ModelError
-from surgery.ir import Model, Shape, Tensor, Value
+from surgery.ir import Model, Tensor
 from surgery.ir.collector import undisturbed
 from surgery.ir.edit import Editor
-from surgery.ir.infer import dims, sharpens
+from surgery.ir.infer import dims
 from surgery.pipeline.context import PassContext
 from surgery.pipeline.iomap import IoMap
 from surgery.pipeline.passes import Outcome, Pass, PassRun
@@ -92,7 +92,7 @@ class _PassRunner:
 
     def run(self) -> PassResult:
         """The result; the model is changed only when its status is applied."""
-        face, stated = _interface(self.model), [t.shape for t in self.model.graph.outputs]
+        face = _interface(self.model)
         try:
             outcome = self._rewrite()
         except Diverged as error:
@@ -102,8 +102,6 @@ class _PassRunner:
         mark = self.editor.mark()
         try:
             _, inferred = self.model.inferred(self.editor.retype)
-            if outcome.io is None:
-                self._restate(stated)
             self.model.check(inferred)
         except (DefectError, ModelError) as error:
             return self._undo(Status.FAILED, outcome, str(error))
@@ -129,12 +127,6 @@ class _PassRunner:
         )
         self.editor.settle()
         return outcome
-
-    def _restate(self, stated: Sequence[Shape | None]) -> None:
-        """Keep the shapes that outputs were stated with: a symbolic dim that became known stays a symbol outside."""
-        for shape, out in zip(stated, self.model.graph.outputs, strict=False):
-            if isinstance(out, Value) and out.shape != shape and sharpens(shape, out.shape):
-                self.editor.retype(out, out.dtype, shape)
 
     def _verify(self, outcome: Outcome) -> PassResult:
         io = self.manager.io
