@@ -15,7 +15,7 @@ from surgery.errors import DefectError, ModelError
 from surgery.ir.collector import undisturbed
 from surgery.ir.copy import copy_graph
 from surgery.ir.exporter import Exporter, Weights, heavy_constants
-from surgery.ir.graph import Constant, Graph, Node
+from surgery.ir.graph import Constant, DType, Graph, Node, Shape, Value
 from surgery.ir.infer import Setter, infer
 from surgery.ir.invariants import breaches
 from surgery.ir.read import read_model
@@ -103,13 +103,8 @@ class Model:
 
     def to_proto(self, weights: Weights | str = Weights.INLINE) -> onnx.ModelProto:
         """A new ModelProto; see :class:`~surgery.ir.exporter.Weights` for the three forms."""
-        exporter = Exporter(Weights(weights), self.opset, ir_version=self.ir_version)
-        proto = onnx.ModelProto()
-        proto.CopyFrom(self.header)
-        del proto.functions[:]
-        exporter.main(self.graph, proto.graph)
-        headers = zip(self.functions, self.header.functions, strict=True)
-        proto.functions.extend(exporter.function(graph, header) for graph, header in headers)
+        proto = self.header_with_functions()
+        Exporter(Weights(weights), self.opset, ir_version=self.ir_version).main(self.graph, proto.graph)
         return proto
 
     def infer(self, assign: Setter | None = None) -> list[str]:
@@ -176,8 +171,8 @@ class Model:
         return hashlib.sha256(self.to_proto(Weights.EXTERNAL).SerializeToString(deterministic=True)).hexdigest()
 
 
-def _assign(value: object, dtype: object, shape: object) -> None:
-    value.dtype, value.shape = dtype, shape  # type: ignore[attr-defined]
+def _assign(value: Value, dtype: DType | None, shape: Shape | None) -> None:
+    value.dtype, value.shape = dtype, shape
 
 
 def _first_line(error: Exception) -> str:

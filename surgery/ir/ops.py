@@ -128,23 +128,21 @@ def spatial_rank(node: Node) -> int | None:
 
 def clip_bounds(node: Node) -> tuple[float | None, float | None] | None:
     """Lower and upper bound of a Clip, None for an open side; None for the whole when a bound is not constant."""
-    low, high = (_bound(node, name, index) for index, name in enumerate(("min", "max"), start=1))
-    if low is _UNKNOWN or high is _UNKNOWN:
+    sides = [_bound(node, name, index) for index, name in enumerate(("min", "max"), start=1)]
+    if not all(known for known, _ in sides):
         return None
-    return low, high  # type: ignore[return-value]
+    return sides[0][1], sides[1][1]
 
 
-_UNKNOWN = object()
-
-
-def _bound(node: Node, name: str, index: int) -> object:
+def _bound(node: Node, name: str, index: int) -> tuple[bool, float | None]:
+    """Whether one bound is known, and which it is; None for an open side."""
     if name in node.attrs:
-        return float(node.attrs[name])
+        return True, float(node.attrs[name])
     tensor = node.input(index)
     if tensor is None:
-        return None
+        return True, None
     value = scalar(tensor)
-    return _UNKNOWN if value is None else value
+    return value is not None, value
 
 
 def permutation(node: Node) -> list[int] | None:

@@ -59,7 +59,8 @@ def _by_dependencies(nodes: list[Node]) -> list[Node]:
 
 def _edges(nodes: list[Node], index: dict[int, int]) -> tuple[list[int], list[list[int]]]:
     """Per node, how many of ``nodes`` it waits for, and which of them wait for it."""
-    waiting, readers = [0] * len(nodes), [[] for _ in nodes]  # type: ignore[var-annotated]
+    waiting = [0] * len(nodes)
+    readers: list[list[int]] = [[] for _ in nodes]
     for i, node in enumerate(nodes):
         sources = {index[id(p)] for t in reads(node) if (p := t.producer) is not None and id(p) in index}
         waiting[i] = len(sources)
