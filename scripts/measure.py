@@ -5,9 +5,9 @@ usage: measure.py placement|performance|probes [MODEL|FOLDER|GLOB...] --out PREF
 
 Models are files, folders, or globs over the names of the shared corpus (``latency/*``), whose weightless models get
 seeded weights. Writes PREFIX.csv (one line per model and march: the verdict, or one reason), PREFIX_rows.csv.gz
-(placement), of a performance PREFIX_layers.csv.gz, and PREFIX.json (versions, options, date). A call that was
-interrupted goes on where it was: what is done stands in a journal under build/witness. Without the toolchain it says
-so and exits 2.
+(placement), of a performance PREFIX_layers.csv.gz, and PREFIX.json (versions, options, date). A call goes on where the
+tables end, and one that was interrupted where it was: what came since stands in a journal under build/witness. Without
+the toolchain it says so and exits 2.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ MODEL_COLUMNS = (
     "model", "march", "accepted", "refusal", "reason", "rows", "cpu", "segments", "latency_us", "ddr_bytes", "ops",
     "seconds",
 )  # fmt: skip
+NUMBERS = ("latency_us", "ddr_bytes", "ops", "seconds")
 ROW_COLUMNS = {
     "rows": ("model", "march", "node", "type", "device", "segment", "data_type"),
     "layers": (
@@ -180,7 +181,7 @@ class Journal:
         self.out, self.what = out, what
         JOURNALS.mkdir(parents=True, exist_ok=True)
         self.path = JOURNALS / f"{out.name}.jsonl"
-        self.done: dict[tuple[str, str], Entry] = {}
+        self.done: dict[tuple[str, str], Entry] = {(e["model"], e["march"]): e for e in written(out)}
         text = self.path.read_text() if self.path.exists() else ""
         whole = text[: text.rfind("\n") + 1]  # a line that was cut off when the call was killed is done again
         if whole != text:
@@ -207,6 +208,27 @@ class Journal:
         self.out.with_suffix(".json").write_text(json.dumps(said, indent=2) + "\n")
 
 
+def written(out: Path) -> Iterator[Entry]:
+    """The entries that the tables at ``out`` were written from, but for the speeds of a placement."""
+    if not out.with_suffix(".csv").exists():
+        return
+    versions = json.loads(out.with_suffix(".json").read_text())["tools"]
+    kept = {kind: _read(out.with_name(f"{out.name}_{kind}.csv.gz")) for kind in ROW_COLUMNS}
+    for line in csv.DictReader(out.with_suffix(".csv").read_text().splitlines()):
+        entry: Entry = {"model": line["model"], "march": line["march"], "versions": versions}
+        entry |= {name: line[name] for name in ("refusal", "reason") if line[name]}
+        entry |= {name: json.loads(line[name]) for name in NUMBERS if line[name]}
+        yield entry | {kind: found.get((line["model"], line["march"]), []) for kind, found in kept.items()}
+
+
+def _read(path: Path) -> dict[tuple[str, str], list[list[Any]]]:
+    found: dict[tuple[str, str], list[list[Any]]] = {}
+    if path.exists():
+        for model, march, *cells in csv.reader(gzip.decompress(path.read_bytes()).decode().splitlines()[1:]):
+            found.setdefault((model, march), []).append([None if cell == "" else cell for cell in cells])
+    return found
+
+
 def _model_line(entry: Entry) -> list[Any]:
     rows = entry.get("rows") or []
     cpu = [row for row in rows if row[2] == "cpu"]
@@ -215,7 +237,7 @@ def _model_line(entry: Entry) -> list[Any]:
     named = [entry.get(name, "") for name in ("refusal", "reason")]
     return [
         entry["model"], entry["march"], accepted, *named, len(rows), len(cpu), len(segments),
-        *(entry.get(name, "") for name in ("latency_us", "ddr_bytes", "ops", "seconds")),
+        *(entry.get(name, "") for name in NUMBERS),
     ]  # fmt: skip
 
 
