@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import select
 import shutil
 import signal
@@ -27,7 +26,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 _POLL = 3600.0
-STRAY = re.compile(r"(?<![^\0=])(/tmp/tmp\w{8})/")
+HERE = "/proc/self/cwd/tmp"
+"""Temporary files of whoever asks: in its own working directory.
+
+The tool makes one folder while it is imported, and every compile works in it, under fixed names. So that forks do not
+share it, its path is told like this, and each fork has a folder of that name of its own.
+"""
 
 
 def hb_mapper(argv: list[str]) -> None:
@@ -143,22 +147,9 @@ class Zygote:
 
 
 def kill(group: int) -> None:
-    """Kill a process group, if it is still there, and remove the temporary folders it works in."""
-    folders = strays(group)
+    """Kill a process group, if it is still there."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def strays(group: int) -> set[str]:
-    """Folders of the system's temporary one that command lines of the group name: the compiler's is not in TMPDIR."""
-    found: set[str] = set()
-    for place in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if os.getpgid(int(place.name)) == group:
-                found.update(STRAY.findall((place / "cmdline").read_text(errors="replace")))
-    return found
 
 
 def become(job: dict[str, Any]) -> NoReturn:
@@ -180,9 +171,11 @@ def become(job: dict[str, Any]) -> NoReturn:
 
 def settle(folder: str) -> None:
     """Make ``folder`` the place of everything: working directory, temporary files, output."""
+    shared = [place.name for place in Path(HERE).iterdir()]
     os.chdir(folder)
+    for name in shared:
+        Path("tmp", name).mkdir(parents=True, exist_ok=True)
     Path("tmp").mkdir(exist_ok=True)
-    os.environ["TMPDIR"] = tempfile.tempdir = str(Path(folder) / "tmp")
     output = os.open("output.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for fd, target in ((nothing, 0), (output, 1), (output, 2)):
@@ -202,6 +195,8 @@ def main() -> None:
     """Import the toolchain, say so, and serve."""
     sys.path[:] = [place for place in sys.path if place]  # the working directory is a job's
     zygote = Zygote(sys.argv[1])
+    Path(HERE).mkdir(exist_ok=True)
+    os.environ["TMPDIR"] = tempfile.tempdir = HERE
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     begun = time.monotonic()
     import horizon_tc_ui.hb_mapper  # type: ignore[import-not-found,unused-ignore]  # noqa: F401 - before any fork

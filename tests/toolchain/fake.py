@@ -1,4 +1,7 @@
-"""A toolchain that does what the name of the first node says: a table, a crash, a hang, an error, a child left."""
+"""A toolchain that does what the name of the first node says: a table, a crash, a hang, an error, a child left.
+
+Like the real one it makes a folder while it is imported, in which every job writes files of the same names.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ import sys
 from pathlib import Path
 
 MAPPER = '''
-import os, signal, subprocess, sys, time
+import os, signal, subprocess, sys, tempfile, time
 from pathlib import Path
+
+SHARED = Path(tempfile.mkdtemp())
 
 TABLE = """2026-11-23 03:17:41,720 INFO The main quantized node information:
 Node  ON   Subgraph  Type  Cosine Similarity  Threshold  DataType
@@ -19,17 +24,17 @@ node  BPU  id(0)     Hz    --                 1.0        int8
 def main():
     said = Path("model.onnx").read_bytes()
     Path("calls.txt").write_text(" ".join(sys.argv))
+    with (SHARED / "model").open("x") as file:
+        file.write("of this job alone")
     if b"crash" in said:
         os.kill(os.getpid(), signal.SIGSEGV)
     if b"hang" in said:
-        stray = Path(f"/tmp/tmp{os.getpid():08}")
-        stray.mkdir()
-        child = subprocess.Popen(["sh", "-c", "sleep 300; true", f"{stray}/model"])
-        Path("../child.txt").write_text(f"{child.pid} {stray}")
+        child = subprocess.Popen(["sleep", "300"])
+        Path("../child.txt").write_text(str(child.pid))
         time.sleep(300)
     if b"leave" in said:
         child = subprocess.Popen(["sleep", "300"])
-        Path("../child.txt").write_text(f"{child.pid} /nowhere")
+        Path("../child.txt").write_text(str(child.pid))
     if b"fail" in said:
         print("2026-11-23 03:22:59,000 ERROR The opset version of the model is 17, the maximum is 11.")
         sys.exit(255)

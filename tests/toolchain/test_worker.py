@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -63,6 +64,15 @@ def test_hang_is_killed_with_its_children(witness: Witness) -> None:
         assert_gone()
 
 
+def test_jobs_share_no_folder(witness: Witness) -> None:
+    """Neither those at the same time nor one after another that was killed."""
+    with ThreadPoolExecutor(3) as pool:
+        futures = [pool.submit(witness.check, model(name), "bayes-e", limit=2.0) for name in ("hang", "fine", "well")]
+        refusals = [future.result().refusal for future in futures]
+    assert [r and r.kind for r in refusals] == [Kind.TIMEOUT, None, None]
+    assert witness.check(model("good"), "bayes-e").refusal is None
+
+
 def test_what_a_job_leaves_behind_is_killed(witness: Witness) -> None:
     assert witness.check(model("leave"), "bayes-e").refusal is None
     assert_gone()
@@ -79,13 +89,11 @@ def test_folders_go_when_nothing_was_started(witness: Witness) -> None:
 def assert_gone() -> None:
     """The child that the last job started ends."""
     [said] = Path(tempfile.gettempdir()).rglob("child.txt")
-    pid, stray = said.read_text().split()
-    child = int(pid)
+    child = int(said.read_text())
     deadline = time.monotonic() + 5
     while alive(child) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not alive(child)
-    assert not Path(stray).exists()
 
 
 def alive(pid: int) -> bool:
