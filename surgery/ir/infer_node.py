@@ -24,6 +24,8 @@ def infer_node(
     if schema is None or not schema.has_type_and_shape_inference_function:
         return unknown
     types = {t.name: kind for t in node.inputs if t.name and (kind := type_of(t)) is not None}
+    if any(t.name and t.name not in types for t in node.inputs):
+        return unknown
     data = {
         t.name: t.weight.to_proto(t.name)
         for t in node.inputs

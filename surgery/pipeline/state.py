@@ -37,7 +37,5 @@ def compare(before: State, after: State) -> Speedup:
     if before.estimate is None or after.estimate is None:
         return Speedup(None, before.reason or after.reason)
     if before.refused > after.refused:
-        return Speedup(
-            None, f"the toolchain fails on {before.refused} nodes of the original, there is no time to beat"
-        )
+        return Speedup(None, f"the toolchain fails on {before.refused} nodes of the original, there is no time to beat")
     return speedup(before.estimate, after.estimate)
