@@ -19,11 +19,14 @@ from passes.opset.header import set_versions
 from surgery.ir import Node
 from surgery.pipeline import Outcome, Pass, PassRun
 from surgery.rewrite import Event, Exactness, Mismatch, Purpose, Rewriter, weakest
+from surgery.rewrite.rewriter import Change
 
 LEAST = 11
 """The oldest opset that is written; the operators of older models are raised to it."""
 IR = 7
 """IR version of what comes out, where the opset does not need a newer one."""
+RESTATE = "restate"
+"""What the pass calls its edits."""
 
 
 class LowerOpset(Pass):
@@ -59,7 +62,7 @@ class LowerOpset(Pass):
         if not outcome.stats.refused:
             set_versions(run.model, *wanted, run.rw.editor)
             outcome.stats.matched = outcome.stats.applied = 1
-            outcome.stats.fired["lower-opset"] = 1
+            outcome.stats.fired[RESTATE] = 1
         return outcome
 
     def _wanted(self, run: PassRun) -> tuple[int, int]:
@@ -132,14 +135,14 @@ class _Lowering:
         if self.run.ctx.is_protected(node):
             self._refuse(f"would change {name!r}, which is protected", node)
             return
-        change = self.rw.change(op)
-        self.outcome.stats.edits.append(type(change)(op, change.old or (name,), change.new or (node.name,)))
+        change = self.rw.change(RESTATE)
+        self.outcome.stats.edits.append(Change(RESTATE, change.old or (name,), change.new or (node.name,)))
         if self.run.trace:
-            self.outcome.stats.events.append(Event(op, name, op, "applied"))
+            self.outcome.stats.events.append(Event(RESTATE, name, op, "applied"))
 
     def _refuse(self, reason: str, node: Node | None = None) -> None:
         stats = self.outcome.stats
         stats.refused += 1
         stats.reasons[f"{node.op}: {reason}" if node else reason] += 1
         if self.run.trace and node is not None:
-            stats.events.append(Event(node.op, node.name, node.op, "refused", reason, node.name))
+            stats.events.append(Event(RESTATE, node.name, node.op, "refused", reason, node.name))

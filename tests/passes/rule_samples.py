@@ -33,6 +33,7 @@ class Sample:
         constants: initializers by name: arrays, numbers (float32), or a tuple for random float32 of that shape.
         march: name of a march, or of one of the tests' own.
         options: of the pass.
+        since: the oldest opset at which there is something to do.
         older: the body at opset 11, where the operator is written another way before ``opset``.
         quiet: variants of the matrix in which the rule has to refuse.
     """
@@ -45,6 +46,7 @@ class Sample:
     options: dict[str, Any] = field(default_factory=dict)
     opset: int = OLDEST
     older: str | None = None
+    since: int = OLDEST
     quiet: frozenset[str] = frozenset()
 
     def proto(self, opset: int | None = None) -> ModelProto:
@@ -244,5 +246,6 @@ SAMPLES: dict[str, dict[str, Sample]] = {
     "clamp-conv-channels": CLAMP,
     "substitute-ops": SUBSTITUTE,
     "strip-io-nodes": STRIP,
+    "lower-opset": {"restate": Sample("y = Softmax <axis = 1> (x)", march="bayes-e", opset=13, since=13)},
 }
 """The sample of every rule, by pass; passes that run by themselves name what they do by operator or verb."""

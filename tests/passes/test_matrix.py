@@ -25,7 +25,7 @@ from tests.passes.clamp_marches import marches
 from tests.passes.rule_samples import IN_BODIES, OLDEST, SAMPLES, Sample
 from tests.support import ROOT, Applied, apply_pass
 
-BY_ITSELF = {"fold-constants": {"fold"}, "strip-io-nodes": set(REMOVABLE)}
+BY_ITSELF = {"fold-constants": {"fold"}, "lower-opset": {"restate"}, "strip-io-nodes": set(REMOVABLE)}
 """What passes do that are no rules; every pass that runs by itself has to be here."""
 OPSETS = (OLDEST, 13, 17, onnx.defs.onnx_opset_version())
 
@@ -104,7 +104,7 @@ def _opsets(sample: Sample) -> Iterator[int]:
     """The opsets that have the operators of the sample."""
     ops = {node.op_type for node in sample.proto().graph.node}
     for opset in OPSETS:
-        if all(onnx.defs.has(op, opset) for op in ops):
+        if opset >= sample.since and all(onnx.defs.has(op, opset) for op in ops):
             yield opset
 
 
