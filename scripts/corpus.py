@@ -49,6 +49,17 @@ class Feed(NamedTuple):
     dtype: str
     gen: str
 
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """Lowest and highest value, where the kind has them."""
+        kind, _, number = self.gen.partition(":")
+        known = {"u01": (0.0, 1.0)}
+        if kind == "const":
+            known[kind] = (float(number), float(number))
+        elif kind == "randint":
+            known[kind] = (0.0, float(number) - 1)
+        return known.get(kind)
+
     def draw(self, seed: int) -> Array:
         """Seeded values."""
         rng = np.random.default_rng([seed, zlib.crc32(self.name.encode())])
@@ -93,6 +104,11 @@ class Item:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape by input name."""
         return {f.name: f.shape for f in self.feeds}
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Lowest and highest value by name of the inputs that say so."""
+        return {f.name: found for f in self.feeds if (found := f.range) is not None}
 
 
 @cache

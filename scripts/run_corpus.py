@@ -55,7 +55,7 @@ def examine(item: corpus.Item, march: str, samples: int, again: bool) -> Row:
     except SessionError as error:
         return Row("unrun", error.what[:100])
     try:
-        result = run(path, march=march, samples=samples, input_shapes=item.shapes, input_ranges=_ranges(item))
+        result = run(path, march=march, samples=samples, input_shapes=item.shapes, input_ranges=item.ranges)
     except SurgeryError as error:
         valid = not _complaint(path)
         return Row("FAILED" if valid else "refused", f"exit {error.exit_code}: {' '.join(str(error).split())}")
@@ -68,19 +68,6 @@ def examine(item: corpus.Item, march: str, samples: int, again: bool) -> Row:
     reasons = "; ".join(result.reasons)
     states = (_state(result.before), _state(result.after))
     return Row(status, trouble or reasons, *states, drift, result.seconds, _passes(result))
-
-
-def _ranges(item: corpus.Item) -> dict[str, tuple[float, float]]:
-    found = {}
-    for feed in item.feeds:
-        kind, _, number = feed.gen.partition(":")
-        if kind == "u01":
-            found[feed.name] = (0.0, 1.0)
-        elif kind == "const":
-            found[feed.name] = (float(number), float(number))
-        elif kind == "randint":
-            found[feed.name] = (0.0, float(number) - 1)
-    return found
 
 
 def _complaint(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from passes.opset import wider
 from passes.opset.base import Form, drop, ints_to_attr, keep_inputs, known
 from surgery.ir import Node, ops
 from surgery.rewrite import Mismatch, Rewriter, need
@@ -58,11 +59,12 @@ def pad_all_axes(node: Node, rw: Rewriter) -> None:
     rw.editor.set_input(node, 1, rw.ints(full.reshape(-1).tolist()))
 
 
-_SINCE_18 = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "SumSquare")
+_SINCE_18 = ("L1", "L2", "LogSum", "LogSumExp", "Mean", "Prod", "SumSquare")
 
 FORMS = {
     **{op: (Form(13, axes_to_attr),) for op in ("Squeeze", "Unsqueeze", "ReduceSum")},
     **{f"Reduce{name}": (Form(18, axes_to_attr),) for name in _SINCE_18},
+    **{op: (Form(18, axes_to_attr), wider.EXTREMES) for op in ("ReduceMax", "ReduceMin")},
     "Split": (Form(18, parts_to_sizes), Form(13, split_to_attr)),
     "Pad": (Form(18, pad_all_axes),),
 }

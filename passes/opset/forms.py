@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from passes.opset import axes, integers, quantise, raised, recurrent, resize, shapes, softmax, states, windows
+from passes.opset import axes, integers, quantise, raised, recurrent, resize, shapes, softmax, states, wider, windows
 from passes.opset.base import Form
 
 Forms = Mapping[str, Sequence[Form]]
@@ -22,6 +22,7 @@ FORMS: Forms = {
     **shapes.FORMS,
     **softmax.FORMS,
     **states.FORMS,
+    **wider.ARITHMETIC,
     **windows.FORMS,
 }
 """By operator, newest boundary first: from ``since`` or later to before it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from passes.opset import wider
 from passes.opset.base import Form
 from surgery.ir import Node, ops
 from surgery.ir.infer import dims
@@ -30,6 +31,6 @@ def averaged(node: Node, rw: Rewriter) -> Exactness:
 FORMS = {
     "AveragePool": (Form(22, same_windows), Form(19, averaged)),
     "LpPool": (Form(18, same_windows),),
-    "MaxPool": (Form(22, same_windows),),
+    "MaxPool": (Form(22, same_windows), wider.WINDOWS),
 }
 """These operators."""

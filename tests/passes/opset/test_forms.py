@@ -219,6 +219,24 @@ CASES = {
         one("y = MaxPool <kernel_shape = [2, 2], strides = [2, 2], ceil_mode = 1> (x)", y="float[2,3,2,3]"),
         ("ceil_mode: int = 1",),
     ),
+    "MaxPool of small integers": Case(
+        12,
+        one("i = Cast <to = 2> (x)  m = MaxPool <kernel_shape = [2, 2]> (i)  y = Cast <to = 1> (m)",
+            y="float[2,3,3,4]"),
+        ("Cast <to: int = 1> (i)", "MaxPool <kernel_shape: ints = [2, 2]> (", "Cast <to: int = 2> ("),
+    ),
+    "ReduceMax of small integers": Case(
+        18,
+        one("i = Cast <to = 3> (x)  m = ReduceMax (i, a)  y = Cast <to = 1> (m)", y="float[2,1,4,5]",
+            constants="int64[1] a = {1}"),
+        ("Cast <to: int = 6> (i)", "ReduceMax <axes: ints = [1]> (", "Cast <to: int = 3> ("),
+    ),
+    "Mul of small integers": Case(
+        14,
+        one("i = Cast <to = 3> (f)  f = Mul (x, k)  m = Mul (i, i)  y = Cast <to = 1> (m)",
+            constants="float k = {30.0}"),
+        ("Cast <to: int = 6> (i)", "Mul (", "Cast <to: int = 3> ("),
+    ),
     "Slice of opset 9": Case(
         9,
         one("y = Slice <axes = [2], starts = [1], ends = [3]> (x)", y="float[2,3,2,5]"),
