@@ -11,8 +11,6 @@ from surgery.errors import InputError
 
 PREFIX = "m"
 """Prefix of the files it writes."""
-OUT = "out"
-"""Folder it writes them to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ def makertbin(model: str, march: str, inputs: Mapping[str, Sequence[int]], optio
 
 
 def _model(model: str, march: str, options: Options) -> dict[str, object]:
-    said = {"onnx_model": model, "march": march, "working_dir": OUT, "output_model_file_prefix": PREFIX}
+    said = {"onnx_model": model, "march": march, "working_dir": ".", "output_model_file_prefix": PREFIX}
     return {**said, **({"remove_node_type": ";".join(options.remove)} if options.remove else {})}
 
 

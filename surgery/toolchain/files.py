@@ -17,7 +17,6 @@ from surgery.ir import Model
 from surgery.ir.external import CUT
 from surgery.ir.wire import split
 from surgery.toolchain import structure
-from surgery.toolchain.config import OUT
 from surgery.toolchain.log import speeds, table, versions
 from surgery.toolchain.performance import Performance, segment
 from surgery.toolchain.refusal import refusal
@@ -75,7 +74,7 @@ def harvest(folder: Path, ended: Ended, into: Path, *, models: bool = False) -> 
     into.mkdir()
     (into / _END).write_text(json.dumps(asdict(ended)))
     _keep(into / _LOG, (folder / "output.txt").read_bytes())
-    for made in sorted(path for name in (".hb_check", OUT) for path in (folder / name).glob("*")):
+    for made in sorted(path for name in (".hb_check", ".") for path in (folder / name).glob("*")):
         if made.name.endswith("_model.onnx") and models and "original" not in made.name:
             shutil.copy(made, into / made.name.removeprefix("m_"))
         if made.name.endswith(_GRAPHS):

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from surgery.ir import Model
-from surgery.toolchain.config import OUT, PREFIX, calibration_folders
+from surgery.toolchain.config import PREFIX, calibration_folders
 from surgery.toolchain.worker import WitnessError, Worker
 
 Array = np.ndarray[Any, Any]
@@ -52,7 +52,7 @@ class Quantised:
         np.savez(self._folder / "inputs.npz", **values)  # type: ignore[arg-type]  # its stub wants a flag by name
         made = self._folder / "outputs.npz"
         made.unlink(missing_ok=True)
-        argv = [f"{OUT}/{PREFIX}_{stage.value}_model.onnx"]
+        argv = [f"{PREFIX}_{stage.value}_model.onnx"]
         self._worker.submit("infer", argv, self._folder, RUN_SECONDS).result()
         if not made.exists():
             said = (self._folder / "output.txt").read_text(errors="replace").strip().splitlines()

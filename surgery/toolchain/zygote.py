@@ -30,7 +30,8 @@ HERE = "/proc/self/cwd/tmp"
 """Temporary files of whoever asks: in its own working directory.
 
 The tool makes one folder while it is imported, and every compile works in it, under fixed names. So that forks do not
-share it, its path is told like this, and each fork has a folder of that name of its own.
+share it, its path is told like this, and each fork has a folder of that name of its own; the tool works in its
+``working_dir``, which therefore has to be the folder of the job.
 """
 
 
