@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from passes.noops.arithmetic import CastChain, DropNeutral, DropRepeated, SameType
+from passes.noops.expand import DropExpand, ExpandAfterTranspose
 from passes.noops.forms import DropSameForm, MergeReshapes, MergeTransposes, UndoAxes
 from passes.noops.plain import DropDropout, DropIdentity, DropSingle
 from passes.noops.windows import DropPool, DropReduce, DropResize
@@ -39,6 +40,8 @@ class RemoveNoops(Pass):
             DropPool(),
             DropReduce(),
             DropResize(),
+            ExpandAfterTranspose(),
+            DropExpand(),
         )
 
 

@@ -109,6 +109,15 @@ NOOPS = {
     "drop-cast": _noop("b = Cast <to = 1> (a)"),
     "merge-casts": _noop("c = Cast <to = 11> (a)  d = Cast <to = 10> (c)  b = Cast <to = 1> (d)"),
     "drop-neutral": _noop("b = Mul (a, k)", k=np.ones((4, 1, 1), np.float32)),
+    "drop-expand": _noop(
+        "c = GlobalMaxPool (a)  d = Expand (c, k)  b = Add (d, a)", TAPPED | IN_BODIES | UNSIZED, k=ints(1, 4, 5, 5)
+    ),
+    "expand-after-transpose": _noop(
+        "c = GlobalMaxPool (a)  d = Expand (c, k)  e = Transpose <perm = [0, 2, 1, 3]> (d)  "
+        "b = Transpose <perm = [0, 2, 1, 3]> (e)",
+        TAPPED | IN_BODIES | UNSIZED,
+        k=ints(1, 4, 5, 5),
+    ),
     "drop-repeated": _noop("c = Relu (a)  b = Relu (c)"),
     "merge-transposes": _noop("c = Transpose <perm = [0, 2, 3, 1]> (a)  b = Transpose <perm = [0, 3, 1, 2]> (c)"),
     "undo-axes": _noop("c = Unsqueeze <axes = [2]> (a)  b = Squeeze <axes = [2]> (c)"),
