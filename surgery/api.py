@@ -11,7 +11,7 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from surgery.cost import NoCoefficients, estimate
 from surgery.drift.inputs import make_inputs
@@ -24,7 +24,7 @@ from surgery.pipeline.bisect import Bisector
 from surgery.pipeline.cures import cures
 from surgery.pipeline.explain import explain as why
 from surgery.pipeline.run import run as run_pipeline
-from surgery.pipeline.view import folded, place_as_seen
+from surgery.pipeline.view import folded, frozen, place_as_seen
 from surgery.report.catalogue import MarchesDocument, PassesDocument, march_entry, pass_entry
 from surgery.report.check import CheckDocument, check_document
 from surgery.report.cost import CostDocument, cost_document, no_estimate
@@ -43,6 +43,7 @@ Steps: TypeAlias = "Passes | str | os.PathLike[str] | None"
 Data: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | None"
 Shapes: TypeAlias = "Mapping[str, Sequence[int]] | None"
 Ranges: TypeAlias = "Mapping[str, tuple[float, float]] | None"
+D = TypeVar("D", CheckDocument, CostDocument, RunDocument, ExplainDocument, BisectDocument)
 Evaluator: TypeAlias = "Callable[[Any], float | Mapping[str, float]]"
 
 
@@ -84,31 +85,43 @@ class Pipeline(Passes):
         return run(model, march=march, pipeline=self, **options)
 
 
-def check(model: Source, *, march: str, assume: str | None = None, witness: Asked | None = None) -> CheckDocument:
+def check(
+    model: Source,
+    *,
+    march: str,
+    assume: str | None = None,
+    input_shape: Shapes = None,
+    witness: Asked | None = None,
+) -> CheckDocument:
     """Where every node would run on ``march``, which limits it breaks, and which pass cures it. Needs no weights.
 
-    ``witness`` asks the vendor's own toolchain, too: its folder, ``"auto"``, or an open one
+    ``input_shape`` has it looked at with its inputs at these sizes. ``witness`` asks the vendor's own toolchain, too: its folder, ``"auto"``, or an open one
     (:class:`surgery.toolchain.Witness`).
     """
-    loaded, target = Model.load(model), load_target(march, assume)
+    loaded, target = _loaded(model, input_shape), load_target(march, assume)
     twin = folded(loaded)
     placement = place_as_seen(loaded, target, twin)
-    document = check_document(loaded, placement, cures(twin, placement))
+    document = _at(check_document(loaded, placement, cures(twin, placement)), input_shape)
     if witness is None:
         return document
     from surgery.witnessed import check_witnessed, opened
 
     with opened(witness) as asked:
-        return document.model_copy(update={"witness": check_witnessed(model, loaded, document, asked)})
+        found = check_witnessed(model, loaded, document, asked, input_shape)
+    return document.model_copy(update={"witness": found})
 
 
-def cost(model: Source, *, march: str, assume: str | None = None) -> CostDocument:
-    """The predicted time of ``model`` on ``march``, node by node and in total. Needs no weights."""
-    loaded, target = Model.load(model), load_target(march, assume)
+def cost(model: Source, *, march: str, assume: str | None = None, input_shape: Shapes = None) -> CostDocument:
+    """The predicted time of ``model`` on ``march``, node by node and in total. Needs no weights.
+
+    ``input_shape`` has it looked at with its inputs at these sizes.
+    """
+    loaded, target = _loaded(model, input_shape), load_target(march, assume)
     try:
-        return cost_document(loaded, target.name, estimate(place_as_seen(loaded, target)))
+        document = cost_document(loaded, target.name, estimate(place_as_seen(loaded, target)))
     except NoCoefficients as error:
-        return no_estimate(loaded, target.name, error.what)
+        document = no_estimate(loaded, target.name, error.what)
+    return _at(document, input_shape)
 
 
 def run(
@@ -147,7 +160,8 @@ def run(
         inputs: npz file, folder, or arrays by name; made up from ``seed`` when None.
         samples: how many to run.
         seed: of made-up values.
-        input_shape: sizes of dynamic inputs, by name.
+        input_shape: sizes of dynamic inputs, by name: the model is made static at them (by ``freeze-shapes``, in front
+            of the pipeline unless it is in it; skip it to have the model only run at them).
         input_range: lowest and highest made-up value, by name of the input.
         budget: bounds that approximate rewrites may use up, by metric.
         protect: regular expression of node names that nothing may touch.
@@ -162,7 +176,8 @@ def run(
     Raises:
         SurgeryError: something given cannot be used; the message says what and what to do.
     """
-    chosen = _pipeline(pipeline, load_target(march, assume).name).skipping(skip).adding(add).with_options(set_ or {})
+    chosen = _pipeline(pipeline, load_target(march, assume).name).freezing(input_shape or {})
+    chosen = chosen.skipping(skip).adding(add).with_options(set_ or {})
     settings = {"verify": verify, "samples": samples, "seed": seed, "assume": assume, "protect": protect}
     result = run_pipeline(
         model,
@@ -184,16 +199,16 @@ def run(
     replay = {
         **settings,
         "inputs": result.inputs.description if result.inputs else None,
-        "pipeline": chosen.to_dict(),
+        "pipeline": result.pipeline.to_dict(),
         "versions": versions(),
     }
     left = cures(result.model, result.after.placement)
-    document = run_document(result, evaluator=_name(eval_), cures=left, replay=replay)
+    document = _at(run_document(result, evaluator=_name(eval_), cures=left, replay=replay), input_shape)
     if witness is None:
         return Run(result, document)
     from surgery.witnessed import opened, rerun, run_witnessed
 
-    again = rerun(model, result, chosen, march=march, assume=assume, protect=protect)
+    again = rerun(model, result, march=march, assume=assume, protect=protect)
     with opened(witness) as asked:
         found = run_witnessed(model, result, asked, witness_level, again)
     return Run(result, document.model_copy(update={"witness": found}))
@@ -241,14 +256,17 @@ def explain(
     node: str | None = None,
     pipeline: Steps = None,
     assume: str | None = None,
+    input_shape: Shapes = None,
 ) -> ExplainDocument:
     """Why the rules of the pass ``pass_`` fire or refuse on ``model``, or on one ``node`` of it.
 
-    With a ``pipeline``, the passes before it run first. Needs no weights but those that a rule looks at.
+    With a ``pipeline``, the passes before it run first; with an ``input_shape`` it is looked at with its inputs at
+    these sizes. Needs no weights but those that a rule looks at.
     """
     loaded, target = Model.load(model), None if march is None else load_target(march, assume)
-    chosen = None if pipeline is None else _pipeline(pipeline, None)
-    return explain_document(loaded, pass_, target, why(loaded, pass_, target, node=node, pipeline=chosen))
+    chosen = (Passes(()) if pipeline is None else _pipeline(pipeline, None)).freezing(input_shape or {})
+    found = why(loaded, pass_, target, node=node, pipeline=chosen)
+    return _at(explain_document(loaded, pass_, target, found), input_shape)
 
 
 def bisect(
@@ -266,10 +284,21 @@ def bisect(
 ) -> BisectDocument:
     """The first pass of ``pipeline``, and its first match, that breaks the numbers of ``model``."""
     loaded, target = Model.load(model), None if march is None else load_target(march, assume)
-    chosen = _pipeline(pipeline, target.name if target else None)
-    data = make_inputs(loaded, samples=samples, seed=seed, given=inputs, shapes=input_shape, ranges=input_range)
-    guilty = Bisector(loaded, chosen, target, data, progress).first()
-    return bisect_document(loaded, target, [step.id for step in chosen.steps], data.description, guilty)
+    chosen = _pipeline(pipeline, target.name if target else None).freezing(input_shape or {})
+    frozen_at = chosen.frozen(loaded.graph)
+    shapes = {**(input_shape or {}), **(frozen_at or {})}
+    data = make_inputs(
+        loaded,
+        samples=samples,
+        seed=seed,
+        given=inputs,
+        shapes=shapes,
+        ranges=input_range,
+        frozen=frozen_at is not None,
+    )
+    guilty = Bisector(loaded, chosen.settled(data.sizes), target, data, progress).first()
+    document = bisect_document(loaded, target, [step.id for step in chosen.steps], data.description, guilty)
+    return _at(document, input_shape)
 
 
 def passes(names: Sequence[str] | None = None) -> PassesDocument:
@@ -288,6 +317,17 @@ def versions() -> dict[str, str]:
     """Versions of this tool and of what decides its numbers."""
     libraries = ("surgery", "onnx", "onnxruntime", "numpy", "onnx-graphsurgeon")
     return {"python": platform.python_version(), **{name: version(name) for name in libraries}}
+
+
+def _at(document: D, shapes: Shapes) -> D:
+    """The document of a model that was looked at with its inputs at ``shapes``."""
+    stated = {name: tuple(shape) for name, shape in (shapes or {}).items()}
+    return document.model_copy(update={"model": document.model.model_copy(update={"input_shape": stated})})
+
+
+def _loaded(model: Source, shapes: Shapes) -> Model:
+    loaded = Model.load(model)
+    return frozen(loaded, shapes) if shapes else loaded
 
 
 def _pipeline(given: Steps, march: str | None) -> Passes:

@@ -14,7 +14,6 @@ import numpy as np
 from surgery.drift.metrics import compare
 from surgery.ir import Model
 from surgery.ir.session import open_session
-from surgery.pipeline import Pipeline
 from surgery.pipeline.result import Status
 from surgery.pipeline.run import run as run_pipeline
 from surgery.report.value import value_drifts
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
 Asked: TypeAlias = "Witness | str | os.PathLike[str]"
 Array: TypeAlias = "np.ndarray[Any, Any]"
 Samples: TypeAlias = Sequence[Mapping[str, Array]]
+Shapes: TypeAlias = "Mapping[str, Sequence[int]] | None"
 Rerun: TypeAlias = Callable[[int], Model]
 SLOWER = 1.005
 """Times less than this factor apart count as the same."""
@@ -58,24 +58,24 @@ def opened(asked: Asked) -> Iterator[Witness]:
         yield witness
 
 
-def check_witnessed(given: Source, model: Model, document: CheckDocument, witness: Witness) -> WitnessCheck:
-    """The toolchain's verdict on ``given``, which was loaded as ``model``, beside ours."""
+def check_witnessed(
+    given: Source, model: Model, document: CheckDocument, witness: Witness, shapes: Shapes = None
+) -> WitnessCheck:
+    """The toolchain's verdict on ``given``, which was loaded as ``model``, beside ours; at sizes where any are stated."""
     source, made_up = _whole(given, model)
-    answer = witness.check(source, document.march)
+    answer = witness.check(source, document.march, shapes=shapes)
     names = map_names(model, answer.placement) if answer.placement else None
     return witness_check(document.nodes, answer, names, made_up=made_up)
 
 
-def rerun(
-    given: Source, result: RunResult, pipeline: Pipeline, *, march: str, assume: str | None, protect: str | None
-) -> Rerun:
+def rerun(given: Source, result: RunResult, *, march: str, assume: str | None, protect: str | None) -> Rerun:
     """What makes the model after the first n passes of a run again, of those that were applied."""
     applied = {done.name for done in result.passes if done.status is Status.APPLIED}
 
     def again(count: int) -> Model:
         names = {done.name for done in result.passes[:count]} & applied
-        steps = tuple(step for step in pipeline.steps if step.id in names)
-        some = replace(pipeline, steps=steps)
+        steps = tuple(step for step in result.pipeline.steps if step.id in names)
+        some = replace(result.pipeline, steps=steps)
         return run_pipeline(given, march=march, pipeline=some, assume=assume, protect=protect, verify="off").model
 
     return again

@@ -9,6 +9,7 @@ def check(
     models: opt.Models,
     march: opt.Marches,
     assume: opt.Assume = None,
+    input_shape: opt.InputShapes = None,
     witness: opt.Witness = None,
     json: opt.Json = None,
     fail_on: opt.FailOn = None,
@@ -20,15 +21,17 @@ def check(
     Needs no weights. Exits 1 when the toolchain would refuse the model, or a node is on the CPU or unknown.
     """
     from surgery import api
+    from surgery.cli import parse
     from surgery.cli.jobs import jobs
     from surgery.cli.output import Output
     from surgery.cli.witness import asked
 
     out = Output(json, taken=tuple(models), fail_on=frozenset(fail_on or ()), quiet=quiet, verbose=verbose)
-    todo = jobs(models, march, assume)
+    todo, shapes = jobs(models, march, assume), parse.shapes(input_shape or ())
     with asked(witness) as toolchain:
         for job in todo:
             with out.attempt(job):
                 source = job.model if toolchain is None else job.path
-                out.add(api.check(source, march=job.march, assume=assume, witness=toolchain))
+                done = api.check(source, march=job.march, assume=assume, input_shape=shapes, witness=toolchain)
+                out.add(done)
     out.finish()

@@ -9,6 +9,7 @@ def cost(
     models: opt.Models,
     march: opt.Marches,
     assume: opt.Assume = None,
+    input_shape: opt.InputShapes = None,
     json: opt.Json = None,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -18,11 +19,13 @@ def cost(
     Needs no weights.
     """
     from surgery import api
+    from surgery.cli import parse
     from surgery.cli.jobs import jobs
     from surgery.cli.output import Output
 
     out = Output(json, taken=tuple(models), quiet=quiet, verbose=verbose)
+    shapes = parse.shapes(input_shape or ())
     for job in jobs(models, march, assume):
         with out.attempt(job):
-            out.add(api.cost(job.model, march=job.march, assume=assume))
+            out.add(api.cost(job.model, march=job.march, assume=assume, input_shape=shapes))
     out.finish()

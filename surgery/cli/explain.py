@@ -16,14 +16,18 @@ def explain(
     march: opt.MaybeMarch = None,
     assume: opt.Assume = None,
     pipeline: opt.Before = None,
+    input_shape: opt.InputShapes = None,
     json: opt.Json = None,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
 ) -> None:
     """Say why the rules of a pass fire or refuse, node by node."""
     from surgery import api
+    from surgery.cli import parse
     from surgery.cli.output import Output
 
     out = Output(json, taken=(model,), quiet=quiet, verbose=verbose or node is not None)
-    out.add(api.explain(model, pass_, march=march, node=node, pipeline=pipeline, assume=assume))
+    shapes = parse.shapes(input_shape or ())
+    document = api.explain(model, pass_, march=march, node=node, pipeline=pipeline, assume=assume, input_shape=shapes)
+    out.add(document)
     out.finish()

@@ -42,7 +42,7 @@ Samples = Annotated[int, Option(metavar="N", min=1, help="How many samples to ru
 Seed = Annotated[int, Option(metavar="N", min=0, help="Seed of values that are made up.", rich_help_panel=_DATA)]
 InputShapes = Annotated[
     list[str] | None,
-    Option("--input-shape", metavar="NAME=1x3x8x8", help="Sizes of a dynamic input.", rich_help_panel=_DATA),
+    Option("--input-shape", metavar="NAME=1x3x8x8", help="Sizes at which an input is static.", rich_help_panel=_DATA),
 ]
 InputRanges = Annotated[
     list[str] | None,

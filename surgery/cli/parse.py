@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from surgery.errors import InputError
+from surgery.ir.sizes import read_sizes
 
 V = TypeVar("V")
 
@@ -16,7 +17,7 @@ def shapes(texts: Iterable[str]) -> dict[str, tuple[int, ...]]:
     >>> shapes(["x=1x3x640x640", "n=1"])
     {'x': (1, 3, 640, 640), 'n': (1,)}
     """
-    return _named("--input-shape", texts, _shape, "NAME=1x3x640x640")
+    return _named("--input-shape", texts, read_sizes, "NAME=1x3x640x640")
 
 
 def ranges(texts: Iterable[str]) -> dict[str, tuple[float, float]]:
@@ -61,13 +62,6 @@ def _named(
         except ValueError as error:
             raise InputError(f"{text!r} has not the form {form}", where=option) from error
     return found
-
-
-def _shape(text: str) -> tuple[int, ...]:
-    sizes = tuple(int(size) for size in text.split("x")) if text else ()
-    if any(size < 0 for size in sizes):
-        raise ValueError(text)
-    return sizes
 
 
 def _range(text: str) -> tuple[float, float]:

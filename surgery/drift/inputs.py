@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from surgery.drift.given import Given, read_given, split
-from surgery.drift.shapes import Shape, second_shapes, static_shapes
+from surgery.drift.shapes import second_shapes
 from surgery.errors import InputError, unknown
-from surgery.ir.graph import Constant, Value
+from surgery.ir.graph import Value
 from surgery.ir.session import SessionError
+from surgery.ir.sizes import Sizes, run_inputs, static_shapes
 
 if TYPE_CHECKING:
     from surgery.ir.model import Model
@@ -31,7 +32,7 @@ class InputInfo:
 
     name: str
     dtype: str
-    shape: Shape
+    shape: Sizes
     values: str
 
 
@@ -57,6 +58,11 @@ class InputSet:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def sizes(self) -> Mapping[str, Sizes] | None:
+        """Sizes of the given samples by input name; None for drawn ones, which say nothing of the user's."""
+        return None if self.source == "seeded" else {name: array.shape for name, array in self.samples[0].items()}
+
+    @property
     def description(self) -> str:
         """One paragraph for reports: how many samples of what."""
         parts = [f"{i.name} {i.dtype} {'x'.join(map(str, i.shape)) or 'scalar'}: {i.values}" for i in self.inputs]
@@ -72,6 +78,7 @@ def make_inputs(
     given: str | PathLike[str] | Mapping[str, Array] | None = None,
     shapes: Mapping[str, Sequence[int]] | None = None,
     ranges: Mapping[str, tuple[float, float]] | None = None,
+    frozen: bool = False,
 ) -> InputSet:
     """Samples for the inputs of ``model``.
 
@@ -83,6 +90,7 @@ def make_inputs(
             multiple of the input's batch is samples.
         shapes: shapes of dynamic inputs by name; a symbolic batch alone (dim 0) is 1 unless said.
         ranges: lowest and highest value of drawn inputs by name.
+        frozen: the model is to take one shape per input only.
 
     Raises:
         InputError: unknown names, shapes that do not fit, NaN in the data, dynamic dims without a shape.
@@ -94,13 +102,28 @@ def make_inputs(
     if wrong := next((n for n in (*(shapes or {}), *(ranges or {})) if n not in inputs), None):
         raise unknown("input", wrong, inputs)
     if given is not None:
-        return _given(inputs, read_given(given, list(inputs)), samples, shapes or {})
-    return _seeded(inputs, samples, seed, shapes or {}, ranges or {})
+        made = _given(inputs, read_given(given, list(inputs)), samples, shapes or {})
+    else:
+        made = _seeded(inputs, samples, seed, shapes or {}, ranges or {})
+    if frozen:
+        made.extra.clear()
+        _need_one_shape(made)
+    return made
+
+
+def _need_one_shape(made: InputSet) -> None:
+    for info in made.inputs:
+        if odd := next((s for s in made.samples if s[info.name].shape != info.shape), None):
+            first, other = ("x".join(map(str, shape)) for shape in (info.shape, odd[info.name].shape))
+            raise InputError(
+                f"samples of {first} and of {other}, a frozen input takes one",
+                where=f"{made.source}, input {info.name!r}",
+            )
 
 
 def graph_inputs(model: Model) -> dict[str, Value]:
     """The inputs that a run has to feed, by name. Raises SessionError when one is no tensor."""
-    inputs = {v.name: v for v in model.graph.inputs if not isinstance(v, Constant)}
+    inputs = run_inputs(model.graph)
     if odd := [v.name for v in inputs.values() if v.dtype is None]:
         raise SessionError(f"input {', '.join(odd)} is no tensor of a known type, values for it cannot be made")
     return inputs
@@ -131,7 +154,7 @@ def _seeded(
     sizes, notes = static_shapes(inputs, shapes)
     draws = {name: _Draw(value, ranges.get(name)) for name, value in inputs.items()}
 
-    def sample(index: int, at: Mapping[str, Shape]) -> Sample:
+    def sample(index: int, at: Mapping[str, Sizes]) -> Sample:
         rngs = {n: np.random.default_rng([seed, index, zlib.crc32(n.encode())]) for n in draws}
         return {n: draw(at[n], rngs[n]) for n, draw in draws.items()}
 
@@ -166,7 +189,7 @@ class _Draw:
             return "standard normal"
         return f"{'integers' if self.kind == 'int' else 'uniform'} {self.range[0]:g} to {self.range[1]:g}"
 
-    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+    def __call__(self, shape: Sizes, rng: np.random.Generator) -> Array:
         if self.kind == "bool":
             return rng.integers(0, 2, shape).astype(self.dtype)
         if self.kind == "text":

@@ -17,12 +17,14 @@ LONG = 65536
 Setter = Callable[[Value, "DType | None", "Shape | None"], None]
 
 
-def infer(main: Graph, header: onnx.ModelProto, opset: int, assign: Setter) -> tuple[list[str], onnx.ModelProto]:
+def infer(
+    main: Graph, header: onnx.ModelProto, opset: int, assign: Setter, *, sharpen: bool = False
+) -> tuple[list[str], onnx.ModelProto]:
     """Infer every value of ``main`` and its bodies; ``assign`` is called for each whose dtype or shape changes.
 
     What a file states is believed only where inference is silent: for operators without a schema, and for single
     dims. Graph outputs keep what is stated unless it is wrong: the interface of a model does not depend on what
-    inference can find out. Returns a sentence for each statement that contradicts its operators, and the model as
+    inference can find out; with ``sharpen`` they take what it finds out, too. Returns a sentence for each statement that contradicts its operators, and the model as
     inferred, its heavy constants among the inputs. Raises ModelError when the operators contradict each other, as
     onnxruntime does.
     """
@@ -37,7 +39,7 @@ def infer(main: Graph, header: onnx.ModelProto, opset: int, assign: Setter) -> t
     inferred = _inferred(proto, data_prop=small)
     types = {info.name: info for graph in _graphs(inferred.graph) for info in (*graph.value_info, *graph.output)}
     repairs: list[str] = []
-    outputs = {id(v) for v in main.outputs}
+    outputs = set() if sharpen else {id(v) for v in main.outputs}
     for graph in main.walk():
         inputs = {id(v) for v in graph.inputs} if graph.owner is None else set()
         for value in (*graph.inputs, *(v for n in graph.nodes for v in n.outputs)):

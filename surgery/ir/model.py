@@ -107,17 +107,19 @@ class Model:
         Exporter(Weights(weights), self.opset, ir_version=self.ir_version).main(self.graph, proto.graph)
         return proto
 
-    def infer(self, assign: Setter | None = None) -> list[str]:
+    def infer(self, assign: Setter | None = None, *, sharpen: bool = False) -> list[str]:
         """Infer dtypes and shapes of every value; returns what contradicted the operators, a sentence each.
 
-        ``assign`` is called for every value that changes (an Editor's ``retype`` makes it undoable).
+        ``assign`` is called for every value that changes (an Editor's ``retype`` makes it undoable). Graph outputs
+        keep the dims that they are stated with, unless these are to be made sharper.
         """
-        return self.inferred(assign)[0]
+        return self.inferred(assign, sharpen=sharpen)[0]
 
     @undisturbed()
-    def inferred(self, assign: Setter | None = None) -> tuple[list[str], onnx.ModelProto]:
+    def inferred(self, assign: Setter | None = None, *, sharpen: bool = False) -> tuple[list[str], onnx.ModelProto]:
         """As :meth:`infer`, with the proto it was done on: :meth:`check` need not make it again."""
-        return infer(self.graph, self.header_with_functions(), self.opset, assign or _assign)
+        header = self.header_with_functions()
+        return infer(self.graph, header, self.opset, assign or _assign, sharpen=sharpen)
 
     def header_with_functions(self) -> onnx.ModelProto:
         """The header with the bodies of the functions, without the graph."""

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
-from surgery.errors import WeightsMissing
+from surgery.errors import InputError, WeightsMissing
 from surgery.ir import Model, Node
 from surgery.pipeline import registry
 from surgery.pipeline.context import PassContext
@@ -46,7 +46,11 @@ def _cured(model: Model, step: Pass, placement: Placement) -> Iterator[str]:
     if not broken:
         return
     trial = Manager(model.copy(), placement.target)
-    trial.run([(step.name, step)])
+    try:
+        trial.run([(step.name, step)])
+    except InputError:  # it wants to know something of the user, and says what
+        yield from sorted(broken)
+        return
     left = {refusal.rule for refusal in placement.target.refusals(trial.model)}
     yield from sorted(broken - left)
 

@@ -8,7 +8,6 @@ from surgery.errors import unknown
 from surgery.ir import Model
 from surgery.pipeline import registry
 from surgery.pipeline.manager import Manager
-from surgery.pipeline.passes import Pass
 from surgery.pipeline.pipeline import Pipeline
 from surgery.pipeline.result import PassResult
 from surgery.rewrite import Event
@@ -31,11 +30,14 @@ def explain(
     Args:
         model: stays as it is.
         node: only the events of this node; raises InputError with the nearest names when there is none.
-        pipeline: its passes before ``name`` run first (unverified), and ``name`` takes its options from it.
+        pipeline: its passes before ``name`` run first (unverified), and ``name`` takes its options from it; if it
+            does not hold ``name``, those whose place is in front of all others.
     """
     steps = [(s.id, s.step) for s in pipeline.steps] if pipeline else []
     place = next((i for i, (id_, _) in enumerate(steps) if id_ == name), None)
-    before, step = (steps[:place], steps[place][1]) if place is not None else ([], _plain(name))
+    if place is None:
+        steps, place = [*((id_, p) for id_, p in steps if p.first), (name, registry.load(name)())], -1
+    before, step = steps[:place], steps[place][1]
     manager = Manager(model.copy(), target)
     manager.run(before)
     nodes = [n.name for n in manager.model.nodes()]
@@ -44,7 +46,3 @@ def explain(
     manager.trace = True
     result = manager.run([(name, step)])[-1]
     return Explanation(result, tuple(e for e in result.events if node is None or e.node == node))
-
-
-def _plain(name: str) -> Pass:
-    return registry.load(name)()

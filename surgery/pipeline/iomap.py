@@ -29,6 +29,7 @@ class IoMap:
         inputs: names of the original inputs, in order.
         outputs: names of the original outputs, in order.
         removed: names of the nodes that moved out of the model, inputs' side first.
+        frozen: dims of inputs became numbers, and those of outputs may.
     """
 
     prologue: onnx.GraphProto
@@ -36,6 +37,14 @@ class IoMap:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     removed: tuple[str, ...] = field(default=())
+    frozen: bool = False
+
+    @classmethod
+    def freezing(cls, graph: Graph) -> IoMap:
+        """The map of a change that leaves values as they are, and makes dims numbers."""
+        inputs, outputs = (tuple(t.name for t in tensors) for tensors in (graph.inputs, graph.outputs))
+        nothing = [onnx.GraphProto(name=name) for name in ("prologue", "epilogue")]
+        return cls(*nothing, inputs, outputs, frozen=True)
 
     def then(self, later: IoMap) -> IoMap:
         """The map of this change followed by ``later``."""
@@ -45,10 +54,13 @@ class IoMap:
             self.inputs,
             self.outputs,
             self.removed + later.removed,
+            self.frozen or later.frozen,
         )
 
     def compose(self, model: Model) -> Model:
         """``prologue; model; epilogue`` as one model with the original interface; ``model`` stays as it is."""
+        if not (self.prologue.node or self.epilogue.node):
+            return model
         whole = model.copy()
         graph = whole.graph
         before, after = (Importer(Weight.from_proto).graph(g, {}) for g in (self.prologue, self.epilogue))

@@ -12,7 +12,8 @@ from surgery.errors import DefectError, ModelError
 from surgery.ir import Model, Tensor
 from surgery.ir.collector import undisturbed
 from surgery.ir.edit import Editor
-from surgery.ir.infer import dims
+from surgery.ir.graph import Shape
+from surgery.ir.infer import dims, sharpens
 from surgery.pipeline.context import PassContext
 from surgery.pipeline.iomap import IoMap
 from surgery.pipeline.passes import Outcome, Pass, PassRun
@@ -22,7 +23,7 @@ from surgery.pipeline.state import State
 from surgery.rewrite import Diverged, Purpose, Rewriter, Rule
 from surgery.target import Target
 
-Interface = list[tuple[str, str, str]]
+Interface = list[tuple[str, str, "Shape | None"]]
 
 
 @dataclass
@@ -99,16 +100,17 @@ class _PassRunner:
             return self._undo(Status.FAILED, Outcome(), str(error))
         if not self.editor.mark():
             return self._nothing(outcome)
-        mark = self.editor.mark()
+        mark, io = self.editor.mark(), self._io(outcome)
+        frozen = io is not None and io.frozen
         try:
-            _, inferred = self.model.inferred(self.editor.retype)
+            _, inferred = self.model.inferred(self.editor.retype, sharpen=frozen)
             self.model.check(inferred)
         except (DefectError, ModelError) as error:
             return self._undo(Status.FAILED, outcome, str(error))
-        if outcome.io is None and (moved := _moved(face, _interface(self.model))):
+        if outcome.io is None and (moved := _moved(face, _interface(self.model), frozen)):
             return self._undo(Status.FAILED, outcome, f"changed the interface: {moved}")
         self.after = self.policy.now if self.editor.mark() == mark else None
-        return self._verify(outcome)
+        return self._verify(outcome, io)
 
     @undisturbed()
     def _rewrite(self) -> Outcome:
@@ -128,10 +130,12 @@ class _PassRunner:
         self.editor.settle()
         return outcome
 
-    def _verify(self, outcome: Outcome) -> PassResult:
-        io = self.manager.io
-        if outcome.io is not None:
-            io = outcome.io if io is None else io.then(outcome.io)
+    def _io(self, outcome: Outcome) -> IoMap | None:
+        """How the interface moved up to and with this pass."""
+        before = self.manager.io
+        return before.then(outcome.io) if before and outcome.io else outcome.io or before
+
+    def _verify(self, outcome: Outcome, io: IoMap | None) -> PassResult:
         step: Step | None = None
         if self.manager.verifier is not None:
             step = self.manager.verifier.check(self.manager.whole(io), outcome.exactness.value)
@@ -139,7 +143,7 @@ class _PassRunner:
                 return self._undo(Status.ROLLED_BACK, outcome, step.reason, step)
             self.manager.verifier.accept(step)
         self.manager.io = io
-        return self._result(Status.APPLIED, outcome, "", step)
+        return self._result(Status.APPLIED, outcome, outcome.note, step)
 
     def _nothing(self, outcome: Outcome) -> PassResult:
         stats = outcome.stats
@@ -177,10 +181,18 @@ class _PassRunner:
 
 def _interface(model: Model) -> Interface:
     ends: Sequence[Tensor] = (*model.graph.inputs, *model.graph.outputs)
-    return [(t.name, str(t.dtype), dims(t.shape)) for t in ends]
+    return [(t.name, str(t.dtype), t.shape) for t in ends]
 
 
-def _moved(before: Interface, after: Interface) -> str:
+def _moved(before: Interface, after: Interface, frozen: bool) -> str:
+    """What became of an end that it may not; with ``frozen``, dims that had no number may have one."""
     if len(before) != len(after):
         return f"{len(before)} inputs and outputs became {len(after)}"
-    return next((f"{' '.join(b)} became {' '.join(a)}" for b, a in zip(before, after, strict=True) if b != a), "")
+    for old, new in zip(before, after, strict=True):
+        if old != new and not (frozen and old[:2] == new[:2] and sharpens(old[2], new[2])):
+            return f"{_said(*old)} became {_said(*new)}"
+    return ""
+
+
+def _said(name: str, dtype: str, shape: Shape | None) -> str:
+    return f"{name} {dtype} {dims(shape)}"

@@ -8,13 +8,14 @@ and name the class under ``surgery.passes`` in the entry points of your distribu
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from surgery.ir import Model
+from surgery.ir import Graph, Model
+from surgery.ir.sizes import Sizes
 from surgery.pipeline.context import PassContext
 from surgery.pipeline.iomap import IoMap
 from surgery.rewrite import Engine, Exactness, Purpose, Rewriter, Rule, Stats, weakest
@@ -40,11 +41,15 @@ class PassRun:
 
 @dataclass
 class Outcome:
-    """What a pass did: counts, the weakest promise among the rules that fired, and how the interface moved."""
+    """What a pass did: counts, the weakest promise among the rules that fired, and how the interface moved.
+
+    ``note`` is what a reader of the report has to know of it, "" when that is nothing.
+    """
 
     stats: Stats = field(default_factory=Stats)
     exactness: Exactness = Exactness.EXACT
     io: IoMap | None = None
+    note: str = ""
 
 
 class Pass(BaseModel):
@@ -55,6 +60,7 @@ class Pass(BaseModel):
         cures: rules about whole models (``model.<rule>``) that it can satisfy.
         after: passes that have to run before this one when they are in the same pipeline; checked, never used to
             reorder.
+        first: whether its place is before all others, when it is added to a pipeline by name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -62,6 +68,7 @@ class Pass(BaseModel):
     name: ClassVar[str]
     cures: ClassVar[frozenset[str]] = frozenset()
     after: ClassVar[frozenset[str]] = frozenset()
+    first: ClassVar[bool] = False
 
     def rules(self, target: Any) -> Sequence[Rule[Any]]:
         """The rules under these options for a march (None without one), in the order they are tried."""
@@ -74,6 +81,17 @@ class Pass(BaseModel):
         )
         stats = engine.run()
         return Outcome(stats, weakest([rule.exactness for rule in stats.fired_rules.values()]))
+
+    def freezes(self, graph: Graph) -> Mapping[str, Sizes] | None:
+        """The sizes that it is going to give the inputs of ``graph``, as far as is known; None when it gives none.
+
+        What is verified is verified at these sizes alone.
+        """
+        return None
+
+    def settled(self, sizes: Mapping[str, Sizes] | None) -> Self:
+        """The pass with whatever the user's samples decide decided; ``sizes`` are theirs, None without any."""
+        return self
 
     @classmethod
     def summary(cls) -> str:

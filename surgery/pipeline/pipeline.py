@@ -18,10 +18,14 @@ from surgery.pipeline import registry
 from surgery.pipeline.passes import Pass
 
 if TYPE_CHECKING:
+    from surgery.ir import Graph
+    from surgery.ir.sizes import Sizes
     from surgery.pipeline.result import RunResult
 
 SCHEMA = "surgery.pipeline/1"
 KEYS = ("schema", "passes", "budget")
+FREEZING = "freeze-shapes"
+"""The pass that makes inputs static."""
 
 Entry: TypeAlias = "str | Mapping[str, Any] | Pass"
 P = TypeVar("P", bound="Pipeline")
@@ -93,8 +97,33 @@ class Pipeline:
         return replace(self, steps=tuple(steps))
 
     def adding(self, names: Sequence[str]) -> Self:
-        """A pipeline with further passes at the end."""
-        return replace(self, steps=(*self.steps, *map(_step, names)))
+        """A pipeline with further passes at the end; in front where that is their place, unless they are there."""
+        more, held = [_step(name) for name in names], [s.id for s in self.steps]
+        first = [s for s in more if s.step.first and s.id not in held]
+        return replace(self, steps=(*first, *self.steps, *(s for s in more if not s.step.first)))
+
+    def freezing(self, shapes: Mapping[str, Sequence[int]]) -> Self:
+        """A pipeline that makes the inputs ``shapes`` static at these sizes; itself when none are given.
+
+        Its own step of that kind is told the sizes, or one is put in front.
+        """
+        if not shapes:
+            return self
+        able = self if any(s.step.name == FREEZING for s in self.steps) else self.adding([FREEZING])
+        steps = list(able.steps)
+        place = next(i for i, s in enumerate(steps) if s.step.name == FREEZING)
+        known = steps[place].step.model_dump()
+        told = {**known, "shapes": {**known["shapes"], **shapes}}
+        steps[place] = replace(steps[place], step=_options(type(steps[place].step), told, FREEZING))
+        return replace(able, steps=tuple(steps))
+
+    def frozen(self, graph: Graph) -> Mapping[str, Sizes] | None:
+        """The sizes that it gives the inputs of ``graph``, as far as is known; None when these stay as they are."""
+        return next((sizes for s in self.steps if (sizes := s.step.freezes(graph)) is not None), None)
+
+    def settled(self, sizes: Mapping[str, Sizes] | None) -> Self:
+        """A pipeline in which what the user's samples decide is decided; ``sizes`` are theirs, None without any."""
+        return replace(self, steps=tuple(replace(s, step=s.step.settled(sizes)) for s in self.steps))
 
     def skipping(self, names: Sequence[str]) -> Self:
         """A pipeline without some passes; raises InputError for one that it does not hold."""

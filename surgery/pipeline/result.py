@@ -11,6 +11,7 @@ from surgery.drift.judge import Widened
 from surgery.drift.taps import Drift
 from surgery.ir import Model
 from surgery.pipeline.iomap import IoMap
+from surgery.pipeline.pipeline import Pipeline
 from surgery.pipeline.state import State
 from surgery.rewrite import Event, Exactness, Purpose
 from surgery.rewrite.rewriter import Change
@@ -57,7 +58,7 @@ class PassResult:
         exactness: the weakest promise among the rules that fired.
         matched, applied, refused: numbers of nodes (matches that were not kept count as matched only).
         seconds: time of rewriting, checking and verifying.
-        reason: for any status but applied, and the reasons of refusals.
+        reason: for any status but applied, and the reasons of refusals; of what was applied, what has to be known.
         drift_step, drift_total: largest difference of any output channel over its scale, against the previous
             step and the original; None when nothing was run.
         widened: outputs whose own noise made the bound of rounding wider.
@@ -95,6 +96,7 @@ class RunResult:
         drift: outputs of the rewritten model against the original's; None when nothing was run.
         io: how inputs and outputs moved, None when they did not.
         metrics: of the evaluator, before and after; None without one.
+        pipeline: as it was run: what the samples decide is decided.
         budget: metric bounds given by the user, and which of them are exceeded.
     """
 
@@ -105,6 +107,7 @@ class RunResult:
     after: State
     speedup: Speedup
     passes: list[PassResult]
+    pipeline: Pipeline
     verify: str
     verified: str
     reasons: list[str] = field(default_factory=list)

@@ -21,10 +21,10 @@ from surgery.ir.notes import some
 from surgery.ir.session import SessionError
 from surgery.pipeline.bisect import Bisector, Guilty
 from surgery.pipeline.manager import Manager
-from surgery.pipeline.pipeline import Pipeline
+from surgery.pipeline.pipeline import FREEZING, Pipeline
 from surgery.pipeline.result import PassResult, RunResult, Status
 from surgery.pipeline.state import State, compare, state_of
-from surgery.pipeline.view import FOLDING, place_as_seen
+from surgery.pipeline.view import FOLDING, frozen, place_as_seen
 from surgery.rewrite import weakest
 from surgery.target import Target, load_target, place
 
@@ -104,12 +104,13 @@ class _Run:
         self.reasons: list[str] = []
         self.before: State | None = None
         self.inputs = self._inputs()
+        self.pipeline = pipeline.settled(self.inputs.sizes if self.inputs else None)
         self.verifier = None if self.inputs is None else Verifier(original, self.inputs, budget=self.budget or None)
 
     def result(self) -> RunResult:
         """Run the passes and put everything together."""
         manager = self._at_end() if self.options.verify == "end" else self._passes(self.pipeline, self.verifier)
-        before = self.before or state_of(place_as_seen(self.original, self.target))
+        before = self.before or state_of(place_as_seen(self._at_its_sizes(), self.target))
         after = manager.seen or state_of(place(manager.model, self.target))
         return RunResult(
             model=manager.model,
@@ -119,6 +120,7 @@ class _Run:
             after=after,
             speedup=compare(before, after),
             passes=manager.results,
+            pipeline=self.pipeline,
             verify=self.options.verify,
             verified=self._verified(),
             reasons=[*self.reasons, *(self.verifier.reasons if self.verifier else ())],
@@ -130,6 +132,11 @@ class _Run:
             exceeded=self.verifier.exceeded() if self.verifier else [],
         )
 
+    def _at_its_sizes(self) -> Model:
+        """The original, at the sizes that the pipeline gives its inputs."""
+        sizes = self.pipeline.frozen(self.original.graph)
+        return self.original if sizes is None else frozen(self.original, sizes)
+
     def _verified(self) -> str:
         if self.options.verify == "off":
             return "off"
@@ -137,7 +144,7 @@ class _Run:
 
     def _inputs(self) -> InputSet | None:
         """What to verify on; None when nothing is to be verified, or no inputs can be made."""
-        options = self.options
+        options, frozen = self.options, self.pipeline.frozen(self.original.graph)
         if options.verify == "off":
             return None
         try:
@@ -146,8 +153,9 @@ class _Run:
                 samples=options.samples,
                 seed=options.seed,
                 given=options.inputs,
-                shapes=options.input_shapes,
+                shapes={**(options.input_shapes or {}), **(frozen or {})},
                 ranges=options.input_ranges,
+                frozen=frozen is not None,
             )
         except SessionError as error:
             self.reasons.append(error.what)
@@ -162,8 +170,9 @@ class _Run:
         """Notes how the toolchain sees the original: as it is after the folding that it begins with, too."""
 
         def note(result: PassResult) -> None:
-            if self.before is None and result.name == FOLDING and len(manager.results) == 1:
-                same = result.status is not Status.APPLIED
+            first = all(r.name == FREEZING for r in manager.results[:-1])
+            if self.before is None and result.name == FOLDING and first:
+                same = all(r.status is not Status.APPLIED for r in manager.results)
                 twin = self.original if same else manager.model.copy()
                 self.before = state_of(place_as_seen(self.original, self.target, twin))
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+from surgery.errors import InputError
 from surgery.ir import Model, Node
 from surgery.pipeline import registry
 from surgery.pipeline.manager import Manager
+from surgery.pipeline.pipeline import Pipeline
+from surgery.pipeline.result import Status
 from surgery.target import Placement, Row, Target, Verdict, place
 
 FOLDING = "fold-constants"
@@ -15,6 +20,20 @@ def folded(model: Model) -> Model:
     """A copy of ``model`` with constants and static shapes computed; unverified, needs no large weights."""
     twin = model.copy()
     Manager(twin).run([(FOLDING, registry.load(FOLDING)())])
+    return twin
+
+
+def frozen(model: Model, shapes: Mapping[str, Sequence[int]]) -> Model:
+    """A copy of ``model`` whose inputs are static, at ``shapes`` where these say so; unverified, needs no large weights.
+
+    Raises:
+        InputError: the shapes contradict the model, or dims stay open.
+    """
+    twin = model.copy()
+    for step in Pipeline(()).freezing(shapes).steps:
+        done = Manager(twin).run([(step.id, step.step)])[-1]
+        if done.status is Status.FAILED:
+            raise InputError(done.reason, where=step.id)
     return twin
 
 

@@ -108,12 +108,16 @@ class Span(Part):
 
 
 class ModelRef(Part):
-    """Which model: the file as given (None in memory), the hash of its ``.onnx`` bytes, opset and IR version."""
+    """Which model: the file as given (None in memory), the hash of its ``.onnx`` bytes, opset and IR version.
+
+    ``input_shape`` holds the sizes that the user stated for inputs, by name.
+    """
 
     path: Text | None
     sha256: str
     opset: int
     ir_version: int
+    input_shape: dict[Text, tuple[int, ...]] = Field(default_factory=dict)
 
     @classmethod
     def of(cls, model: Model) -> ModelRef:

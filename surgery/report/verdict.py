@@ -144,7 +144,7 @@ def _(document: BisectDocument) -> Closing:
     if document.guilty is None:
         return Closing(True, "No pass breaks the numbers.", _run(document.model, document.march))
     at = f", first with its match {document.match} at {listed(document.nodes)}" if document.match is not None else ""
-    words = ["explain", _path(document.model), "--pass", document.guilty, *_march(document.march)]
+    words = ["explain", *_sized(document.model), "--pass", document.guilty, *_march(document.march)]
     words += ["--node", document.nodes[0]] if document.nodes else []
     return Closing(False, f"{document.guilty} breaks the numbers{at}: {document.reason}.", command(*words))
 
@@ -177,14 +177,21 @@ def _path(model: ModelRef | None) -> str:
     return "MODEL" if model is None or model.path is None else model.path
 
 
+def _sized(model: ModelRef) -> list[str]:
+    """The model with the sizes that were stated for it."""
+    stated = (f"{name}={'x'.join(map(str, shape))}" for name, shape in model.input_shape.items())
+    return [_path(model), *(word for text in stated for word in ("--input-shape", text))]
+
+
 def _march(march: str | None) -> list[str]:
     return ["--march", march or "MARCH"]
 
 
 def _run(model: ModelRef, march: str | None, more: Collection[str] = ()) -> str:
-    path = _path(model)
+    path, *sizes = _sized(model)
     out = f"{PurePath(path).stem}.{march or 'MARCH'}.onnx"
-    return command("run", path, "-o", out, *_march(march), *(word for name in more for word in ("--add", name)))
+    added = (word for name in more for word in ("--add", name))
+    return command("run", path, "-o", out, *_march(march), *sizes, *added)
 
 
 def _more(refusals: Iterable[Refusal], present: Collection[str]) -> list[str]:
@@ -194,18 +201,18 @@ def _more(refusals: Iterable[Refusal], present: Collection[str]) -> list[str]:
 
 def _look(document: CheckDocument) -> str:
     verb, *more = ("cost",) if document.accepted else ("check", "-v")
-    return command(verb, _path(document.model), "--march", document.march, *more)
+    return command(verb, *_sized(document.model), "--march", document.march, *more)
 
 
 def _check(document: CostDocument) -> str:
-    return command("check", _path(document.model), "--march", document.march)
+    return command("check", *_sized(document.model), "--march", document.march)
 
 
 def _after_run(document: RunDocument) -> str:
     if document.output is None:
         return _run(document.model, document.march)
     if any(row.status in ("rolled-back", "failed") for row in document.passes):
-        return command("bisect", _path(document.model), "--march", document.march)
+        return command("bisect", *_sized(document.model), "--march", document.march)
     if more := _more(document.after.refusals, {row.name for row in document.passes}):
         return _run(document.model, document.march, more)
     if document.violations or not document.after.accepted:
