@@ -95,8 +95,8 @@ def check(
 ) -> CheckDocument:
     """Where every node would run on ``march``, which limits it breaks, and which pass cures it. Needs no weights.
 
-    ``input_shape`` has it looked at with its inputs at these sizes. ``witness`` asks the vendor's own toolchain, too: its folder, ``"auto"``, or an open one
-    (:class:`surgery.toolchain.Witness`).
+    ``input_shape`` has it looked at with its inputs at these sizes. ``witness`` asks the vendor's own toolchain, too:
+    its folder, ``"auto"``, or an open one (:class:`surgery.toolchain.Witness`).
     """
     loaded, target = _loaded(model, input_shape), load_target(march, assume)
     twin = folded(loaded)

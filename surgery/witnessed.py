@@ -61,7 +61,7 @@ def opened(asked: Asked) -> Iterator[Witness]:
 def check_witnessed(
     given: Source, model: Model, document: CheckDocument, witness: Witness, shapes: Shapes = None
 ) -> WitnessCheck:
-    """The toolchain's verdict on ``given``, which was loaded as ``model``, beside ours; at sizes where any are stated."""
+    """The toolchain's verdict on ``given``, which was loaded as ``model``, beside ours; at ``shapes`` if any."""
     source, made_up = _whole(given, model)
     answer = witness.check(source, document.march, shapes=shapes)
     names = map_names(model, answer.placement) if answer.placement else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import onnx
@@ -16,8 +17,25 @@ def copy_graph(graph: Graph) -> Graph:
     return _Copier().graph(graph, None)
 
 
+def copy_nodes(body: Graph, feeds: Mapping[Tensor, Tensor]) -> tuple[list[Node], list[Tensor]]:
+    """Copies of the nodes of ``body`` that read ``feeds`` in place of its inputs, and what it would return.
+
+    Constants, and what is read from outside, are shared. Names are those of the originals; shapes are left out, since
+    they may follow from what is fed.
+    """
+    inner = [graph for graph in body.walk() if graph is not body]
+    made = [v for graph in body.walk() for node in graph.nodes for v in node.outputs]
+    copier = _Copier({id(t) for t in (*made, *(t for graph in inner for t in graph.inputs))})
+    copier.tensors.update((id(old), new) for old, new in feeds.items())
+    nodes = [copier.node(node, body) for node in body.nodes]
+    return nodes, [copier.tensor(t) for t in body.outputs]
+
+
 class _Copier:
-    def __init__(self) -> None:
+    """Copies each thing once; of tensors only those ``own``, by identity, when they are told."""
+
+    def __init__(self, own: Collection[int] | None = None) -> None:
+        self.own = own
         self.tensors: dict[int, Tensor] = {}
         self.graphs: dict[int, Graph] = {}
 
@@ -46,7 +64,9 @@ class _Copier:
         if old.is_empty():
             return Value.empty()
         if id(old) not in self.tensors:
-            self.tensors[id(old)] = self.constant(old) if isinstance(old, Constant) else _value(old)
+            if self.own is not None and id(old) not in self.own:
+                return old
+            self.tensors[id(old)] = self.constant(old) if isinstance(old, Constant) else self.value(old)
         return self.tensors[id(old)]
 
     def constant(self, old: Constant) -> Constant:
@@ -55,11 +75,10 @@ class _Copier:
         new.doc_string, new.metadata = old.doc_string, dict(old.metadata)
         return new
 
-
-def _value(old: Value) -> Value:
-    new = Value(old.name, old.dtype, old.shape)
-    new.doc_string, new.metadata = old.doc_string, dict(old.metadata)
-    if old.type_proto is not None:
-        new.type_proto = onnx.TypeProto()
-        new.type_proto.CopyFrom(old.type_proto)
-    return new
+    def value(self, old: Value) -> Value:
+        new = Value(old.name, old.dtype, old.shape if self.own is None else None)
+        new.doc_string, new.metadata = old.doc_string, dict(old.metadata)
+        if old.type_proto is not None:
+            new.type_proto = onnx.TypeProto()
+            new.type_proto.CopyFrom(old.type_proto)
+        return new

@@ -44,6 +44,8 @@ class Editor:
 
         def undo() -> None:
             graph.nodes.pop()
+            for inner in [n for body in node.bodies() for g in body.walk() for n in g.nodes]:
+                _unlink(inner)
             _unlink(node)
             _look_again(node, graph)
 

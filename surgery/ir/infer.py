@@ -24,9 +24,9 @@ def infer(
 
     What a file states is believed only where inference is silent: for operators without a schema, and for single
     dims. Graph outputs keep what is stated unless it is wrong: the interface of a model does not depend on what
-    inference can find out; with ``sharpen`` they take what it finds out, too. Returns a sentence for each statement that contradicts its operators, and the model as
-    inferred, its heavy constants among the inputs. Raises ModelError when the operators contradict each other, as
-    onnxruntime does.
+    inference can find out; with ``sharpen`` they take what it finds, too. Returns a sentence for each statement that
+    contradicts its operators, and the model as inferred, its heavy constants among the inputs. Raises ModelError when
+    the operators contradict each other, as onnxruntime does.
     """
     proto = onnx.ModelProto()
     proto.CopyFrom(header)

@@ -43,8 +43,7 @@ class IoMap:
     def freezing(cls, graph: Graph) -> IoMap:
         """The map of a change that leaves values as they are, and makes dims numbers."""
         inputs, outputs = (tuple(t.name for t in tensors) for tensors in (graph.inputs, graph.outputs))
-        nothing = [onnx.GraphProto(name=name) for name in ("prologue", "epilogue")]
-        return cls(*nothing, inputs, outputs, frozen=True)
+        return cls(onnx.GraphProto(), onnx.GraphProto(), inputs, outputs, frozen=True)
 
     def then(self, later: IoMap) -> IoMap:
         """The map of this change followed by ``later``."""

@@ -24,7 +24,7 @@ def folded(model: Model) -> Model:
 
 
 def frozen(model: Model, shapes: Mapping[str, Sequence[int]]) -> Model:
-    """A copy of ``model`` whose inputs are static, at ``shapes`` where these say so; unverified, needs no large weights.
+    """A copy of ``model`` whose inputs are static, at ``shapes`` where these say so; unverified.
 
     Raises:
         InputError: the shapes contradict the model, or dims stay open.
