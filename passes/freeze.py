@@ -89,10 +89,11 @@ class FreezeShapes(Pass):
         said = [
             f"{v.name} {dims(old)} is {dims(v.shape)}" for v, old in zip(ends, before, strict=True) if v.shape != old
         ]
+        open_ = any(not v.is_static for v in ends)
         if not said:
             editor.rollback(mark)
-            return Outcome()
-        return Outcome(_stats(run, said), io=IoMap.freezing(graph), note="; ".join([*said, *notes]))
+        io = IoMap.freezing(graph) if said or open_ else None  # what is open may follow from later passes
+        return Outcome(_stats(run, said), io=io, note="; ".join([*said, *notes]))
 
 
 def _tensors(graph: Graph) -> dict[str, Value]:
@@ -128,6 +129,8 @@ def _infer(run: PassRun) -> None:
 
 
 def _stats(run: PassRun, said: list[str]) -> Stats:
-    """One match: a model is frozen as a whole or not at all."""
+    """One match where anything changed: a model is frozen as a whole or not at all."""
+    if not said:
+        return Stats()
     events = [Event("freeze", text.split()[0], "", "applied", text) for text in said] if run.trace else []
     return Stats(matched=1, applied=1, fired=Counter(freeze=1), edits=[Change("freeze", (), ())], events=events)

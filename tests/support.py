@@ -10,7 +10,7 @@ import onnx
 import onnx.parser
 import onnx.printer
 
-from surgery.drift.inputs import make_inputs
+from surgery.drift.inputs import InputSet, make_inputs
 from surgery.drift.verifier import Verifier
 from surgery.ir import Model
 from surgery.ir.infer import dims
@@ -77,7 +77,7 @@ def apply_pass(
     """
     original = model_of(model, opset=opset) if isinstance(model, str) else model
     target = load_target(march) if march else None
-    verifier = Verifier(original, make_inputs(original, samples=2, given=inputs), budget=budget) if verify else None
+    verifier = Verifier(original, _inputs(original, step, inputs), budget=budget) if verify else None
     manager = Manager(original.copy(), target, verifier, trace=True)
     result = manager.run([(step.name, step)])[-1]
     assert result.status not in (Status.FAILED, Status.ROLLED_BACK), f"{result.status}: {result.reason}"
@@ -89,6 +89,12 @@ def apply_pass(
     again = Manager(manager.model.copy(), target, trace=True).run([(step.name, step)])[-1]
     assert again.status is not Status.APPLIED, f"not idempotent: {again.edits}"
     return Applied(manager.model, result, manager)
+
+
+def _inputs(original: Model, step: Pass, given: Any) -> InputSet:
+    """What to verify on: at one shape alone where the pass makes that the only one."""
+    sizes = step.freezes(original.graph)
+    return make_inputs(original, samples=2, given=given, shapes=sizes or {}, frozen=sizes is not None)
 
 
 def interface(model: Model) -> list[tuple[str, str, str]]:

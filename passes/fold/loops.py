@@ -71,7 +71,7 @@ class UnrollLoop(Rule[Unrolled]):
         carried: list[Tensor] = list(node.inputs[2:])
         returned: list[list[Tensor]] = []
         for step in range(match.count):
-            given = (_constant(rw, like, value) for like, value in zip(body.inputs, (step, True), strict=False))
+            given = (rw.constant(np.array(step, np.int64)), rw.constant(np.array(True)))
             _, *made = rw.inline(body, [*given, *carried])
             carried, ends = made[: len(carried)], made[len(carried) :]
             returned.append(ends)
@@ -134,12 +134,6 @@ def _size(graph: Graph) -> int:
 
 def _is_read(value: Tensor, ctx: Context) -> bool:
     return bool(value.outputs) or ctx.is_output(value)
-
-
-def _constant(rw: Rewriter, like: Tensor, value: int | bool) -> Tensor:
-    """A number of an iteration, or that there is one, in the form that the body declares."""
-    kind = np.bool_ if isinstance(value, bool) else np.int64
-    return rw.constant(np.full((1,) if like.rank == 1 else (), value, kind), name=like.name)
 
 
 def _length(node: Node) -> int:

@@ -21,11 +21,12 @@ def copy_nodes(body: Graph, feeds: Mapping[Tensor, Tensor]) -> tuple[list[Node],
     """Copies of the nodes of ``body`` that read ``feeds`` in place of its inputs, and what it would return.
 
     Constants, and what is read from outside, are shared. Names are those of the originals; shapes are left out, since
-    they may follow from what is fed.
+    they may follow from what is fed, but for the number and the condition of an iteration.
     """
     inner = [graph for graph in body.walk() if graph is not body]
     made = [v for graph in body.walk() for node in graph.nodes for v in node.outputs]
     copier = _Copier({id(t) for t in (*made, *(t for graph in inner for t in graph.inputs))})
+    copier.sized = {id(t) for graph in inner if graph.owner and graph.owner.op == "Loop" for t in graph.inputs[:2]}
     copier.tensors.update((id(old), new) for old, new in feeds.items())
     nodes = [copier.node(node, body) for node in body.nodes]
     return nodes, [copier.tensor(t) for t in body.outputs]
@@ -36,6 +37,7 @@ class _Copier:
 
     def __init__(self, own: Collection[int] | None = None) -> None:
         self.own = own
+        self.sized: Collection[int] = ()
         self.tensors: dict[int, Tensor] = {}
         self.graphs: dict[int, Graph] = {}
 
@@ -76,7 +78,7 @@ class _Copier:
         return new
 
     def value(self, old: Value) -> Value:
-        new = Value(old.name, old.dtype, old.shape if self.own is None else None)
+        new = Value(old.name, old.dtype, old.shape if self.own is None or id(old) in self.sized else None)
         new.doc_string, new.metadata = old.doc_string, dict(old.metadata)
         if old.type_proto is not None:
             new.type_proto = onnx.TypeProto()

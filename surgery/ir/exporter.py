@@ -73,11 +73,14 @@ class Exporter:
         """
         homes: dict[int, list[Constant]] = {}
         seen: set[int] = set()
-        for inner in graph.walk():
+        graphs = list(graph.walk())
+        inside = {id(g) for g in graphs}
+        for inner in graphs:
             for constant in constants_of(inner):
                 if id(constant) not in seen:
                     seen.add(id(constant))
-                    homes.setdefault(id(self._home(constant, inner, graph)), []).append(constant)
+                    home = id(self._home(constant, inner, graph))
+                    homes.setdefault(home if home in inside else id(graph), []).append(constant)
         return self._graph(graph, homes, onnx.GraphProto() if proto is None else proto)
 
     def _home(self, constant: Constant, reader: Graph, main: Graph) -> Graph:

@@ -21,7 +21,7 @@ from surgery.ir import ops
 from surgery.ir.evaluate import Evaluator
 from surgery.ir.graph import Constant, DType, Graph, Node, Shape, Tensor, Value
 from surgery.ir.growth import Growth
-from surgery.ir.infer import Setter
+from surgery.ir.infer import Setter, dims
 from surgery.ir.infer_node import infer_node
 from surgery.ir.shape_data import Elements, in_loop, is_known, shape_data
 
@@ -130,8 +130,9 @@ class _Scan:
             self._from_shapes(node, data)
         elif all(isinstance(t, Constant) or t.is_empty() or t in self._fixed for t in node.inputs):
             self._from_constants(node)
-        elif node.op in ("Shape", "Size"):
+        elif node.op in ("Shape", "Size") and node.is_onnx:
             self.waiting = True
+            self.refusals[node] = _unsized(node)
 
     def _sharpen(self, node: Node) -> None:
         """Infer outputs that become static now that the inputs are; what a loop carries may change its shape."""
@@ -195,6 +196,16 @@ def _nbytes(dtype: DType | None, shape: Shape | None) -> int | None:
     if dtype is None or shape is None or not all(isinstance(d, int) for d in shape):
         return None
     return int(prod(d for d in shape if isinstance(d, int))) * dtype.itemsize
+
+
+def _unsized(node: Node) -> str:
+    """Why a Shape or Size is not known."""
+    tensor = node.inputs[0]
+    if in_loop(node):
+        return f"the sizes of {tensor.name!r} may differ from one iteration to the next"
+    named = [str(d) for d in tensor.shape or () if isinstance(d, str)]
+    which = f"its {', '.join(named)} must be a number" if named else "every dim must be known"
+    return f"{tensor.name!r} has the shape {dims(tensor.shape)}, {which}"
 
 
 def _barrier(node: Node) -> str | None:

@@ -98,9 +98,10 @@ class _PassRunner:
             outcome = self._rewrite()
         except Diverged as error:
             return self._undo(Status.FAILED, Outcome(), str(error))
-        if not self.editor.mark():
-            return self._nothing(outcome)
         mark, io = self.editor.mark(), self._io(outcome)
+        if not mark:
+            self.manager.io = io
+            return self._nothing(outcome)
         frozen = io is not None and io.frozen
         try:
             _, inferred = self.model.inferred(self.editor.retype, sharpen=frozen)

@@ -205,12 +205,11 @@ def _edit(edit: ran.Edit) -> Edit:
 
 
 def _interface(result: ran.RunResult) -> Interface:
-    graph = result.model.graph
+    before, after = (
+        [tuple(map(_port, ends)) for ends in (m.graph.inputs, m.graph.outputs)] for m in (result.original, result.model)
+    )
     return Interface(
-        removed=result.io.removed if result.io else (),
-        inputs=tuple(map(_port, graph.inputs)),
-        outputs=tuple(map(_port, graph.outputs)),
-        changed=result.io is not None,
+        removed=result.io.removed if result.io else (), inputs=after[0], outputs=after[1], changed=before != after
     )
 
 

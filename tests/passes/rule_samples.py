@@ -94,6 +94,30 @@ def _stripped(node: str, kind: str, quiet: frozenset[str] = TWO_PATHS, **constan
 NORM = {"s": np.linspace(0.5, 2, 6, dtype=np.float32), "t": (6,), "m": (6,), "v": np.full(6, 0.75, np.float32)}
 WIDE = "float[1,6,5,5]"
 
+FREEZE = {
+    "freeze": Sample("a = Sin (x)  y = Cos (a)", x="float[N,4,5,5]", y="float[N,4,5,5]"),
+}
+LOOP = """y = Loop (n, k, x) <body = b (int64 i, bool go, float[1,4,5,5] s) => (bool on, float[1,4,5,5] t) {{
+    on = Identity (go)  {} }}>"""
+TIMES = {"n": np.array(3), "k": np.array(True)}
+UNROLL = {
+    "unroll-loop": Sample(LOOP.format("t = Sin (s)"), TIMES),
+    "unroll-scan": Sample(
+        """z, y = Scan <num_scan_inputs = 1, scan_input_axes = [1], scan_output_axes = [1],
+                body = b (float[1,5,5] s, float[1,5,5] e) => (float[1,5,5] t, float[1,5,5] u) {
+            t = Add (s, e)  u = Sin (t) }> (c, x)""",
+        {"c": np.zeros((1, 5, 5), np.float32)},
+    ),
+    "inline-branch": Sample(
+        LOOP.format(
+            """f = Equal (i, o)  t = If (f) <then_branch = g1 () => (float[1,4,5,5] p) { p = Sin (s) },
+                                        else_branch = g2 () => (float[1,4,5,5] q) { q = Cos (s) }>"""
+        ),
+        {**TIMES, "o": np.array(1)},
+    ),
+    "fold": Sample(LOOP.format("f = Cast <to = 1> (i)  t = Add (s, f)"), TIMES),
+}
+
 FOLD = {
     "fold": Sample("c = Add (k, k)  y = Mul (x, c)", {"k": 1.5}, quiet=TAPPED),
     "inline-branch": Sample(
@@ -249,6 +273,8 @@ STRIP = {
 }
 
 SAMPLES: dict[str, dict[str, Sample]] = {
+    "freeze-shapes": FREEZE,
+    "unroll-loops": UNROLL,
     "fold-constants": FOLD,
     "remove-noops": NOOPS,
     "fuse-batchnorm": BATCHNORM,

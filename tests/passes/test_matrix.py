@@ -25,7 +25,13 @@ from tests.passes.clamp_marches import marches
 from tests.passes.rule_samples import IN_BODIES, OLDEST, SAMPLES, Sample
 from tests.support import ROOT, Applied, apply_pass
 
-BY_ITSELF = {"fold-constants": {"fold"}, "lower-opset": {"restate"}, "strip-io-nodes": set(REMOVABLE)}
+BY_ITSELF = {
+    "freeze-shapes": {"freeze"},
+    "fold-constants": {"fold"},
+    "unroll-loops": {"fold"},
+    "lower-opset": {"restate"},
+    "strip-io-nodes": set(REMOVABLE),
+}
 """What passes do that are no rules; every pass that runs by itself has to be here."""
 OPSETS = (OLDEST, 13, 17, onnx.defs.onnx_opset_version())
 
