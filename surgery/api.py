@@ -322,7 +322,7 @@ def versions() -> dict[str, str]:
 def _at(document: D, shapes: Shapes) -> D:
     """The document of a model that was looked at with its inputs at ``shapes``."""
     stated = {name: tuple(shape) for name, shape in (shapes or {}).items()}
-    return document.model_copy(update={"model": document.model.model_copy(update={"input_shape": stated})})
+    return document.model_copy(update={"input_shape": stated})
 
 
 def _loaded(model: Source, shapes: Shapes) -> Model:

@@ -88,7 +88,8 @@ def run_witnessed(given: Source, result: RunResult, witness: Witness, level: str
     pass that made it so.
     """
     march, options = result.target.name, Options(level)
-    old, before = _compiled(given, result.original, witness, march, options)
+    sizes = result.pipeline.frozen(result.original.graph)
+    old, before = _compiled(given, result.original, witness, march, options, sizes)
     new, after = _compiled(result.model, result.model, witness, march, options)
     steps = tuple(_steps(result, witness, options, rerun)) if _is_worse(before, after) else ()
     return witness_run(before, after, new.versions or old.versions, level, steps)
@@ -133,10 +134,10 @@ def _quantised_rows(
 
 
 def _compiled(
-    given: Source, model: Model, witness: Witness, march: str, options: Options
+    given: Source, model: Model, witness: Witness, march: str, options: Options, shapes: Shapes = None
 ) -> tuple[Answer, WitnessSide]:
     source, made_up = _whole(given, model)
-    answer = witness.compile(source, march, options)
+    answer = witness.compile(source, march, options, shapes=shapes)
     names = map_names(model, answer.placement) if answer.placement else None
     return answer, witness_side(answer, names, made_up=made_up)
 

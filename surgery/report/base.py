@@ -42,6 +42,8 @@ def scalar(value: Any) -> float | int | str | None:
 
 Number = Annotated[float | None, BeforeValidator(finite)]
 Text = Annotated[str, BeforeValidator(unicode)]
+InputShape = dict[Text, tuple[int, ...]]
+"""Sizes that the user stated for inputs, by name: the model was looked at with its inputs static at them."""
 Scalar = Annotated[int | float | str | None, BeforeValidator(scalar)]
 
 
@@ -108,16 +110,12 @@ class Span(Part):
 
 
 class ModelRef(Part):
-    """Which model: the file as given (None in memory), the hash of its ``.onnx`` bytes, opset and IR version.
-
-    ``input_shape`` holds the sizes that the user stated for inputs, by name.
-    """
+    """Which model: the file as given (None in memory), the hash of its ``.onnx`` bytes, opset and IR version."""
 
     path: Text | None
     sha256: str
     opset: int
     ir_version: int
-    input_shape: dict[Text, tuple[int, ...]] = Field(default_factory=dict)
 
     @classmethod
     def of(cls, model: Model) -> ModelRef:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Literal
 
-from surgery.report.base import Document, ModelRef, Number, Part, Scalar, Text, schema
+from pydantic import Field
+
+from surgery.report.base import Document, InputShape, ModelRef, Number, Part, Scalar, Text, schema
 from surgery.report.witness import WitnessCheck
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ class CheckDocument(Document):
 
     kind: Literal["surgery.check/1"] = schema("surgery.check/1")
     model: ModelRef
+    input_shape: InputShape = Field(default_factory=dict)
     march: str
     accepted: bool
     refusals: tuple[Refusal, ...]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from surgery.report.base import Document, ModelRef, Part, Span, Text, schema
+from pydantic import Field
+
+from surgery.report.base import Document, InputShape, ModelRef, Part, Span, Text, schema
 
 if TYPE_CHECKING:
     from surgery.cost import Estimate, NodeCost, Transfer
@@ -50,6 +52,7 @@ class CostDocument(Document):
 
     kind: Literal["surgery.cost/1"] = schema("surgery.cost/1")
     model: ModelRef
+    input_shape: InputShape = Field(default_factory=dict)
     march: str
     bpu_ms: Span | None
     latency_ms: Span | None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import Field
 
-from surgery.report.base import Document, ModelRef, Number, Part, Scalar, Span, Text, renamed, schema
+from surgery.report.base import Document, InputShape, ModelRef, Number, Part, Scalar, Span, Text, renamed, schema
 from surgery.report.check import Cures, Refusal, Summary, Violation, refusal, violations
 from surgery.report.diff import DiffDocument, diff_document
 from surgery.report.witness import WitnessRun
@@ -108,6 +108,7 @@ class RunDocument(Document):
 
     kind: Literal["surgery.run/1"] = schema("surgery.run/1")
     model: ModelRef
+    input_shape: InputShape = Field(default_factory=dict)
     march: str
     output: Text | None = None
     before: Side

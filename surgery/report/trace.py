@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from surgery.report.base import Document, ModelRef, Part, Text, renamed, schema
+from pydantic import Field
+
+from surgery.report.base import Document, InputShape, ModelRef, Part, Text, renamed, schema
 
 if TYPE_CHECKING:
     from surgery.ir import Model
@@ -36,6 +38,7 @@ class ExplainDocument(Document):
 
     kind: Literal["surgery.explain/1"] = schema("surgery.explain/1")
     model: ModelRef
+    input_shape: InputShape = Field(default_factory=dict)
     march: str | None
     by: str = renamed("pass")
     status: str = ""
@@ -51,6 +54,7 @@ class BisectDocument(Document):
 
     kind: Literal["surgery.bisect/1"] = schema("surgery.bisect/1")
     model: ModelRef
+    input_shape: InputShape = Field(default_factory=dict)
     march: str | None
     passes: tuple[str, ...]
     inputs: Text = ""

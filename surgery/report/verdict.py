@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import singledispatch
 from pathlib import PurePath
+from typing import TypeAlias
 
 from surgery.pipeline import Pipeline
 from surgery.report.base import Document, ModelRef
@@ -17,6 +18,8 @@ from surgery.report.diff import DiffDocument
 from surgery.report.run import RunDocument
 from surgery.report.text import interval, listed, number, plural, visible
 from surgery.report.trace import BisectDocument, ExplainDocument
+
+OfModel: TypeAlias = "CheckDocument | CostDocument | RunDocument | ExplainDocument | BisectDocument"
 
 
 class Finding(StrEnum):
@@ -92,7 +95,7 @@ def _(document: CheckDocument) -> Closing:
     curable = any(v.cured_by for row in document.nodes for v in row.violations)
     curable = curable or any(r.cured_by for r in document.refusals)
     default = {step.id for step in Pipeline.default(document.march).steps}
-    following = _run(document.model, document.march, _more(document.refusals, default)) if curable else _look(document)
+    following = _run(document, document.march, _more(document.refusals, default)) if curable else _look(document)
     return Closing(not findings(document), sentence, following)
 
 
@@ -101,7 +104,7 @@ def _(document: CostDocument) -> Closing:
     if document.latency_ms is None:
         return Closing(False, f"No estimate for {document.march}: {document.reason}.", _check(document))
     sentence = f"One frame takes {interval(document.latency_ms)} on {document.march}, host included."
-    return Closing(True, sentence, _run(document.model, document.march))
+    return Closing(True, sentence, _run(document, document.march))
 
 
 @closing.register
@@ -136,15 +139,15 @@ def _(document: ExplainDocument) -> Closing:
     fired = sum(reason.fires for reason in document.reasons)
     refused = len(document.reasons) - fired
     sentence = f"{document.by} would rewrite {plural(fired, 'node')} and leaves {refused} alone."
-    return Closing(True, sentence, _run(document.model, document.march) if fired else "")
+    return Closing(True, sentence, _run(document, document.march) if fired else "")
 
 
 @closing.register
 def _(document: BisectDocument) -> Closing:
     if document.guilty is None:
-        return Closing(True, "No pass breaks the numbers.", _run(document.model, document.march))
+        return Closing(True, "No pass breaks the numbers.", _run(document, document.march))
     at = f", first with its match {document.match} at {listed(document.nodes)}" if document.match is not None else ""
-    words = ["explain", *_sized(document.model), "--pass", document.guilty, *_march(document.march)]
+    words = ["explain", *_sized(document), "--pass", document.guilty, *_march(document.march)]
     words += ["--node", document.nodes[0]] if document.nodes else []
     return Closing(False, f"{document.guilty} breaks the numbers{at}: {document.reason}.", command(*words))
 
@@ -177,18 +180,18 @@ def _path(model: ModelRef | None) -> str:
     return "MODEL" if model is None or model.path is None else model.path
 
 
-def _sized(model: ModelRef) -> list[str]:
-    """The model with the sizes that were stated for it."""
-    stated = (f"{name}={'x'.join(map(str, shape))}" for name, shape in model.input_shape.items())
-    return [_path(model), *(word for text in stated for word in ("--input-shape", text))]
+def _sized(document: OfModel) -> list[str]:
+    """The model of the document with the sizes that were stated for it."""
+    stated = (f"{name}={'x'.join(map(str, shape))}" for name, shape in document.input_shape.items())
+    return [_path(document.model), *(word for text in stated for word in ("--input-shape", text))]
 
 
 def _march(march: str | None) -> list[str]:
     return ["--march", march or "MARCH"]
 
 
-def _run(model: ModelRef, march: str | None, more: Collection[str] = ()) -> str:
-    path, *sizes = _sized(model)
+def _run(document: OfModel, march: str | None, more: Collection[str] = ()) -> str:
+    path, *sizes = _sized(document)
     out = f"{PurePath(path).stem}.{march or 'MARCH'}.onnx"
     added = (word for name in more for word in ("--add", name))
     return command("run", path, "-o", out, *_march(march), *sizes, *added)
@@ -201,20 +204,20 @@ def _more(refusals: Iterable[Refusal], present: Collection[str]) -> list[str]:
 
 def _look(document: CheckDocument) -> str:
     verb, *more = ("cost",) if document.accepted else ("check", "-v")
-    return command(verb, *_sized(document.model), "--march", document.march, *more)
+    return command(verb, *_sized(document), "--march", document.march, *more)
 
 
 def _check(document: CostDocument) -> str:
-    return command("check", *_sized(document.model), "--march", document.march)
+    return command("check", *_sized(document), "--march", document.march)
 
 
 def _after_run(document: RunDocument) -> str:
     if document.output is None:
-        return _run(document.model, document.march)
+        return _run(document, document.march)
     if any(row.status in ("rolled-back", "failed") for row in document.passes):
-        return command("bisect", *_sized(document.model), "--march", document.march)
+        return command("bisect", *_sized(document), "--march", document.march)
     if more := _more(document.after.refusals, {row.name for row in document.passes}):
-        return _run(document.model, document.march, more)
+        return _run(document, document.march, more)
     if document.violations or not document.after.accepted:
         return command("check", document.output, "--march", document.march)
     return command("cost", document.output, "--march", document.march)

@@ -70,12 +70,13 @@ class Witness:
         march: str,
         options: config.Options | None = None,
         *,
+        shapes: Shapes | None = None,
         limit: float = COMPILE_SECONDS,
     ) -> Answer:
-        """Compile for real: placement, latency, DDR and the cost of every layer."""
+        """Compile for real: placement, latency, DDR and the cost of every layer; ``shapes`` as for :meth:`check`."""
         chosen = options or config.Options()
         try:
-            text = config.makertbin(files.MODEL, march, _input_shapes(model), chosen)
+            text = config.makertbin(files.MODEL, march, {**_input_shapes(model), **(shapes or {})}, chosen)
         except (ModelError, InputError) as error:
             return _refused(march, Kind.INVALID, error.what)
         return self._ask(model, march, _MAKERTBIN, limit=limit, text=text, level=chosen.level)

@@ -66,6 +66,36 @@ def test_bad_values(surgery: Surgery, option: str, value: str, told: str) -> Non
     assert not Path("out.onnx").exists()
 
 
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("y=2x5", "unknown input 'y'"),
+        ("x=2x5x1", "input 'x': shape 2x5x1 was given, the model has nxm"),
+        ("x=0x5", "input 'x': shape 0x5: sizes must be positive"),
+        ("x=-1x5", "has not the form NAME=1x3x640x640"),
+        ("x=2.5x1", "has not the form NAME=1x3x640x640"),
+    ],
+)
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("run", "-m", "X5", "-o", "out.onnx"),
+        ("run", "-m", "X5", "-o", "out.onnx", "--verify", "off"),
+        ("check", "-m", "X5"),
+        ("cost", "-m", "X5"),
+        ("explain", "--pass", "fold-twice"),
+        ("bisect",),
+        ("diff", "dynamic.onnx"),
+    ],
+)
+def test_shapes_that_contradict(surgery: Surgery, call: tuple[str, ...], value: str, told: str) -> None:
+    called = surgery(call[0], "dynamic.onnx", *call[1:], "--input-shape", value)
+    assert called.code == 2
+    assert told in " ".join(called.err.split())
+    assert called.err.count("surgery: ") == 1
+    assert not Path("out.onnx").exists()
+
+
 def test_two_results_in_one_file(surgery: Surgery) -> None:
     called = surgery("run", "clean.onnx", "-m", "X5", "-o", "o.onnx", "--report", "r.json", "--json", "r.json")
     assert called.code == 2

@@ -92,7 +92,46 @@ def seeded(surgery: Surgery) -> None:
 def shaped(surgery: Surgery) -> None:
     flag = Flag(surgery, "dynamic.onnx")
     assert "--input-shape" in flag.run(code=2)["error"]
-    assert "2x5" in flag.run("--input-shape", "x=2x5")["drift"]["inputs"]
+    data = flag.run("--input-shape", "x=2x5")
+    assert "2x5" in data["drift"]["inputs"]
+    assert [row["name"] for row in data["passes"]] == ["freeze-shapes", "fold-twice"]
+    assert [port["shape"] for port in (*data["io"]["inputs"], *data["io"]["outputs"])] == [[2, 5], [2, 5]]
+    assert data["io"]["changed"]
+    assert [v.shape for v in Model.load("out.onnx").graph.inputs] == [(2, 5)]
+
+
+def run_at_a_shape_without_freezing(surgery: Surgery) -> None:
+    data = Flag(surgery, "dynamic.onnx").run("--input-shape", "x=2x5", "--skip", "freeze-shapes")
+    assert "2x5" in data["drift"]["inputs"]
+    assert [row["name"] for row in data["passes"]] == ["fold-twice"]
+    assert [v.shape for v in Model.load("out.onnx").graph.inputs] == [("n", "m")]
+
+
+def frozen_by_a_sample(surgery: Surgery) -> None:
+    np.savez("x.npz", x=np.ones((3, 7), np.float32))
+    flags = ("--add", "freeze-shapes", "--set", "freeze-shapes.source=sample", "--inputs", "x.npz")
+    data = Flag(surgery, "dynamic.onnx").run(*flags)
+    assert [row["name"] for row in data["passes"]] == ["freeze-shapes", "fold-twice"]
+    assert data["io"]["inputs"][0]["shape"] == [1, 7]
+    assert data["replay"]["pipeline"]["passes"][0] == {"freeze-shapes": {"shapes": {"x": [1, 7]}}}
+
+
+def frozen_by_a_pipeline_and_the_command_line(surgery: Surgery) -> None:
+    """The command line has the last word; the step stays where it is."""
+    Path("p.yaml").write_text("schema: surgery.pipeline/1\npasses: [fold-twice, {freeze-shapes: {shapes: {x: 2x5}}}]\n")
+    flag = Flag(surgery, "dynamic.onnx")
+    assert flag.run("-p", "p.yaml")["io"]["inputs"][0]["shape"] == [2, 5]
+    data = flag.run("-p", "p.yaml", "--input-shape", "x=3x5", "--add", "freeze-shapes")
+    assert [row["name"] for row in data["passes"]] == ["fold-twice", "freeze-shapes"]
+    assert data["io"]["inputs"][0]["shape"] == [3, 5]
+
+
+def frozen_whenever_verified(surgery: Surgery) -> None:
+    for when in ("each", "end", "off"):
+        data = Flag(surgery, "dynamic.onnx").run("--input-shape", "x=2x5", "--verify", when)
+        assert data["io"]["inputs"][0]["shape"] == [2, 5]
+        assert data["verified"] == ("off" if when == "off" else "full")
+        assert not data["before"]["refusals"]
 
 
 def ranged(surgery: Surgery) -> None:
@@ -162,6 +201,10 @@ FLAGS: dict[str, Callable[[Surgery], None]] = {
     "--samples": sampled,
     "--seed": seeded,
     "--input-shape": shaped,
+    "--input-shape --skip": run_at_a_shape_without_freezing,
+    "--input-shape -p": frozen_by_a_pipeline_and_the_command_line,
+    "--input-shape --verify": frozen_whenever_verified,
+    "--add freeze-shapes": frozen_by_a_sample,
     "--input-range": ranged,
     "--assume": assumed,
     "--fail-on": narrowed,

@@ -75,6 +75,37 @@ def test_one_march_under_two_names_is_one_job(surgery: Surgery) -> None:
     assert surgery("check", "clean.onnx", "-m", "X5", "-m", "bayes-e").out.count("Check for") == 1
 
 
+SIZED = {
+    "check": ["check", "dynamic.onnx", "-m", "X5"],
+    "cost": ["cost", "dynamic.onnx", "-m", "X5"],
+    "explain": ["explain", "dynamic.onnx", "--pass", "fold-twice"],
+    "bisect": ["bisect", "dynamic.onnx", "-p", "halve.yaml"],
+}
+
+
+@pytest.mark.parametrize("verb", SIZED)
+def test_a_model_is_looked_at_with_its_inputs_at_stated_sizes(verb: str, surgery: Surgery) -> None:
+    """And what to type next repeats them."""
+    called = surgery(*SIZED[verb], "--input-shape", "x=2x5", "--json", "d.json")
+    assert called.code in (0, 1), called.err
+    document = json.loads(Path("d.json").read_text())
+    assert document["input_shape"] == {"x": [2, 5]}
+    assert not document.get("refusals")
+    following = next((line for line in called.out.splitlines() if line.startswith("next: ")), "")
+    assert "--input-shape x=2x5" in following
+
+
+def test_a_dynamic_model_is_refused_and_freezing_cures_it(surgery: Surgery) -> None:
+    surgery("check", "dynamic.onnx", "-m", "X5", "--json", "d.json")
+    refusals = json.loads(Path("d.json").read_text())["refusals"]
+    assert [(r["rule"], r["cured_by"]) for r in refusals] == [("model.dynamic_dims", ["freeze-shapes"])]
+
+
+def test_the_pass_that_freezes_is_explained_at_the_stated_sizes(surgery: Surgery) -> None:
+    called = surgery("explain", "dynamic.onnx", "--pass", "freeze-shapes", "--input-shape", "x=2x5", "-v")
+    assert "x nxm is 2x5" in called.out
+
+
 def test_explain_says_why_a_rule_refuses(surgery: Surgery) -> None:
     called = surgery("explain", "negated.onnx", "--pass", "halve", "--node", "good")
     assert called.code == 0

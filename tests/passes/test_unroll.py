@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper, numpy_helper
 
 from passes.fold import UnrollLoops
 from surgery.ir import Model
@@ -21,7 +20,23 @@ from tests.support import Applied, apply_pass, model_of
 
 CONSTANTS = """int64 zero = {0}, int64 one = {1}, int64 n = {3}, int64 many = {100}, int64 most = {9223372036854775807},
     bool c = {1}, bool off = {0}"""
-STEP = "(int64 i, bool go, float[2] s) => (bool on, float[2] t) { on = Identity (go)  t = Sin (s) }"
+
+
+def body(
+    nodes: str, carried: str = "s", returned: str = "t", on: str = "on = Identity (go)", kind: str = "float[2]"
+) -> str:
+    """The body of a Loop: ``nodes`` and the one that says whether it goes on."""
+    reads, makes = (", ".join(f"{kind} {name}" for name in names.split()) for names in (carried, returned))
+    return f"(int64 i, bool go, {reads}) => (bool on, {makes}) {{ {on}  {nodes} }}"
+
+
+def branches(name: str, condition: str, then: str, other: str) -> str:
+    """An If between two nodes that make ``p`` and ``q``."""
+    return f"""{name} = If ({condition}) <then_branch = g1 () => (float[2] p) {{ {then} }},
+        else_branch = g2 () => (float[2] q) {{ {other} }}>"""
+
+
+STEP = body("t = Sin (s)")
 
 
 def loop(body: str, inputs: str = "n, c, x", outputs: str = "y", *, more: str = "", y: str = "float[2]") -> str:
@@ -51,21 +66,21 @@ def test_a_loop_becomes_copies_of_its_body() -> None:
 
 
 def test_what_iterations_return_is_stacked() -> None:
-    body = """(int64 i, bool go, float[2] s) => (bool on, float[2] t, float[2] u) {
-        on = Identity (go)  t = Sin (s)  u = Neg (s) }"""
+    step = body("t = Sin (s)  u = Neg (s)", returned="t u")
     for inputs, ops in (("n, c, x", ["Concat"]), ("one, c, x", [])):
-        applied = unrolled(loop(body, inputs, "f, y", y="float[?,2]"))
+        applied = unrolled(loop(step, inputs, "f, y", y="float[?,2]"))
         assert applied.ops.count("Unsqueeze") == applied.ops.count("Neg")
         assert [op for op in applied.ops if op == "Concat"] == ops
 
 
 @pytest.mark.parametrize("opset", [11, 13, 18, 23])
 def test_every_opset(opset: int) -> None:
-    body = "(int64 i, bool go, float[2] s) => (bool on, float[2] t, float[2] u) { on = Identity (go)  t = Sin (s)  u = Cos (s) }"
-    unrolled(loop(body, "n, c, x", "f, y", y="float[?,2]"), opset)
+    step = body("t = Sin (s)  u = Cos (s)", returned="t u")
+    unrolled(loop(step, "n, c, x", "f, y", y="float[?,2]"), opset)
 
 
-COUNTING = "(int64 i, bool go, int64 at, float[2] s) => (bool on, int64 next, float[2] t) {{ next = Add (at, one)  on = {on}  t = Sin (s) }}"
+COUNTING = """(int64 i, bool go, int64 at, float[2] s) => (bool on, int64 next, float[2] t) {{
+    next = Add (at, one)  on = {on}  t = Sin (s) }}"""
 
 
 @pytest.mark.parametrize(
@@ -91,28 +106,23 @@ def test_what_decides_how_often(inputs: str, on: str, count: int) -> None:
 
 
 def test_a_condition_may_be_decided_by_a_branch() -> None:
-    body = """(int64 i, bool go, float[2] s) => (bool on, float[2] t) { t = Sin (s)  early = Less (i, one)
-        on = If (early) <then_branch = b2 () => (bool p) { p = Less (i, n) }, else_branch = b3 () => (bool q) { q = Equal (i, n) }> }"""
-    assert unrolled(loop(body, ", c, x")).ops == ["Sin", "Sin"]
+    on = branches("on", "early", "p = Less (i, n)", "q = Equal (i, n)").replace("float[2]", "bool")
+    step = body("t = Sin (s)", on=f"early = Less (i, one)  {on}")
+    assert unrolled(loop(step, ", c, x")).ops == ["Sin", "Sin"]
 
 
 @pytest.mark.parametrize(
-    ("returns", "nodes", "text"),
-    [
-        ("on = Identity (go)", "s", "y = Identity (x)"),
-        ("on = Identity (go)  w = Constant <value_floats = [1.0, 2.0]> ()", "w", "y = Identity (w)"),
-    ],
+    ("nodes", "returned", "text"),
+    [("", "s", "y = Identity (x)"), ("w = Constant <value_floats = [1.0, 2.0]> ()", "w", "y = Identity (w)")],
 )
-def test_bodies_that_return_what_they_do_not_compute(returns: str, nodes: str, text: str) -> None:
-    body = f"(int64 i, bool go, float[2] s) => (bool on, float[2] {nodes}) {{ {returns} }}"
-    assert unrolled(loop(body)).text == text
+def test_bodies_that_return_what_they_do_not_compute(nodes: str, returned: str, text: str) -> None:
+    assert unrolled(loop(body(nodes, returned=returned))).text == text
 
 
 def test_carried_values_may_change_places_and_be_returned_together() -> None:
-    body = """(int64 i, bool go, float[2] a, float[2] b) => (bool on, float[2] b, float[2] c2) {
-        on = Identity (go)  c2 = Sub (a, b) }"""
-    unrolled(loop(body, "n, c, x, x", "p, q", more="y = Sub (p, q)"))
-    same = "(int64 i, bool go, float[2] a, float[2] b) => (bool on, float[2] d, float[2] d) { on = Identity (go)  d = Sin (a) }"
+    step = body("d = Sub (a, e)", "a e", "e d")
+    unrolled(loop(step, "n, c, x, x", "p, q", more="y = Sub (p, q)"))
+    same = body("d = Sin (a)", "a e", "d d")
     applied = unrolled(
         f"g (float[2] x) => (float[2] y, float[2] z) <{CONSTANTS}> {{ y, z = Loop (n, c, x, x) <body = b1 {same}> }}"
     )
@@ -120,49 +130,42 @@ def test_carried_values_may_change_places_and_be_returned_together() -> None:
 
 
 def test_the_number_of_the_iteration_is_folded() -> None:
-    body = """(int64 i, bool go, float[2] s) => (bool on, float[2] t, int64 i2) { on = Identity (go)
-        f = Cast <to = 1> (i)  h = Exp (f)  t = Mul (s, h)  i2 = Add (i, one) }"""
-    assert unrolled(loop(body, outputs="y, f")).ops == ["Mul"] * 3
+    step = body("f = Cast <to = 1> (i)  h = Exp (f)  t = Mul (s, h)")
+    assert unrolled(loop(step)).ops == ["Mul"] * 3
 
 
 def test_a_loop_in_a_loop_runs_as_often_as_the_number_of_the_outer_iteration() -> None:
-    inner = "(int64 j, bool gi, float[2] u) => (bool oi, float[2] v) { oi = Identity (gi)  v = Cos (u) }"
-    body = f"""(int64 i, bool go, float[2] s) => (bool on, float[2] t) {{ on = Identity (go)
-        r = Loop (i, c, s) <body = b2 {inner}>  t = Sin (r) }}"""
-    applied = unrolled(loop(body))
-    assert applied.ops == ["Sin", "Cos", "Sin", "Cos", "Cos", "Sin"]
+    step = body(f"r = Loop (i, c, s) <body = b2 {INNER}>  t = Sin (r)")
+    assert unrolled(loop(step)).ops == ["Sin", "Cos", "Sin", "Cos", "Cos", "Sin"]
+
+
+INNER = "(int64 j, bool gi, float[2] u) => (bool oi, float[2] v) { oi = Identity (gi)  v = Cos (u) }"
 
 
 def test_a_branch_by_the_number_of_the_iteration_is_inlined() -> None:
-    body = """(int64 i, bool go, float[2] s) => (bool on, float[2] t) { on = Identity (go)  first = Less (i, one)
-        t = If (first) <then_branch = b2 () => (float[2] p) { p = Sin (s) }, else_branch = b3 () => (float[2] q) { q = Cos (s) }> }"""
-    assert unrolled(loop(body)).ops == ["Sin", "Cos", "Cos"]
+    step = body("first = Less (i, one)  " + branches("t", "first", "p = Sin (s)", "q = Cos (s)"))
+    assert unrolled(loop(step)).ops == ["Sin", "Cos", "Cos"]
 
 
 def test_bodies_within_the_body_are_copied_with_it() -> None:
     """A branch decided at run time, that reads the copy it is in and what is outside."""
-    body = """(int64 i, bool go, float[2] s) => (bool on, float[2] t) { on = Identity (go)  m = Neg (s)
-        t = If (b) <then_branch = b2 () => (float[2] p) { e = Add (m, x)  p = Sin (e) },
-                    else_branch = b3 () => (float[2] q) { q = Sub (s, x) }> }"""
-    applied = unrolled(loop(body))
+    step = body("m = Neg (s)  " + branches("t", "b", "e = Add (m, x)  p = Sin (e)", "q = Sub (s, x)"))
+    applied = unrolled(loop(step))
     assert applied.ops.count("If") == 3
     assert applied.ops.count("Sub") == 3
 
 
 def test_a_loop_that_stays_within_a_loop_that_goes() -> None:
-    inner = "(int64 j, bool gi, float[2] u) => (bool oi, float[2] v) { oi = Identity (gi)  v = Cos (u) }"
-    body = f"""(int64 i, bool go, float[2] s) => (bool on, float[2] t) {{ on = Identity (go)
-        r = Loop (k, c, s) <body = b2 {inner}>  t = Sin (r) }}"""
-    applied = apply_pass(
-        loop(body), UnrollLoops(), inputs={"x": np.ones(2, np.float32), "k": np.array(2), "b": np.array(True)}
-    )
+    step = body(f"r = Loop (k, c, s) <body = b2 {INNER}>  t = Sin (r)")
+    data = {"x": np.ones(2, np.float32), "k": np.array(2), "b": np.array(True)}
+    applied = apply_pass(loop(step), UnrollLoops(), inputs=data)
     assert applied.ops.count("Loop") == 3
     assert "its trip count 'k' is computed at run time, it must be constant" in applied.reasons
 
 
 def test_what_is_carried_may_grow() -> None:
-    body = """(int64 i, bool go, float[?] s) => (bool on, float[?] t) { on = Identity (go)  t = Concat <axis = 0> (s, x) }"""
-    applied = unrolled(loop(body, outputs="q", more="d = Shape (q)  f = Cast <to = 1> (d)  y = Mul (x, f)"))
+    step = body("t = Concat <axis = 0> (s, x)", kind="float[?]")
+    applied = unrolled(loop(step, outputs="q", more="d = Shape (q)  f = Cast <to = 1> (d)  y = Mul (x, f)"))
     assert applied.ops == ["Mul"]  # the size of what grew is known now
 
 
@@ -174,14 +177,13 @@ def test_a_loop_in_a_branch_is_unrolled_there() -> None:
 
 
 def test_weights_in_the_body_are_shared_by_the_copies() -> None:
-    body = """(int64 i, bool go, float[2] s) => (bool on, float[2] t) { on = Identity (go)
-        w = Constant <value_floats = [1.0, 2.0]> ()  t = Mul (s, w) }"""
-    applied = unrolled(loop(body))
+    applied = unrolled(loop(body("w = Constant <value_floats = [1.0, 2.0]> ()  t = Mul (s, w)")))
     assert len({id(node.inputs[1]) for node in applied.model.graph.nodes}) == 1
 
 
-def scan(body: str, attributes: str, inputs: str, outputs: str, x: str, y: str, constants: str = "") -> str:
-    return f"g (float[{x}] x) => ({y}) <float[4] z = {{0, 1, 2, 3}}{constants}> {{ {outputs} = Scan <{attributes}, body = b1 {body}> ({inputs}) }}"
+def scan(step: str, attributes: str, inputs: str, outputs: str, x: str, y: str) -> str:
+    return f"""g (float[{x}] x) => ({y}) <float[4] z = {{0, 1, 2, 3}}> {{
+        {outputs} = Scan <{attributes}, body = b1 {step}> ({inputs}) }}"""
 
 
 SUMS = "(float[4] s, float[4] e) => (float[4] t, float[4] o) { t = Add (s, e)  o = Mul (t, e) }"
@@ -207,8 +209,8 @@ def test_a_scan_becomes_copies_of_its_body(attributes: str, x: str, o: str, opse
 
 
 def test_a_scan_of_two_inputs_and_nothing_carried() -> None:
-    body = "(float[4] a, float[4] b2) => (float[4] o) { o = Sub (a, b2) }"
-    unrolled(scan(body, "num_scan_inputs = 2, scan_input_directions = [0, 1]", "x, x", "o", "3,4", "float[3,4] o"))
+    step = "(float[4] a, float[4] b2) => (float[4] o) { o = Sub (a, b2) }"
+    unrolled(scan(step, "num_scan_inputs = 2, scan_input_directions = [0, 1]", "x, x", "o", "3,4", "float[3,4] o"))
 
 
 @pytest.mark.parametrize(
@@ -230,8 +232,7 @@ def test_a_scan_of_two_inputs_and_nothing_carried() -> None:
             "its condition depends on 'k', which is computed at run time",
         ),
         (
-            loop(
-                "(int64 i, bool go, float[2] s) => (bool on, float[2] t, float[2] u) { on = Identity (go)  t = Sin (s)  u = Neg (s) }",
+            loop(body("t = Sin (s)  u = Neg (s)", returned="t u"),
                 "zero, c, x",
                 "y, f",
                 more="h = Shape (f)",
@@ -239,7 +240,7 @@ def test_a_scan_of_two_inputs_and_nothing_carried() -> None:
             "it never runs, and what its iterations return is read",
         ),
         (
-            loop("(int64 i, bool go, float[2] s) => (bool on, float[2] t) { on = Identity (go)  r = RandomNormalLike (s)  t = Add (s, r) }"),
+            loop(body("r = RandomNormalLike (s)  t = Add (s, r)")),
             "draws random numbers, each copy would draw its own",
         ),
         (
@@ -265,15 +266,16 @@ def test_an_empty_scan_is_refused() -> None:
 
 
 def test_the_scan_of_opset_8_is_refused() -> None:
-    body = "(float[4] s, float[4] e) => (float[4] t, float[4] o) { t = Add (s, e)  o = Mul (t, e) }"
-    text = f"g (float[1,4] z, float[1,3,4] x) => (float[1,4] y, float[1,3,4] o) {{ y, o = Scan <num_scan_inputs = 1, body = b1 {body}> (, z, x) }}"
+    text = f"""g (float[1,4] z, float[1,3,4] x) => (float[1,4] y, float[1,3,4] o) {{
+        y, o = Scan <num_scan_inputs = 1, body = b1 {SUMS}> (, z, x) }}"""
     applied = apply_pass(text, UnrollLoops(), opset=8, verify=False)
     assert "Scan of opset 8 has a batch, only that of opset 9 is unrolled" in applied.reasons
 
 
 def test_a_condition_that_onnxruntime_cannot_compute_is_refused() -> None:
-    text = f"""<ir_version: 8, opset_import: ["": 17, "nobody.knows": 1]> {loop(COUNTING.format(on="nobody.knows.Ask (next)"), "n, c, zero, x", "f, y")}"""
-    applied = apply_pass(text, UnrollLoops(), verify=False)
+    text = loop(COUNTING.format(on="nobody.knows.Ask (next)"), "n, c, zero, x", "f, y")
+    head = '<ir_version: 8, opset_import: ["": 17, "nobody.knows": 1]>'
+    applied = apply_pass(f"{head} {text}", UnrollLoops(), verify=False)
     assert any(reason.startswith("how often it runs cannot be computed: ") for reason in applied.reasons)
 
 
@@ -292,9 +294,7 @@ def test_a_protected_loop_stays() -> None:
 
 def test_it_can_be_taken_back() -> None:
     """Bodies within the copies forget what is outside, too."""
-    body = """(int64 i, bool go, float[2] s) => (bool on, float[2] t) { on = Identity (go)
-        t = If (b) <then_branch = b2 () => (float[2] p) { p = Sin (s) }, else_branch = b3 () => (float[2] q) { q = Sub (s, x) }> }"""
-    model = model_of(loop(body))
+    model = model_of(loop(body(branches("t", "b", "p = Sin (s)", "q = Sub (s, x)"))))
     before, editor, x = model.digest(), Editor(), model.graph.inputs[0]
     readers = len(x.outputs)
     UnrollLoops().run(PassRun(model, PassContext(model), Rewriter(model.graph, model.opset, editor)))
@@ -322,27 +322,16 @@ def test_unrolled_is_bit_identical(count: int, ops: list[str], picks: list[int],
 
 def _random_loop(count: int, ops: list[str], picks: list[int], states: int, stacked: int) -> Model:
     take = iter(picks)
-    floats = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [2])  # noqa: E731
     names = ["x", "w", *(f"s{k}" for k in range(states))]
-    nodes = [helper.make_node("Identity", ["go"], ["on"])]
+    lines = ["on = Identity (go)"]
     for number, op in enumerate(ops):
-        nodes.append(helper.make_node(op, [names[next(take) % len(names)] for _ in "ab"], [f"v{number}"]))
+        first, second = (names[next(take) % len(names)] for _ in "ab")
+        lines.append(f"v{number} = {op} ({first}, {second})")
         names.append(f"v{number}")
-    ends = [names[next(take) % len(names)] for _ in range(states + stacked)]
-    nodes += [helper.make_node("Identity", [name], [f"e{k}"]) for k, name in enumerate(ends)]
-    body = helper.make_graph(
-        nodes,
-        "body",
-        [helper.make_tensor_value_info("i", TensorProto.INT64, []), helper.make_tensor_value_info("go", TensorProto.BOOL, []),
-         *(floats(f"s{k}") for k in range(states))],
-        [helper.make_tensor_value_info("on", TensorProto.BOOL, []), *(floats(f"e{k}") for k in range(len(ends)))],
-    )  # fmt: skip
-    outputs = [floats(f"y{k}") for k in range(states)]
-    outputs += [helper.make_tensor_value_info(f"y{states + k}", TensorProto.FLOAT, [count, 2]) for k in range(stacked)]
-    node = helper.make_node("Loop", ["n", "", *["x"] * states], [o.name for o in outputs], body=body)
-    weights = [
-        numpy_helper.from_array(np.array(count), "n"),
-        numpy_helper.from_array(np.array([0.5, -3], np.float32), "w"),
-    ]
-    graph = helper.make_graph([node], "g", [floats("x")], outputs, weights)
-    return Model.load(helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]))
+    lines += [f"e{k} = Identity ({names[next(take) % len(names)]})" for k in range(states + stacked)]
+    carried = ", ".join(f"float[2] s{k}" for k in range(states))
+    returned = ", ".join(f"float[2] e{k}" for k in range(states + stacked))
+    outputs = [f"float[2] y{k}" if k < states else f"float[{count},2] y{k}" for k in range(states + stacked)]
+    return model_of(f"""g (float[2] x) => ({", ".join(outputs)}) <int64 n = {{{count}}}, float[2] w = {{0.5, -3}}> {{
+        {", ".join(o.split()[1] for o in outputs)} = Loop (n, , {", ".join(["x"] * states)}) <body = b
+            (int64 i, bool go, {carried}) => (bool on, {returned}) {{ {"  ".join(lines)} }}> }}""")

@@ -96,6 +96,19 @@ def test_adding_and_skipping() -> None:
         pipeline.skipping(["root"])
 
 
+def test_freezing_puts_a_step_in_front_or_tells_the_one_there_is() -> None:
+    plain = Pipeline.of("fold-constants")
+    assert plain.freezing({}) is plain
+    frozen = plain.freezing({"x": (1, 3)})
+    assert frozen.to_dict()["passes"] == [{"freeze-shapes": {"shapes": {"x": [1, 3]}}}, "fold-constants"]
+    assert frozen.adding(["freeze-shapes"]) == frozen
+    more = frozen.freezing({"x": (2, 3), "z": (4,)})
+    assert more.to_dict()["passes"][0] == {"freeze-shapes": {"shapes": {"x": [2, 3], "z": [4]}}}
+    assert [s.id for s in plain.adding(["strip-io-nodes", "freeze-shapes"]).steps] == [
+        "freeze-shapes", "fold-constants", "strip-io-nodes",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("march", ["bernoulli2", "bayes", "bayes-e", "nash-e", "nash-m", "nash-p"])
 def test_every_march_has_a_default_pipeline(march: str) -> None:
     names = [s.step.name for s in Pipeline.default(march).steps]
