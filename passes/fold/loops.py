@@ -50,6 +50,7 @@ class UnrollLoop(Rule[Unrolled]):
 
     name, roots = "unroll-loop", frozenset({"Loop"})
     purpose, exactness = Purpose.NORMALISE, Exactness.EXACT
+    cures = frozenset({"Loop.*"})
 
     def __init__(self, bound: Bound) -> None:
         self.bound = bound
@@ -87,6 +88,7 @@ class UnrollScan(Rule[Unrolled]):
 
     name, roots = "unroll-scan", frozenset({"Scan"})
     purpose, exactness = Purpose.NORMALISE, Exactness.EXACT
+    cures = frozenset({"Scan.*"})
     since: ClassVar[int] = 9
 
     def __init__(self, bound: Bound) -> None:
@@ -183,5 +185,7 @@ def _stacks(
 
 def _replace(rw: Rewriter, node: Node, values: Sequence[Tensor]) -> None:
     """Let ``values`` stand for what ``node`` computes, and drop the copies that nothing reads."""
+    inner = [n for body in node.bodies() for graph in body.walk() for n in graph.nodes]
     rw.replace(node, *values[: len(node.outputs)])
+    rw.removed += inner
     rw.editor.sweep([n for n in rw.made if n.graph is not None], rw.is_output)

@@ -33,7 +33,7 @@ def static_shapes(
 ) -> tuple[dict[str, Sizes], list[str]]:
     """A shape per input, and the assumptions made.
 
-    A stated shape also settles the symbols it meets elsewhere; a batch (dim 0) nobody settled is 1.
+    A stated shape also settles the symbols it meets elsewhere; a batch (dim 0) nobody settled is 1, elsewhere, too.
 
     Raises:
         InputError: a shape is stated for no input, contradicts the model or another one, or dims stay open (all of
@@ -44,10 +44,11 @@ def static_shapes(
     symbols: dict[str, int] = {}
     for name, shape in stated.items():
         _settle(inputs[name], shape, symbols)
+    assumed = [n for n, v in inputs.items() if n not in stated and _batch_assumed(v, symbols)]
+    symbols |= {dim: 1 for n in assumed if isinstance(dim := (inputs[n].shape or ())[0], str)}
     found = {name: tuple(stated[name]) if name in stated else _fill(v, symbols) for name, v in inputs.items()}
     if still_open := [name for name, shape in found.items() if shape is None]:
         raise _open_dims([inputs[name] for name in still_open])
-    assumed = [n for n, v in inputs.items() if n not in stated and _batch_assumed(v, symbols)]
     notes = [f"batch of {', '.join(assumed)} assumed to be 1"] if assumed else []
     return {name: shape for name, shape in found.items() if shape is not None}, notes
 

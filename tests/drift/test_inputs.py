@@ -62,6 +62,13 @@ def test_a_symbolic_batch_is_1_and_said_and_2_beside_it() -> None:
     assert inputs.notes == ["batch of x assumed to be 1"]
 
 
+def test_the_batch_of_one_input_is_that_of_another_wherever_it_stands() -> None:
+    model = model_of("g (float[N,3] x, float[2,N] h) => (float[N,3] y) { y = Relu(x) }")
+    inputs = make_inputs(model)
+    assert [a.shape for a in inputs.samples[0].values()] == [(1, 3), (2, 1)]
+    assert inputs.notes == ["batch of x assumed to be 1"]
+
+
 def test_a_shape_settles_the_symbols_of_other_inputs() -> None:
     inputs = make_inputs(IMAGE, samples=1, shapes={"x": (1, 3, 64, 8)})
     assert inputs.samples[0]["z"].shape == (1, 64)

@@ -22,7 +22,8 @@ from tests.support import SHARED, apply_pass, model_of
 
 STATIC = ("fold-constants", "unroll-loops")
 CONSTANTS = """int64 zero = {0}, int64 one = {1}, int64 two = {2}, int64 three = {3}, int64[1] z1 = {0},
-    int64[1] o1 = {1}, int64[1] t1 = {2}, int64[1] m1 = {-1}, float f0 = {0}, float f1 = {1}, int64[1] all = {9223372036854775807}"""
+    int64[1] o1 = {1}, int64[1] t1 = {2}, int64[1] m1 = {-1}, float f0 = {0}, float f1 = {1},
+    int64[1] all = {9223372036854775807}"""
 SIZES = {
     "h": "h = Gather (s, two)",
     "w": "w = Gather (s, three)",

@@ -60,7 +60,9 @@ def refusal(text: str, opset: int = 17, **options: int) -> str:
 def test_a_loop_becomes_copies_of_its_body() -> None:
     applied = unrolled(loop(STEP))
     assert applied.text == "t_1 = Sin (x)\nt_2 = Sin (t_1)\ny = Sin (t_2)"
-    assert [(e.change.rule, e.change.old) for e in applied.result.edits] == [("unroll-loop", ("Loop",))]
+    assert [(e.change.rule, e.change.old) for e in applied.result.edits] == [
+        ("unroll-loop", ("Loop", "Identity", "Sin"))
+    ]
     origins = [list(node.metadata.values()) for node in applied.model.graph.nodes]
     assert origins == [["unroll-loops/unroll-loop: Sin"]] * 3
 
@@ -176,6 +178,16 @@ def test_a_loop_in_a_branch_is_unrolled_there() -> None:
     assert sorted(unrolled(text).ops) == ["If", "Neg", "Sin", "Sin", "Sin"]
 
 
+def test_lists_may_be_carried() -> None:
+    """As TorchScript collects what the steps of a loop return."""
+    text = f"""g (float[2] x) => (float[6] y) <{CONSTANTS}> {{
+        none = SequenceEmpty <dtype = 1> ()
+        q, l = Loop (n, c, x, none) <body = b1 (int64 i, bool go, float[2] s, seq(float[2]) m) =>
+            (bool on, float[2] t, seq(float[2]) o) {{ on = Identity (go)  t = Sin (s)  o = SequenceInsert (m, t) }}>
+        y = ConcatFromSequence <axis = 0> (l) }}"""
+    assert unrolled(text).ops.count("SequenceInsert") == 3
+
+
 def test_weights_in_the_body_are_shared_by_the_copies() -> None:
     applied = unrolled(loop(body("w = Constant <value_floats = [1.0, 2.0]> ()  t = Mul (s, w)")))
     assert len({id(node.inputs[1]) for node in applied.model.graph.nodes}) == 1
@@ -286,10 +298,11 @@ def test_too_many_nodes_are_refused_with_their_number() -> None:
     unrolled(loop(STEP), max_iterations=3)
 
 
-def test_a_protected_loop_stays() -> None:
-    model = model_of(loop(STEP))
-    Manager(model, protect=re.compile("Loop")).run([("unroll", UnrollLoops())])
-    assert [n.op for n in model.graph.nodes] == ["Loop"]
+def test_a_protected_loop_stays_and_one_that_holds_something_protected() -> None:
+    for name in ("Loop", "Sin"):
+        model = model_of(loop(STEP))
+        Manager(model, protect=re.compile(name)).run([("unroll", UnrollLoops())])
+        assert [n.op for n in model.graph.nodes] == ["Loop"]
 
 
 def test_it_can_be_taken_back() -> None:
