@@ -86,14 +86,13 @@ class FreezeShapes(Pass):
         for value, shape in [*_settled(graph, sizes)]:
             editor.retype(value, value.dtype, shape)
         _infer(run)
-        said = [
-            f"{v.name} {dims(old)} is {dims(v.shape)}" for v, old in zip(ends, before, strict=True) if v.shape != old
-        ]
+        moved = [(v, old) for v, old in zip(ends, before, strict=True) if v.shape != old]
+        said = {v.name: f"{v.name} {dims(old)} is {dims(v.shape)}" for v, old in moved}
         open_ = any(not v.is_static for v in ends)
         if not said:
             editor.rollback(mark)
         io = IoMap.freezing(graph) if said or open_ else None  # what is open may follow from later passes
-        return Outcome(_stats(run, said), io=io, note="; ".join([*said, *notes]))
+        return Outcome(_stats(run, said), io=io, note="; ".join([*said.values(), *notes]))
 
 
 def _tensors(graph: Graph) -> dict[str, Value]:
@@ -128,9 +127,9 @@ def _infer(run: PassRun) -> None:
         ) from error
 
 
-def _stats(run: PassRun, said: list[str]) -> Stats:
+def _stats(run: PassRun, said: Mapping[str, str]) -> Stats:
     """One match where anything changed: a model is frozen as a whole or not at all."""
     if not said:
         return Stats()
-    events = [Event("freeze", text.split()[0], "", "applied", text) for text in said] if run.trace else []
+    events = [Event("freeze", name, "", "applied", text) for name, text in said.items()] if run.trace else []
     return Stats(matched=1, applied=1, fired=Counter(freeze=1), edits=[Change("freeze", (), ())], events=events)
