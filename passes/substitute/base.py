@@ -23,7 +23,7 @@ class Found(Protocol):
 
 
 M = TypeVar("M", bound=Found)
-LACKS = ("device", "kernel", "unlisted")
+LACKS = ("device", "kernel", "opset", "unlisted")
 """The ways in which a march says that it has no kernel on the BPU for an operator at all."""
 
 
