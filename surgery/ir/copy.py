@@ -13,23 +13,35 @@ from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
 @undisturbed()
 def copy_graph(graph: Graph) -> Graph:
     """A copy of ``graph`` and its bodies, in which nothing but weights is shared with the original."""
-    return _Copier().graph(graph, None)
+    return Copier().graph(graph, None)
 
 
-class _Copier:
+class Copier:
+    """Copies graphs, nodes and tensors, each once.
+
+    Attributes:
+        tensors: what stands for each tensor, by its identity; those given beforehand are linked to, not copied.
+    """
+
     def __init__(self) -> None:
         self.tensors: dict[int, Tensor] = {}
         self.graphs: dict[int, Graph] = {}
 
     def graph(self, old: Graph, owner: Node | None) -> Graph:
+        """A copy of a graph, the body of ``owner`` if there is one."""
         new = self.graphs[id(old)] = Graph(old.name, owner=owner)
         new.doc_string, new.metadata, new.annotations = old.doc_string, dict(old.metadata), list(old.annotations)
         new.inputs = [self.tensor(t) for t in old.inputs]
-        new.nodes = [self.node(n, new) for n in old.nodes]
+        new.nodes = self.nodes(old, new)
         new.outputs = [self.tensor(t) for t in old.outputs]
         return new
 
+    def nodes(self, old: Graph, new: Graph) -> list[Node]:
+        """Copies of the nodes of ``old``, for ``new``."""
+        return [self.node(n, new) for n in old.nodes]
+
     def node(self, old: Node, graph: Graph) -> Node:
+        """A copy of a node that knows ``graph`` as its own; it is not put into its nodes."""
         inputs, outputs = [self.tensor(t) for t in old.inputs], [self.tensor(t) for t in old.outputs]
         new = Node(old.op, old.name, None, inputs, outputs, old.domain)
         new.overload, new.doc_string, new.metadata = old.overload, old.doc_string, dict(old.metadata)
@@ -38,28 +50,31 @@ class _Copier:
         return new
 
     def attribute(self, value: Any, owner: Node) -> Any:
+        """A copy of what an attribute of ``owner`` holds."""
         if isinstance(value, Graph):
             return self.graph(value, owner)
         return list(value) if isinstance(value, list) else value
 
     def tensor(self, old: Tensor) -> Tensor:
+        """What stands for ``old``, made when first asked for."""
         if old.is_empty():
             return Value.empty()
         if id(old) not in self.tensors:
-            self.tensors[id(old)] = self.constant(old) if isinstance(old, Constant) else _value(old)
+            self.tensors[id(old)] = self.constant(old) if isinstance(old, Constant) else self.value(old)
         return self.tensors[id(old)]
 
     def constant(self, old: Constant) -> Constant:
+        """A copy of a constant, which shares its weight."""
         new = Constant(old.name, old.weight)
         new.home = self.graphs.get(id(old.home))
         new.doc_string, new.metadata = old.doc_string, dict(old.metadata)
         return new
 
-
-def _value(old: Value) -> Value:
-    new = Value(old.name, old.dtype, old.shape)
-    new.doc_string, new.metadata = old.doc_string, dict(old.metadata)
-    if old.type_proto is not None:
-        new.type_proto = onnx.TypeProto()
-        new.type_proto.CopyFrom(old.type_proto)
-    return new
+    def value(self, old: Value) -> Value:
+        """A copy of a value."""
+        new = Value(old.name, old.dtype, old.shape)
+        new.doc_string, new.metadata = old.doc_string, dict(old.metadata)
+        if old.type_proto is not None:
+            new.type_proto = onnx.TypeProto()
+            new.type_proto.CopyFrom(old.type_proto)
+        return new

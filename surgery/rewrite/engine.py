@@ -124,7 +124,7 @@ class Engine:
         while (self._queue or self._push(self.policy.again())) and self.stats.applied != self.limit:
             node = self._queue.popleft()
             self._queued.discard(id(node))
-            if node.graph is not None and node.is_onnx:
+            if node.graph is not None:
                 self._try(node)
             if self.stats.applied > bound:
                 raise Diverged(f"still firing after {bound} rewrites: {some(sorted(self.stats.fired))}")
@@ -142,6 +142,8 @@ class Engine:
 
     def _try(self, node: Node) -> None:
         for rule in self._index[node.op]:
+            if not (node.is_onnx or rule.custom):
+                continue
             if (unwanted := self.policy.wanted(rule, node)) is not None:
                 self._note(rule, node, "not-wanted", unwanted)
                 continue

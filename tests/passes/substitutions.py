@@ -168,6 +168,35 @@ CASES = {
         opset=17,
         constants={"g": ROW, "b": ROW},
     ),
+    "LayerNormalization of all three outputs": Case(
+        "n, m, d = LayerNormalization (x, g)  s = Mul (n, m)  y = Mul (s, d)",
+        "ReduceMean Sub Pow ReduceMean Add Sqrt Reciprocal Div Mul Mul Mul",
+        opset=17,
+        constants={"g": ROW},
+    ),
+    "LayerNormalization of computed gain and bias": Case(
+        "g = Sigmoid (x)  y = LayerNormalization <axis = 0> (x, g, g)",
+        "Sigmoid ReduceMean ReduceMean ReduceMean Sub Pow ReduceMean ReduceMean ReduceMean Add Sqrt Div Mul Add",
+        opset=17,
+        x="float[8,6,6]",
+        y="float[8,6,6]",
+    ),
+    "LayerNormalization of float16": Case(
+        "y = LayerNormalization (x, g)",
+        "Cast ReduceMean Sub Pow ReduceMean Add Sqrt Div Cast Mul",
+        opset=17,
+        constants={"g": ROW.astype(np.float16)},
+        x="float16[1,8,6,6]",
+        y="float16[1,8,6,6]",
+    ),
+    "RMSNormalization of float16": Case(
+        "y = RMSNormalization (x, g)",
+        "Cast Pow ReduceMean Add Sqrt Div Cast Mul",
+        opset=23,
+        constants={"g": ROW.astype(np.float16)},
+        x="float16[1,8,6,6]",
+        y="float16[1,8,6,6]",
+    ),
     "RMSNormalization": Case(
         "y = RMSNormalization (x, g)", "Pow ReduceMean Add Sqrt Div Mul", opset=23, constants={"g": ROW}
     ),
@@ -186,6 +215,28 @@ CASES = {
         "bernoulli2",
         opset=21,
         constants={"g": CHANNELS, "b": TENTHS},
+    ),
+    "GroupNormalization of rank 3": Case(
+        "y = GroupNormalization <num_groups = 4> (x, g, g)",
+        "Reshape ReduceMean Sub Pow ReduceMean Add Sqrt Div Reshape Mul Add",
+        opset=21,
+        constants={"g": CHANNELS},
+        x="float[1,8,6]",
+        y="float[1,8,6]",
+    ),
+    "GroupNormalization of a computed gain": Case(
+        "g = Sigmoid (b)  y = GroupNormalization <num_groups = 4> (x, g, b)",
+        "Sigmoid Reshape ReduceMean Sub Pow ReduceMean Add Sqrt Div Reshape Reshape Mul Add",
+        opset=21,
+        constants={"b": CHANNELS},
+    ),
+    "GroupNormalization of float16": Case(
+        "y = GroupNormalization <num_groups = 4> (x, g, g)",
+        "Reshape Cast ReduceMean Sub Pow ReduceMean Add Sqrt Div Cast Reshape Mul Add",
+        opset=21,
+        constants={"g": CHANNELS.astype(np.float16)},
+        x="float16[1,8,6,6]",
+        y="float16[1,8,6,6]",
     ),
     "InstanceNormalization": Case(
         "y = InstanceNormalization (x, g, b)",
@@ -214,6 +265,18 @@ CASES = {
     "Einsum of a result in another order": Case(
         'y = Einsum <equation = "bchw, bcwv -> bcvh"> (x, x)', "MatMul Transpose"
     ),
+    "Einsum of three operands": Case(
+        'y = Einsum <equation = "ij,jk,kl->il"> (x, x, x)', "MatMul MatMul", x="float[8,8]", y="float[8,8]", opset=12
+    ),
+    "Einsum of heads": Case(
+        'y = Einsum <equation = "bchw,bcvw->bhv"> (x, x)',
+        "Transpose Reshape Transpose Reshape MatMul",
+        y="float[1,6,6]",
+        opset=12,
+    ),
+    "Einsum of one operand": Case('y = Einsum <equation = "...cw->w..."> (x)', "ReduceSum Transpose", y="float[6,1,8]"),
+    "Trilu": Case("y = Trilu <upper = 0> (x, k)", "Where", opset=14, constants={"k": np.array(-1)}),
+    "Trilu of booleans": Case("y = Trilu (x)", "And", opset=14, x="bool[1,8,6,6]", y="bool[1,8,6,6]"),
     "Resize-nearest-odd-factor": Case(
         'y = Resize <mode = "nearest"> (x, , s)',
         "ConvTranspose",
