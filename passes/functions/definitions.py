@@ -10,7 +10,6 @@ from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rul
 
 DEFINED = frozenset(
     {
-        "AffineGrid",
         "Attention",
         "CastLike",
         "CausalConvWithState",
@@ -27,6 +26,7 @@ DEFINED = frozenset(
 """Born after opset 11, defined by a body of older operators, and not written better by ``substitute-ops``."""
 
 _BITS = "no operator of opset 11 works on the bits of integers"
+_PLACES = "each pixel would take gathers at computed places, which no BPU runs"
 _RANDOM = "what it draws cannot be drawn again"
 _SEQUENCES = "it works on optional values or sequences, which no BPU toolchain takes"
 _SIGNAL = "no operator of opset 11 computes it; where it does not depend on the inputs, fold-constants takes it away"
@@ -39,11 +39,10 @@ REFUSED = {
     "BitwiseOr": _BITS,
     "BitwiseXor": _BITS,
     "BlackmanWindow": _SIGNAL,
-    "Col2Im": "no operator of opset 11 adds up overlapping blocks",
-    "CumProd": "no operator of opset 11 multiplies along an axis step by step",
+    "CumProd": "no operator of opset 11 multiplies up along an axis",
     "DFT": _SIGNAL,
-    "DeformConv": "no operator of opset 11 samples at computed positions between the pixels",
-    "GridSample": "no operator of opset 11 samples at computed positions between the pixels",
+    "DeformConv": _PLACES,
+    "GridSample": _PLACES,
     "HammingWindow": _SIGNAL,
     "HannWindow": _SIGNAL,
     "ImageDecoder": "it decodes files, which belongs to the host",

@@ -13,8 +13,10 @@ from pydantic import field_validator
 from passes.substitute import (
     activations,
     arithmetic,
+    blocks,
     bounds,
     equations,
+    grids,
     groups,
     layers,
     normalisation,
@@ -78,6 +80,8 @@ RULES: tuple[Rule[Any], ...] = (
     products.Einsum(),
     equations.EinsumByPairs(),
     triangles.Trilu(),
+    grids.AffineGrid(),
+    blocks.Col2Im(),
     resizing.NearestAsConvTranspose(),
     *plain.RULES,
 )

@@ -296,6 +296,39 @@ REFUSALS = {
         x="float[A,B]",
         y="float[A,B]",
     ),
+    "Col2Im": Refusal(
+        "y = Col2Im (x, i, b)",
+        "the columns of 'x' are not known",
+        opset=18,
+        constants={"i": np.array([7, 9]), "b": np.array([2, 3])},
+        x="float[2,C,42]",
+        y="float[2,D,7,9]",
+    ),
+    "AffineGrid of a computed size": Refusal(
+        "s = Cast <to = 7> (x)  r = Reshape (s, k)  t = Slice (r, zero, four)  u = Reshape (x, m)  "
+        "y = AffineGrid (u, t)",
+        "input 1 ('t') must be constant",
+        opset=20,
+        constants={"k": np.array([-1]), "zero": np.array([0]), "four": np.array([4]), "m": np.array([1, 2, 3])},
+        x="float[6]",
+        y="float[N,H,W,2]",
+    ),
+    "AffineGrid of a line": Refusal(
+        "y = AffineGrid <align_corners = 1> (x, s)",
+        "the grid is 3x1, a side of 1 has no two corners to align",
+        opset=20,
+        constants={"s": np.array([1, 1, 3, 1])},
+        x="float[1,2,3]",
+        y="float[1,3,1,2]",
+    ),
+    "AffineGrid of many places": Refusal(
+        "y = AffineGrid (x, s)",
+        "the places of the grid take 50331648 bytes, at most 16777216",
+        opset=20,
+        constants={"s": np.array([1, 1, 2048, 2048])},
+        x="float[1,2,3]",
+        y="float[1,2048,2048,2]",
+    ),
     "Trilu": Refusal(
         "y = Trilu (x)", "the matrices are LxL, both sides must be known", opset=14, x="float[1,L,L]", y="float[1,L,L]"
     ),

@@ -237,6 +237,8 @@ SUBSTITUTE = {
     "group-norm-by-reshape": _substituted("GroupNormalization of rank 3", 21),
     "einsum": _substituted("Einsum", 12),
     "einsum-by-pairs": _substituted("Einsum of heads", 12),
+    "col2im": _substituted("Col2Im", 18),
+    "affine-grid": _substituted("AffineGrid", 20),
     "trilu": _substituted("Trilu", 14),
     "nearest-as-conv-transpose": _substituted(
         "Resize-nearest-odd-factor",
