@@ -8,14 +8,17 @@ from surgery.ir import Graph, Node, Tensor, Value
 
 
 def enter(node: Node, body: Graph) -> None:
-    """Give the inputs of a body of ``node`` (If, Loop, Scan) the dtypes of what ``node`` hands to them."""
+    """Give the inputs of a body of ``node`` (If, Loop, Scan) the dtypes of what ``node`` hands to them.
+
+    The first two of a Loop are its count and its condition, which onnxruntime wants to be known as scalars.
+    """
     handed: list[Tensor] = list(node.inputs) if node.op == "Scan" else node.inputs[2:]
     formal = body.inputs if node.op == "Scan" else body.inputs[2:]
     for value, given in zip(formal, handed, strict=False):
         _retype(value, given)
     for value, kind in zip(body.inputs[:2], (np.int64, np.bool_), strict=False):
         if node.op == "Loop" and isinstance(value, Value):
-            value.dtype = np.dtype(kind)
+            value.dtype, value.shape = np.dtype(kind), ()
 
 
 def leave(node: Node) -> None:

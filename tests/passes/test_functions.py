@@ -127,12 +127,16 @@ def test_bodies_within_bodies() -> None:
         np.testing.assert_allclose(y, np.sin(feeds["x"]) if condition else np.abs(feeds["x"]), rtol=1e-6)
 
 
-def test_a_loop_in_a_function() -> None:
+def test_a_loop_gets_the_types_of_what_it_is_given() -> None:
+    """As onnxruntime wants them: it cannot run the function as it is written."""
     loop = (
         "f (p, n, go) => (q) { q = Loop (n, go, p) <body = b (i, c, v) => (c2, w) { c2 = Identity (c)  w = Sin (v) }> }"
     )
-    done = inlined("g (float[3] x, bool go) => (float[3] y) <int64 n = {2}> { y = made.up.f (x, n, go) }", loop)
+    source = model("g (float[3] x, bool c) => (float[3] y) <int64 n = {2}> { y = made.up.f (x, n, c) }", loop)
+    done = apply_pass(source, InlineFunctions(), verify=False)
     assert done.ops == ["Loop", "Identity", "Sin"]
+    feeds = {"x": np.array([1, 2, 3], np.float32), "c": np.array(True)}
+    np.testing.assert_allclose(open_session(done.model).run(feeds)["y"], np.sin(np.sin(feeds["x"])), rtol=1e-6)
 
 
 def test_overloads_are_told_apart() -> None:
