@@ -100,3 +100,8 @@ DEFINED = {
     "SwiGLU": Defined(same("float[2,5]", "y = SwiGLU (x, x)"), 28, "Sigmoid Mul Mul", verified="none"),
 }
 """By operator, and by what is special about the call."""
+
+
+def operator(name: str) -> str:
+    """The operator that a case of that name is about."""
+    return name.partition(",")[0].partition(" ")[0]

@@ -60,7 +60,7 @@ CASES = {
     "Swish of a steeper slope": Case("y = Swish <alpha = 1.5> (x)", "Mul Sigmoid Mul", opset=24),
     "Gelu": Case("y = Gelu (x)", "Div Erf Add Mul Mul", opset=20),
     "Gelu on X3": Case("y = Gelu (x)", "Div Erf Add Mul Mul", "bernoulli2", 20),
-    "Gelu tanh": Case('y = Gelu <approximate = "tanh"> (x)', "Mul Mul Mul Add Mul Tanh Add Mul Mul", opset=20),
+    "Gelu tanh": Case('y = Gelu <approximate = "tanh"> (x)', "Mul Mul Mul Add Mul Mul Tanh Add Mul", opset=20),
     "PRelu": Case(
         "y = PRelu (x, s)", "Mul Relu Mul Relu Sub", x="float[1,6,8]", y="float[1,6,8]", constants={"s": TENTHS}
     ),

@@ -44,7 +44,7 @@ def test_written_by_a_rule(op: str) -> None:
 def test_defined_by_onnx(op: str) -> None:
     schema = onnx.defs.get_schema(op)
     assert schema.has_function or schema.has_context_dependent_function
-    assert any(name.split(",")[0].split()[0] == op for name in definitions.DEFINED)
+    assert any(definitions.operator(name) == op for name in definitions.DEFINED)
 
 
 @pytest.mark.parametrize("op", sorted(REFUSED))
@@ -72,7 +72,7 @@ def test_every_opset_has_a_body_that_its_operators_take(name: str) -> None:
     """onnx.checker looks at every model that the pass makes."""
     case = definitions.DEFINED[name]
     proto = case.model().to_proto()
-    for opset in range(births()[name.split(",")[0].split()[0]], onnx.defs.onnx_opset_version() + 1):
+    for opset in range(births()[definitions.operator(name)], onnx.defs.onnx_opset_version() + 1):
         proto.opset_import[0].version = opset
         model = case.model().load(proto)
         node = next(n for n in model.nodes() if n.op in YOUNG)

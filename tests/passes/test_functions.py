@@ -92,7 +92,7 @@ def test_functions_within_functions() -> None:
 
 def test_omitted_inputs_stay_omitted() -> None:
     clip = "f (p, low, high) => (q) { q = Clip (p, low, high) }"
-    done = inlined(f"g (float[3] x, float c) => (float[3] y) {{ y = made.up.f (x, , c) }}", clip)
+    done = inlined("g (float[3] x, float c) => (float[3] y) { y = made.up.f (x, , c) }", clip)
     assert done.text == 'y = Clip (x, "", c)'
     done = inlined(f"{GRAPH} {{ y = made.up.f (x) }}", clip)
     assert done.text == 'y = Clip (x, "", "")'
@@ -113,11 +113,13 @@ def test_an_input_handed_through() -> None:
 
 def test_bodies_within_bodies() -> None:
     """An If in a function in an If, that reads the call's input."""
-    branch = "If (c) <then_branch = t () => (r) { r = Sin (p) }, else_branch = e () => (s) { k = Constant <value_float: float = @k> ()  s = Mul (p, k) }>"
+    other = "k = Constant <value_float: float = @k> ()  s = Mul (p, k)"
+    branch = f"If (c) <then_branch = t () => (r) {{ r = Sin (p) }}, else_branch = e () => (s) {{ {other} }}>"
     call = "{ z = made.up.f <k = 2.0> (x, c) }"
     done = inlined(
         f"g (float[3] x, bool c) => (float[3] y) "
-        f"{{ y = If (c) <then_branch = a () => (float[3] z) {call}, else_branch = b () => (float[3] w) {{ w = Abs (x) }}> }}",
+        f"{{ y = If (c) <then_branch = a () => (float[3] z) {call}, "
+        f"else_branch = b () => (float[3] w) {{ w = Abs (x) }}> }}",
         f"f <k> (p, c) => (q) {{ q = {branch} }}",
     )
     assert sorted(done.ops) == ["Abs", "If", "If", "Mul", "Sin"]
@@ -246,7 +248,8 @@ def _explained(source: Model) -> list[str]:
 def test_undone_as_if_it_had_not_been() -> None:
     source = model(
         "g (float[3] x, bool c) => (float[3] y) { y = made.up.f (x, c) }",
-        "f (p, c) => (q) { q = If (c) <then_branch = t () => (r) { r = Sin (p) }, else_branch = e () => (s) { s = Cos (p) }> }",
+        "f (p, c) => (q) "
+        "{ q = If (c) <then_branch = t () => (r) { r = Sin (p) }, else_branch = e () => (s) { s = Cos (p) }> }",
     )
     before = source.to_proto()
     editor = Editor()
