@@ -20,7 +20,7 @@ from surgery.rewrite import inline
 from surgery.target import load_target
 from surgery.target.birth import births
 from tests.passes import definitions
-from tests.support import apply_pass, model_of
+from tests.support import ROOT, apply_pass, model_of
 
 WRITTEN = {
     "AffineGrid", "Celu", "Col2Im", "Einsum", "Gelu", "GroupNormalization", "HardSwish", "LayerNormalization", "Mish",
@@ -184,3 +184,9 @@ def attention(x: np.ndarray[Any, Any], mask: np.ndarray[Any, Any]) -> np.ndarray
     top = scores.max(-1, keepdims=True)
     shares = np.exp(scores - np.where(np.isfinite(top), top, 0))
     return shares / np.maximum(shares.sum(-1, keepdims=True), 1e-300) @ x
+
+
+def test_the_page_names_them_all() -> None:
+    page = (ROOT / "docs" / "passes" / "inline-functions.md").read_text(encoding="utf-8")
+    assert [op for op in sorted(DEFINED | REFUSED.keys()) if f"`{op}`" not in page] == []
+    assert [reason for reason in REFUSED.values() if f"| {reason} |" not in page] == []
