@@ -26,7 +26,7 @@ DEFINED = frozenset(
 """Born after opset 11, defined by a body of older operators, and not written better by ``substitute-ops``."""
 
 _BITS = "no operator of opset 11 works on the bits of integers"
-_PLACES = "each pixel would take gathers at computed places, which no BPU runs"
+_PLACES = "each pixel would take a gather of every corner around a computed place, which no rule writes yet"
 _RANDOM = "what it draws cannot be drawn again"
 _SEQUENCES = "it works on optional values or sequences, which no BPU toolchain takes"
 _SIGNAL = "no operator of opset 11 computes it; where it does not depend on the inputs, fold-constants takes it away"
