@@ -40,6 +40,9 @@ def becomes(rule: Rule[Any], op: str) -> str:
 
 def need(rule: Rule[Any], op: str, target: Target) -> str:
     """Why a march needs the rule: where it keeps the operator, or over which limits; empty where it never fires."""
+    young = target.unborn(op)
+    if young is not None and young.constraint in rule.cures:
+        return f"opset {young.found}"
     known = target.op(op)
     if known is None:
         return "not listed" if target.march.unlisted == "cpu" else ""

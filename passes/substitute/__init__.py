@@ -1,4 +1,4 @@
-"""Write operators that a march has no BPU kernel for as operators that it has.
+"""Write operators that a march has no BPU kernel for, or that are too young for its toolchain, as others.
 
 One family per file; :data:`RULES` is the catalogue, in the order the rules are tried at a node.
 """
@@ -13,13 +13,19 @@ from pydantic import field_validator
 from passes.substitute import (
     activations,
     arithmetic,
+    blocks,
     bounds,
+    equations,
+    grids,
+    groups,
+    layers,
     normalisation,
     norms,
     plain,
     products,
     reductions,
     resizing,
+    triangles,
 )
 from surgery.errors import unknown
 from surgery.pipeline import Pass
@@ -61,16 +67,21 @@ RULES: tuple[Rule[Any], ...] = (
     reductions.ReduceLogSum(),
     reductions.ReduceLogSumExp(),
     reductions.LogSoftmax(),
-    normalisation.LayerNormalization(),
-    normalisation.LayerNormByProducts(),
-    normalisation.RMSNormalization(),
+    layers.LayerNormalization(),
+    layers.LayerNormByProducts(),
+    layers.RMSNormalization(),
     normalisation.MeanVarianceNormalization(),
     normalisation.GroupNormalization(),
+    groups.GroupNormByReshape(),
     norms.LRN(),
     norms.LpNormalization(),
     products.CumSum(),
     products.GemmAsMatMul(),
     products.Einsum(),
+    equations.EinsumByPairs(),
+    triangles.Trilu(),
+    grids.AffineGrid(),
+    blocks.Col2Im(),
     resizing.NearestAsConvTranspose(),
     *plain.RULES,
 )

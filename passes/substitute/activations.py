@@ -49,7 +49,11 @@ class Swish(Substitution[Site]):
 
 
 class GeluErf(TextSubstitution):
-    """``Gelu(x) -> x * (Erf(x / sqrt 2) + 1) * 0.5``, one lookup to the vendor's optimiser; ONNX defines it so."""
+    """``Gelu(x) -> x * (Erf(x / sqrt 2) + 1) * 0.5``, one lookup to the vendor's optimiser; ONNX defines it so.
+
+    In this order only: with x or the sum halved first, the witness makes six nodes of it. So x beyond half of the
+    largest number overflows.
+    """
 
     name = "gelu-erf"
     before = "(x) => (y) { y = Gelu <approximate: string = @approximate> (x) }"
@@ -73,7 +77,7 @@ class GeluErf(TextSubstitution):
 
 
 class GeluTanh(Substitution[Site]):
-    """``Gelu<tanh>(x) -> x * (Tanh(sqrt(2 / pi) * (x + 0.044715 x^3)) + 1) * 0.5``.
+    """``Gelu<tanh>(x) -> x * 0.5 * (Tanh(sqrt(2 / pi) * (x + 0.044715 x^3)) + 1)``.
 
     What ONNX defines, written out; x^3 may overflow to infinity, whose Tanh is right. The vendor's optimiser knows
     the Erf form only, but that is another function.
@@ -92,7 +96,7 @@ class GeluTanh(Substitution[Site]):
         x = match.x
         cube = rw.op("Mul", rw.op("Mul", x, x), x)
         inner = times(rw, rw.op("Add", x, times(rw, cube, 0.044715)), sqrt(2 / pi))
-        return times(rw, rw.op("Mul", x, plus(rw, rw.op("Tanh", inner), 1.0)), 0.5)
+        return rw.op("Mul", times(rw, x, 0.5), plus(rw, rw.op("Tanh", inner), 1.0))
 
 
 def _is_tanh(node: Node) -> bool:

@@ -23,7 +23,7 @@ class Found(Protocol):
 
 
 M = TypeVar("M", bound=Found)
-LACKS = ("device", "kernel", "unlisted")
+LACKS = ("device", "kernel", "opset", "unlisted")
 """The ways in which a march says that it has no kernel on the BPU for an operator at all."""
 
 
@@ -55,7 +55,7 @@ class Substitution(Rule[M]):
         """Make what stands for the first output."""
 
     def rewrite(self, match: M, rw: Rewriter) -> None:
-        """Let the result of :meth:`build` stand for the first output; further ones are not read."""
+        """Let the result of :meth:`build` stand for the first output; others are not read, or replaced by it."""
         rw.replace_value(match.node.outputs[0], self.build(match, rw))
         rw.remove(match.node)
 
@@ -99,11 +99,16 @@ def wide(node: Node, index: int = 0) -> Tensor:
 
 def one_output(node: Node, what: str) -> None:
     """Only the first output of ``node`` is there to be read; ``what`` names the others."""
-    used = next(
-        (v for v in node.outputs[1:] if v.name and (v.outputs or (node.graph and node.graph.is_output(v)))), None
-    )
+    used = next((index for index in range(1, len(node.outputs)) if is_read(node, index)), None)
     if used is not None:
-        raise Mismatch(f"{what} {used.name!r} is read, only the first output may be", node)
+        raise Mismatch(f"{what} {node.outputs[used].name!r} is read, only the first output may be", node)
+
+
+def is_read(node: Node, index: int) -> bool:
+    """Whether output ``index`` of ``node`` is there, and read by a node or returned by its graph."""
+    if index >= len(node.outputs) or not (value := node.outputs[index]).name:
+        return False
+    return bool(value.outputs) or (node.graph is not None and node.graph.is_output(value))
 
 
 def reduced_axes(node: Node) -> tuple[int, ...]:

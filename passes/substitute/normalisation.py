@@ -11,132 +11,29 @@ from typing import Any
 import numpy as np
 
 from passes.substitute.arithmetic import depthwise, pointwise
-from passes.substitute.base import Substitution, one_output, plus, spread, squared, times, wide
+from passes.substitute.base import Substitution, plus, squared, wide
 from passes.substitute.reductions import channels
-from surgery.ir import Constant, Node, Tensor, Value, ops
+from surgery.ir import Node, Tensor, ops
 from surgery.rewrite import Context, Mismatch, Rewriter, build, need
 
 Array = np.ndarray[Any, Any]
-WIDEST = 512
-"""The longest axis that is averaged by a product: its matrix then takes 1 MiB."""
 
 
 @dataclass(frozen=True)
-class Normalised:
-    """A normalisation over ``axes``: of what, with which epsilon, and the gain and bias behind it."""
+class Centred:
+    """A normalisation over ``axes``."""
 
     node: Node
     x: Tensor
     axes: tuple[int, ...]
-    epsilon: float
-    gain: Array | None
-    bias: Array | None
 
 
-def _scaled(rw: Rewriter, x: Tensor, gain: Array | None, bias: Array | None) -> Tensor:
-    value = x if gain is None else times(rw, x, gain)
-    return value if bias is None else plus(rw, value, bias)
-
-
-def _epsilon(node: Node) -> float:
-    return float(ops.attr(node, "epsilon", 1e-5))
-
-
-def _operand(node: Node, index: int) -> Array | None:
-    return None if node.input(index) is None else need.constant(node, index)
-
-
-def _layer(node: Node) -> Normalised:
-    """What LayerNormalization and RMSNormalization share: the axes from ``axis`` on, constant gain and bias."""
-    x = wide(node)
-    rank = need.rank(x, node)
-    gain, bias = need.constant(node, 1), _operand(node, 2)
-    axes = tuple(range(ops.axis(node, -1), rank))
-    return Normalised(node, x, axes, _epsilon(node), spread(gain, rank), None if bias is None else spread(bias, rank))
-
-
-class LayerNormalization(Substitution[Normalised]):
-    """``LayerNormalization(x) -> d / Sqrt(ReduceMean(d^2) + epsilon) * gain + bias`` with ``d = x - ReduceMean(x)``.
-
-    Its definition. Gain and bias take the rank of x: of lower rank they crash the vendor's compiler.
-    """
-
-    name, roots = "layer-normalization", frozenset({"LayerNormalization"})
-
-    def match(self, node: Node, ctx: Context) -> Normalised:
-        """Nothing is read but the first output."""
-        one_output(node, "the mean or deviation")
-        return _layer(node)
-
-    def build(self, match: Normalised, rw: Rewriter) -> Tensor:
-        """Nine nodes at most."""
-        rest = rw.op("Sub", match.x, build.reduce(rw, "ReduceMean", match.x, match.axes))
-        return _scaled(rw, _unit(rw, rest, match), match.gain, match.bias)
-
-
-class LayerNormByProducts(Substitution[Normalised]):
-    """``LayerNormalization(x) -> d * Reciprocal(Sqrt(MatMul(d^2, 1/C) + epsilon)) * gain + bias``, last axis of rank 4.
-
-    With ``d = x + MatMul(x, -1/C)``: a product by a matrix of equal numbers gives the mean in every place, so that
-    nothing is stretched. For X3, which neither reduces the last axis nor subtracts. Equal weights stay equal in int8.
-    """
-
-    name, roots = "layer-norm-by-products", frozenset({"LayerNormalization"})
-
-    def match(self, node: Node, ctx: Context) -> Normalised:
-        """The last axis alone, of known size."""
-        one_output(node, "the mean or deviation")
-        found = _layer(node)
-        need.rank(found.x, node, 4)
-        size = (found.x.shape or (None,))[-1]
-        if found.axes != (3,) or not isinstance(size, int) or size > WIDEST:
-            raise Mismatch(
-                f"axes {list(found.axes)}, the last of size {size}: it must be alone, at most {WIDEST}", node
-            )
-        return found
-
-    def build(self, match: Normalised, rw: Rewriter) -> Tensor:
-        """Ten nodes at most."""
-        x = match.x
-        rest = rw.op("Add", x, rw.op("MatMul", x, _mean_matrix(rw, x, -1.0)))
-        variance = rw.op("MatMul", squared(rw, rest), _mean_matrix(rw, x, 1.0))
-        root = rw.op("Sqrt", plus(rw, variance, match.epsilon))
-        return _scaled(rw, rw.op("Mul", rest, rw.op("Reciprocal", root)), match.gain, match.bias)
-
-
-def _mean_matrix(rw: Rewriter, x: Tensor, sign: float) -> Constant:
-    """CxC of ``sign / C`` for the last axis of ``x``."""
-    size = (x.shape or ())[-1]
-    assert isinstance(size, int)
-    return rw.constant(np.full((size, size), sign / size), like=x)
-
-
-class RMSNormalization(Substitution[Normalised]):
-    """``RMSNormalization(x) -> x / Sqrt(ReduceMean(x^2) + epsilon) * gain``, its definition."""
-
-    name, roots = "rms-normalization", frozenset({"RMSNormalization"})
-
-    def match(self, node: Node, ctx: Context) -> Normalised:
-        """A wide operand and a constant gain."""
-        return _layer(node)
-
-    def build(self, match: Normalised, rw: Rewriter) -> Tensor:
-        """Six nodes."""
-        return _scaled(rw, _unit(rw, match.x, match), match.gain, None)
-
-
-def _unit(rw: Rewriter, rest: Tensor, match: Normalised) -> Value:
-    """``rest`` over the root of its mean square."""
-    mean = build.reduce(rw, "ReduceMean", squared(rw, rest), match.axes)
-    return rw.op("Div", rest, rw.op("Sqrt", plus(rw, mean, match.epsilon)))
-
-
-class MeanVarianceNormalization(Substitution[Normalised]):
+class MeanVarianceNormalization(Substitution[Centred]):
     """``MeanVarianceNormalization(x) -> d / (Sqrt(ReduceMean(d^2)) + 1e-9)`` with ``d = x - ReduceMean(x)``."""
 
     name, roots = "mean-variance-normalization", frozenset({"MeanVarianceNormalization"})
 
-    def match(self, node: Node, ctx: Context) -> Normalised:
+    def match(self, node: Node, ctx: Context) -> Centred:
         """Axes of size 1 are dropped, the batch among them."""
         x = wide(node)
         rank = need.rank(x, node)
@@ -144,13 +41,13 @@ class MeanVarianceNormalization(Substitution[Normalised]):
         axes = tuple(a for a in sorted(set(given)) if (x.shape or ())[a] != 1)
         if not axes:
             raise Mismatch(f"the axes {given} all have size 1, one must be longer", node)
-        return Normalised(node, x, axes, 1e-9, None, None)
+        return Centred(node, x, axes)
 
-    def build(self, match: Normalised, rw: Rewriter) -> Tensor:
+    def build(self, match: Centred, rw: Rewriter) -> Tensor:
         """Seven nodes."""
         rest = rw.op("Sub", match.x, build.reduce(rw, "ReduceMean", match.x, match.axes))
         root = rw.op("Sqrt", build.reduce(rw, "ReduceMean", squared(rw, rest), match.axes))
-        return rw.op("Div", rest, plus(rw, root, match.epsilon))
+        return rw.op("Div", rest, plus(rw, root, 1e-9))
 
 
 @dataclass(frozen=True)
@@ -188,7 +85,7 @@ class GroupNormalization(Substitution[Grouped]):
             raise Mismatch(f"{count} channels are not {groups} equal groups", node)
         given = groups if node.op == "GroupNormalization" and ctx.opset < 21 else count
         gain, bias = (_each(need.constant(node, i), given, count, node) for i in (1, 2))
-        return Grouped(node, x, count, groups, _epsilon(node), gain, bias)
+        return Grouped(node, x, count, groups, float(ops.attr(node, "epsilon", 1e-5)), gain, bias)
 
     def build(self, match: Grouped, rw: Rewriter) -> Tensor:
         """Ten nodes."""

@@ -14,7 +14,7 @@ from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
 @undisturbed()
 def copy_graph(graph: Graph) -> Graph:
     """A copy of ``graph`` and its bodies, in which nothing but weights is shared with the original."""
-    return _Copier().graph(graph, None)
+    return Copier().graph(graph, None)
 
 
 def copy_nodes(body: Graph, feeds: Mapping[Tensor, Tensor]) -> tuple[list[Node], list[Tensor]]:
@@ -25,15 +25,20 @@ def copy_nodes(body: Graph, feeds: Mapping[Tensor, Tensor]) -> tuple[list[Node],
     """
     inner = [graph for graph in body.walk() if graph is not body]
     made = [v for graph in body.walk() for node in graph.nodes for v in node.outputs]
-    copier = _Copier({id(t) for t in (*made, *(t for graph in inner for t in graph.inputs))})
+    copier = Copier({id(t) for t in (*made, *(t for graph in inner for t in graph.inputs))})
     copier.sized = {id(t) for graph in inner if graph.owner and graph.owner.op == "Loop" for t in graph.inputs[:2]}
     copier.tensors.update((id(old), new) for old, new in feeds.items())
     nodes = [copier.node(node, body) for node in body.nodes]
     return nodes, [copier.tensor(t) for t in body.outputs]
 
 
-class _Copier:
-    """Copies each thing once; of tensors only those ``own``, by identity, when they are told."""
+class Copier:
+    """Copies graphs, nodes and tensors, each once.
+
+    Attributes:
+        tensors: what stands for each tensor, by its identity; those given beforehand are linked to, not copied.
+        own: of tensors only these are copied, by identity; all of them when None.
+    """
 
     def __init__(self, own: Collection[int] | None = None) -> None:
         self.own = own
@@ -42,14 +47,20 @@ class _Copier:
         self.graphs: dict[int, Graph] = {}
 
     def graph(self, old: Graph, owner: Node | None) -> Graph:
+        """A copy of a graph, the body of ``owner`` if there is one."""
         new = self.graphs[id(old)] = Graph(old.name, owner=owner)
         new.doc_string, new.metadata, new.annotations = old.doc_string, dict(old.metadata), list(old.annotations)
         new.inputs = [self.tensor(t) for t in old.inputs]
-        new.nodes = [self.node(n, new) for n in old.nodes]
+        new.nodes = self.nodes(old, new)
         new.outputs = [self.tensor(t) for t in old.outputs]
         return new
 
+    def nodes(self, old: Graph, new: Graph) -> list[Node]:
+        """Copies of the nodes of ``old``, for ``new``."""
+        return [self.node(n, new) for n in old.nodes]
+
     def node(self, old: Node, graph: Graph) -> Node:
+        """A copy of a node that knows ``graph`` as its own; it is not put into its nodes."""
         inputs, outputs = [self.tensor(t) for t in old.inputs], [self.tensor(t) for t in old.outputs]
         new = Node(old.op, old.name, None, inputs, outputs, old.domain)
         new.overload, new.doc_string, new.metadata = old.overload, old.doc_string, dict(old.metadata)
@@ -58,11 +69,13 @@ class _Copier:
         return new
 
     def attribute(self, value: Any, owner: Node) -> Any:
+        """A copy of what an attribute of ``owner`` holds."""
         if isinstance(value, Graph):
             return self.graph(value, owner)
         return list(value) if isinstance(value, list) else value
 
     def tensor(self, old: Tensor) -> Tensor:
+        """What stands for ``old``, made when first asked for."""
         if old.is_empty():
             return Value.empty()
         if id(old) not in self.tensors:
@@ -72,12 +85,14 @@ class _Copier:
         return self.tensors[id(old)]
 
     def constant(self, old: Constant) -> Constant:
+        """A copy of a constant, which shares its weight."""
         new = Constant(old.name, old.weight)
         new.home = self.graphs.get(id(old.home))
         new.doc_string, new.metadata = old.doc_string, dict(old.metadata)
         return new
 
     def value(self, old: Value) -> Value:
+        """A copy of a value."""
         new = Value(old.name, old.dtype, old.shape if self.own is None or id(old) in self.sized else None)
         new.doc_string, new.metadata = old.doc_string, dict(old.metadata)
         if old.type_proto is not None:

@@ -162,10 +162,7 @@ class Importer:
         if attribute.name == "sparse_value":
             return self._dense(attribute.sparse_tensor, node.output[0])
         plain = _PLAIN.get(attribute.type)
-        if plain is None:
-            return None
-        dtype = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
-        return Weight.of(np.array(plain(attribute), dtype.get(attribute.name, np.object_)))
+        return None if plain is None else literal(attribute.name, plain(attribute))
 
     def _dense(self, sparse: onnx.SparseTensorProto, name: str) -> Weight:
         self._said.append(f"sparse tensor {name!r} made dense")
@@ -214,6 +211,12 @@ class Importer:
             return _own(proto)
         value = plain(proto)
         return _own(proto) if value == [] and not node.is_onnx else value
+
+
+def literal(name: str, value: Any) -> Weight:
+    """What a Constant holds whose attribute ``name`` (``value_float``, ``value_ints`` ...) is ``value``."""
+    dtype = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
+    return Weight.of(np.array(value, dtype.get(name, np.object_)))
 
 
 def densify(values: Array, indices: Array, shape: tuple[int, ...], name: str) -> Weight:
@@ -273,7 +276,9 @@ def _dim(proto: onnx.TensorShapeProto.Dimension) -> Dim:
 
 
 def plain_attribute(proto: AttributeProto) -> Any:
-    """The Python value of a number, string or list attribute."""
+    """The Python value of a number, string or list attribute, a constant for a tensor."""
+    if proto.type == AttributeProto.TENSOR:
+        return Constant(proto.t.name, Weight.from_proto(proto.t))
     return _PLAIN[proto.type](proto)
 
 

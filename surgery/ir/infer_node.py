@@ -15,7 +15,7 @@ from surgery.ir.importer import tensor_type
 def infer_node(
     node: Node, opset: int, known: Mapping[str, onnx.TensorProto] | None = None
 ) -> list[tuple[DType | None, Shape | None]]:
-    """Dtype and shape per output of ``node``; (None, None) where its operator has no inference.
+    """Dtype and shape per output of ``node``; (None, None) where its operator has no inference, or an operand no type.
 
     ``known`` holds the content of inputs that are no constants, by name.
     """

@@ -119,7 +119,7 @@ class _PassRunner:
         outcome = self._apply()
         if outcome.io is None and self.policy.slower() is not None:
             self.editor.rollback()
-            self.policy.careful, self.policy.now = True, None
+            self.policy.restart()
             outcome = self._apply()
         return outcome
 

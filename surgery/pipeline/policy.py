@@ -22,6 +22,10 @@ ILLEGAL = frozenset({"cpu", "refused"})
 class ByPurpose(Policy):
     """The policy of the pass manager.
 
+    A LEGALISE rewrite stays when all it makes is legal. An operator younger than what the toolchain takes stops the
+    whole model, wherever it stands and whatever it costs to replace: where no rule does so by what is legal, its rules
+    are tried :meth:`again`, and then older operators will do.
+
     Args:
         ctx: the march's verdicts and costs.
         later: the LEGALISE rules of this and later passes, which may finish what a rewrite begins.
@@ -35,7 +39,20 @@ class ByPurpose(Policy):
         self.ctx, self.later = ctx, later
         self.careful = False
         self._judged = 0
+        self._stuck: list[Node] = []
+        self._last: set[Node] = set()
         self.now: State | None = None
+
+    def restart(self) -> None:
+        """Judge anew, by the whole model, after everything was undone."""
+        self.careful, self.now = True, None
+        self._stuck, self._last = [], set()
+
+    def again(self) -> list[Node]:
+        """The operators that the toolchain does not know and that nothing legal replaced, each once."""
+        stuck, self._stuck = [n for n in self._stuck if n not in self._last], []
+        self._last.update(stuck)
+        return stuck
 
     def slower(self) -> str | None:
         """Why everything kept since the start does not pay, taken together; None when it does or cannot be said."""
@@ -52,9 +69,11 @@ class ByPurpose(Policy):
             return "no cost coefficients: whether it pays cannot be said"
         if rule.purpose is not Purpose.LEGALISE:
             return None
-        if node.graph is not self.ctx.main:
-            return "inside a body, which runs on the CPU as a whole"
         violations = self.ctx.violations(node)
+        if node.graph is not self.ctx.main:
+            violations = [v for v in violations if v.is_birth]
+            if not violations:
+                return "inside a body, which runs on the CPU as a whole"
         if not violations:
             return "violates no limit of the march"
         if not rule.cure(violations):
@@ -66,9 +85,11 @@ class ByPurpose(Policy):
         if rule.purpose not in (Purpose.LEGALISE, Purpose.ACCELERATE):
             apply()
             return self._protected(rw)
-        start = self.ctx.at_start
+        _ = self.ctx.at_start  # before anything is edited
+        if rule.purpose is Purpose.LEGALISE and self._is_unborn(node):
+            return self._replaced(node, apply, rw)
         if self.careful:
-            return self._kept_as_a_whole(rule, apply, rw, self.now or start)
+            return self._kept_as_a_whole(rule, apply, rw)
         mark, before = rw.editor.mark(), self._time_to_beat([node])
         reason = self._apply(rule, apply, rw) or self._guess(rule, rw)
         after = None if reason is not None else self.ctx.local_us(_alive(rw.made))
@@ -81,21 +102,33 @@ class ByPurpose(Policy):
         loss = self._loss(rule, self._time_to_beat(removed), after)
         return self._apply(rule, apply, rw) if loss is None else loss
 
-    def _kept_as_a_whole(
-        self, rule: Rule[Any], apply: Callable[[], None], rw: Rewriter, before: State | None
-    ) -> str | None:
+    def _replaced(self, node: Node, apply: Callable[[], None], rw: Rewriter) -> str | None:
+        """As :meth:`kept`, of an operator that the toolchain does not know: no time excuses it."""
+        apply()
+        reason = self._protected(rw) or self._finish(rw, self._is_unborn if node in self._last else self._illegal)
+        if reason is None:
+            self.now = None
+        else:
+            self._stuck.append(node)
+        return reason
+
+    def _kept_as_a_whole(self, rule: Rule[Any], apply: Callable[[], None], rw: Rewriter) -> str | None:
         """As :meth:`kept`, but judged by the whole model, whose placement a rewrite may change far away."""
         if self._judged >= WHOLE:
             return f"only {WHOLE} rewrites are judged by estimates of the whole model"
+        before = self.now or self._look(rw)
         reason = self._apply(rule, apply, rw) or self._guess(rule, rw)
         if reason is not None:
             return reason
         self._judged += 1
-        rw.editor.settle()
-        after = self.ctx.state()
+        after = self._look(rw)
         if (loss := _slower(before, after)) is None:
             self.now = after
         return loss
+
+    def _look(self, rw: Rewriter) -> State | None:
+        rw.editor.settle()
+        return self.ctx.state()
 
     def _guess(self, rule: Rule[Any], rw: Rewriter) -> str | None:
         """An assumed time says nothing about a gain."""
@@ -122,10 +155,10 @@ class ByPurpose(Policy):
         apply()
         if (reason := self._protected(rw)) is not None or rule.purpose is not Purpose.LEGALISE:
             return reason
-        return self._finish(rw)
+        return self._finish(rw, self._illegal)
 
-    def _finish(self, rw: Rewriter) -> str | None:
-        """Legalise what the rewrite made, by rules yet to come; why that failed, or None."""
+    def _finish(self, rw: Rewriter, wrong: Callable[[Node], bool]) -> str | None:
+        """Legalise what the rewrite made, by rules yet to come; why some of it is still ``wrong``, or None."""
         made, removed, touched = list(rw.made), list(rw.removed), list(rw.touched)
         illegal = [n for n in made if self._illegal(n)]
         if not illegal:
@@ -133,11 +166,14 @@ class ByPurpose(Policy):
         nested = _Nested(self, rw, made, removed, touched)
         Engine("legalise", self.later, self.ctx, rw, nested).run(illegal)
         rw.made, rw.removed, rw.touched = made, removed, touched
-        worst = next((n for n in _alive(made) if self._illegal(n)), None)
+        worst = next((n for n in _alive(made) if wrong(n)), None)
         if worst is None:
             return None
         limits = ", ".join(f"{v.constraint} {v.found}" for v in self.ctx.violations(worst))
         return f"makes {worst.op}, which is not legal either ({limits})"
+
+    def _is_unborn(self, node: Node) -> bool:
+        return self.ctx.verdict(node).birth is not None
 
     def _illegal(self, node: Node) -> bool:
         verdict = self.ctx.verdict(node)
@@ -168,6 +204,10 @@ class _Nested(Policy):
         self.removed += [n for n in rw.removed if id(n) not in mine]
         self.touched += rw.touched
         return None
+
+    def again(self) -> Sequence[Node]:
+        """None: the group is judged as a whole."""
+        return ()
 
 
 def _slower(before: State | None, after: State | None) -> str | None:

@@ -170,7 +170,7 @@ class _Run:
         """Notes how the toolchain sees the original: as it is after the folding that it begins with, too."""
 
         def note(result: PassResult) -> None:
-            first = all(r.name == FREEZING for r in manager.results[:-1])
+            first = all(r.name == FREEZING or r.status is not Status.APPLIED for r in manager.results[:-1])
             if self.before is None and result.name == FOLDING and first:
                 same = all(r.status is not Status.APPLIED for r in manager.results)
                 twin = self.original if same else manager.model.copy()

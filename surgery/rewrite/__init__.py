@@ -1,6 +1,6 @@
 """Local rewrites: rules, what they need, how they edit, and the engine that applies them."""
 
-from surgery.rewrite import need
+from surgery.rewrite import inline, need
 from surgery.rewrite.engine import Diverged, Engine, Event, Stats
 from surgery.rewrite.rewriter import ORIGIN, Rewriter
 from surgery.rewrite.rule import Context, Exactness, Limit, Mismatch, Purpose, Rule, weakest
@@ -18,6 +18,7 @@ __all__ = [
     "Rewriter",
     "Rule",
     "Stats",
+    "inline",
     "need",
     "weakest",
 ]

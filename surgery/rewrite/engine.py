@@ -59,6 +59,9 @@ class Policy(Protocol):
     def kept(self, rule: Rule[Any], node: Node, apply: Callable[[], None], rw: Rewriter) -> str | None:
         """Run ``apply``, which rewrites at ``node``, and say why the result must be undone; None when it stays."""
 
+    def again(self) -> Sequence[Node]:
+        """Nodes to try once more when nothing fires any longer, under weaker terms; none when these are used up."""
+
 
 @dataclass(frozen=True)
 class Everything:
@@ -72,6 +75,10 @@ class Everything:
         """Apply; always None."""
         apply()
         return None
+
+    def again(self) -> Sequence[Node]:
+        """None: nothing was turned down."""
+        return ()
 
 
 class Engine:
@@ -114,10 +121,10 @@ class Engine:
         roots = [n for graph in self.ctx.main.walk() for n in graph.nodes] if nodes is None else list(nodes)
         self._push(roots)
         bound = max(1000, 10 * len(roots))
-        while self._queue and self.stats.applied != self.limit:
+        while (self._queue or self._push(self.policy.again())) and self.stats.applied != self.limit:
             node = self._queue.popleft()
             self._queued.discard(id(node))
-            if node.graph is not None and node.is_onnx:
+            if node.graph is not None:
                 self._try(node)
             if self.stats.applied > bound:
                 raise Diverged(f"still firing after {bound} rewrites: {some(sorted(self.stats.fired))}")
@@ -125,14 +132,18 @@ class Engine:
             self.rw.editor.settle()
         return self.stats
 
-    def _push(self, nodes: Iterable[Node]) -> None:
+    def _push(self, nodes: Iterable[Node]) -> bool:
+        """Queue those among ``nodes`` that a rule asks for; whether anything is queued."""
         for node in nodes:
             if node.op in self._index and id(node) not in self._queued and node.graph is not None:
                 self._queued.add(id(node))
                 self._queue.append(node)
+        return bool(self._queue)
 
     def _try(self, node: Node) -> None:
         for rule in self._index[node.op]:
+            if not (node.is_onnx or rule.custom):
+                continue
             if (unwanted := self.policy.wanted(rule, node)) is not None:
                 self._note(rule, node, "not-wanted", unwanted)
                 continue

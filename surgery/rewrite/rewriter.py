@@ -13,6 +13,7 @@ from surgery.ir.copy import copy_nodes
 from surgery.ir.edit import Editor
 from surgery.ir.infer_node import infer_node
 from surgery.ir.normalise import Names
+from surgery.rewrite import bodies
 
 ORIGIN = "surgery.origin"
 """Metadata key of a node made by a rule: ``pass/rule: source nodes``."""
@@ -96,15 +97,10 @@ class Rewriter:
         origin = self._need_origin()
         sources = origin.sources if heir is None else _sources(heir)
         name = self._inherit(heir) if heir is not None else self._fresh_node(f"{origin.name}/{op}")
-        values = [Value(self._fresh_tensor(f"{name}_output_{i}")) for i in range(outputs)]
+        values = [Value(self.tensor_name(f"{name}_output_{i}")) for i in range(outputs)]
         filled = [Value.empty() if t is None else t for t in _without_tail(inputs)]
         node = Node(op, name, {k: v for k, v in attrs.items() if v is not None}, filled, values, domain)
-        node.metadata = {ORIGIN: f"{origin.by}: {sources}"}
-        position = (*origin.root.position, float(len(self.made)))
-        self.editor.insert(node, graph or origin.root.graph or self.main, position)
-        self.made.append(node)
-        for value, (dtype, shape) in zip(values, infer_node(node, self.opset), strict=True):
-            value.dtype, value.shape = dtype, shape
+        self._place(node, graph or origin.root.graph or self.main, sources)
         return tuple(values)
 
     def inline(self, body: Graph, feeds: Sequence[Tensor]) -> list[Tensor]:
@@ -124,18 +120,44 @@ class Rewriter:
         graphs = [graph for body in node.bodies() for graph in body.walk()]
         nodes = [node, *(inner for graph in graphs for inner in graph.nodes)]
         for thing in [*nodes, *(t for graph in graphs for t in graph.inputs), *(v for n in nodes for v in n.outputs)]:
-            fresh = self._fresh_node if isinstance(thing, Node) else self._fresh_tensor
+            fresh = self._fresh_node if isinstance(thing, Node) else self.tensor_name
             thing.name = fresh(thing.name) if thing.name else ""
         self.editor.insert(node, origin.root.graph or self.main, (*origin.root.position, float(len(self.made))))
         self.made.append(node)
         for value, (dtype, shape) in zip(node.outputs, infer_node(node, self.opset), strict=True):
             value.dtype, value.shape = dtype or value.dtype, shape
+    def adopt(self, node: Node) -> None:
+        """Put a node that was made elsewhere, linked but in no graph, beside the one that is rewritten.
+
+        It and the nodes of its bodies are named anew, typed and recorded as those of :meth:`op` are. Its tensors
+        have names from :meth:`tensor_name`.
+        """
+        origin = self._need_origin()
+        self._adopt(node, origin.root.graph or self.main, origin)
+
+    def _adopt(self, node: Node, graph: Graph, origin: Origin) -> None:
+        node.name = self._fresh_node(f"{origin.name}/{node.op}")
+        self._place(node, graph, origin.sources)
+        for body in node.bodies():
+            bodies.enter(node, body)
+            inner, body.nodes = body.nodes, []
+            for each in inner:
+                self._adopt(each, body, origin)
+        bodies.leave(node)
+
+    def _place(self, node: Node, graph: Graph, sources: str) -> None:
+        origin = self._need_origin()
+        node.metadata = {ORIGIN: f"{origin.by}: {sources}"}
+        self.editor.insert(node, graph, (*origin.root.position, float(len(self.made))))
+        self.made.append(node)
+        for value, (dtype, shape) in zip(node.outputs, infer_node(node, self.opset), strict=True):
+            value.dtype, value.shape = dtype, shape
 
     def constant(self, array: np.ndarray[Any, Any] | float, like: Tensor | None = None, name: str = "") -> Constant:
         """A new constant, of the dtype of ``like`` when given."""
         dtype = like.dtype if like is not None else None
         base = name or f"{self._need_origin().name}/const"
-        return Constant(self._fresh_tensor(base), np.asarray(array, dtype))
+        return Constant(self.tensor_name(base), np.asarray(array, dtype))
 
     def ints(self, values: Sequence[int]) -> Constant:
         """A new constant of int64 values, rank 1."""
@@ -161,7 +183,7 @@ class Rewriter:
         source = new.producer
         taken = self.is_output(new) or source is None or source.graph is not graph
         value = self.multi("Identity", new, outputs=1, graph=graph)[0] if taken else new
-        self.editor.rename(old, self._fresh_tensor(f"{name}_replaced"))
+        self.editor.rename(old, self.tensor_name(f"{name}_replaced"))
         self.editor.rename(value, name)
         self.editor.retype(value, dtype, shape)
         self.editor.set_doc(value, old.doc_string)
@@ -195,7 +217,8 @@ class Rewriter:
         self.editor.set_attr(node, name, value)
         self.touched.append(node)
 
-    def _fresh_tensor(self, base: str) -> str:
+    def tensor_name(self, base: str) -> str:
+        """A name for a new tensor, ``base`` or with a number behind it."""
         return self._fresh(self._tensor_names, base)
 
     def _fresh_node(self, base: str) -> str:

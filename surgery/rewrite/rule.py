@@ -111,6 +111,7 @@ class Rule(ABC, Generic[M]):
     Attributes:
         name: unique within its pass, in kebab-case.
         roots: operator types that ``match`` is asked about.
+        custom: whether it is asked about operators outside of the ONNX domain, too.
         purpose: when a match is kept.
         exactness: what is promised about numbers.
         cures: ids of the limits it can satisfy; a LEGALISE rule is tried on nodes that violate one of them.
@@ -119,6 +120,7 @@ class Rule(ABC, Generic[M]):
 
     name: ClassVar[str]
     roots: ClassVar[frozenset[str]]
+    custom: ClassVar[bool] = False
     purpose: ClassVar[Purpose]
     exactness: ClassVar[Exactness]
     cures: ClassVar[frozenset[str]] = frozenset()

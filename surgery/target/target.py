@@ -12,6 +12,7 @@ import yaml
 
 from surgery.ir.graph import Graph, Node, Tensor
 from surgery.target import march as marches
+from surgery.target.birth import unborn
 from surgery.target.limits import Check, compile_limits
 from surgery.target.march import March, Op
 from surgery.target.params import PARAMS, Params, Unknown
@@ -35,6 +36,7 @@ class Target:
     def __init__(self, march: March, path: Path, assumed: Target | None = None) -> None:
         self.march, self.path, self.assumed = march, path, assumed
         self._checks: dict[str, tuple[Check, ...]] = {}
+        self._unborn: dict[str, Violation | None] = {}
         self._cost: dict[str, Any] | None = None
 
     def __repr__(self) -> str:
@@ -81,6 +83,19 @@ class Target:
         """
         if not node.is_onnx:
             return Verdict("unknown", reasons=(f"operator of domain {node.domain!r}",))
+        verdict = self._placed(node, opset)
+        if (violation := self.unborn(node.op)) is None:
+            return verdict
+        return replace(verdict, device="refused", violations=(violation, *verdict.violations))
+
+    def unborn(self, op_type: str) -> Violation | None:
+        """The violation ``<Op>.opset`` of an ONNX operator younger than the newest opset the toolchain takes."""
+        if op_type not in self._unborn:
+            self._unborn[op_type] = unborn(self.march, op_type)
+        return self._unborn[op_type]
+
+    def _placed(self, node: Node, opset: int) -> Verdict:
+        """The verdict, whichever opsets the toolchain takes."""
         row = self.march.ops.get(node.op)
         if row is None or row.device == "unknown":
             return self._unnamed(node, opset, row)

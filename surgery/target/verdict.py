@@ -7,6 +7,8 @@ from typing import Literal, TypeAlias
 
 Device: TypeAlias = Literal["bpu", "cpu", "folded", "refused", "unknown"]
 Evidence: TypeAlias = Literal["read", "probed", "inferred", "assumed"]
+BIRTH = "opset"
+"""Last part of the id of the limit that an operator exists in an opset which the toolchain takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,11 @@ class Violation:
     def __str__(self) -> str:
         return f"{self.constraint}: {self.found}, allowed {self.allowed}"
 
+    @property
+    def is_birth(self) -> bool:
+        """Whether the operator is younger than every opset that the toolchain takes."""
+        return self.constraint.rpartition(".")[2] == BIRTH
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -42,6 +49,11 @@ class Verdict:
     device: Device
     violations: tuple[Violation, ...] = ()
     reasons: tuple[str, ...] = ()
+
+    @property
+    def birth(self) -> Violation | None:
+        """The violation that the operator is younger than every opset which the toolchain takes."""
+        return next((v for v in self.violations if v.is_birth), None)
 
 
 @dataclass(frozen=True, slots=True)

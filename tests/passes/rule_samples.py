@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 from onnx import ModelProto, numpy_helper, version_converter
+from onnx.helper import make_opsetid
+from onnx.parser import parse_function
 
 from tests.passes.substitutions import CASES
 from tests.support import proto_of
@@ -18,6 +20,7 @@ SMALL = "float[1,4,5,5]"
 OLDEST = 11
 """Of the opsets that count."""
 IN_BODIES = frozenset({"in_if", "in_loop"})
+"""A body runs on the CPU as a whole, so that nothing there but an unknown operator is illegal."""
 TAPPED = frozenset({"tapped"})
 """Rules that need what is between two nodes for themselves."""
 UNSIZED = frozenset({"dynamic_batch"})
@@ -36,6 +39,7 @@ class Sample:
         since: the oldest opset at which there is something to do.
         older: the body at opset 11, where the operator is written another way before ``opset``.
         quiet: variants of the matrix in which the rule has to refuse.
+        functions: of domain ``made.up``, in ONNX text; they are written in the opset of the model, whichever it is.
     """
 
     body: str
@@ -48,17 +52,30 @@ class Sample:
     older: str | None = None
     since: int = OLDEST
     quiet: frozenset[str] = frozenset()
+    functions: str = ""
 
     def proto(self, opset: int | None = None) -> ModelProto:
         """The model at ``opset`` (its own when None), brought there by onnx's converter where it has to be."""
         written, body = self.opset, self.body
+        if self.functions:
+            written = opset or written
         if self.older and opset is not None and opset < self.opset:
             written, body = OLDEST, self.older
         proto = proto_of(f"g ({self.x} x) => ({self.y} y) {{ {body} }}", opset=written, ir_version=10)
         rng = np.random.default_rng(0)
         for name, value in self.constants.items():
             proto.graph.initializer.append(numpy_helper.from_array(_array(value, rng), name))
+        if self.functions:
+            _add_function(proto, self.functions)
         return version_converter.convert_version(proto, opset) if opset not in (None, written) else proto
+
+
+def _add_function(proto: ModelProto, text: str) -> None:
+    """Give the model a function, written in its opset."""
+    function = parse_function(text)
+    function.opset_import[0].version = proto.opset_import[0].version
+    proto.functions.append(function)
+    proto.opset_import.append(make_opsetid(function.domain, 1))
 
 
 def _array(value: Any, rng: np.random.Generator) -> np.ndarray[Any, Any]:
@@ -241,7 +258,12 @@ SUBSTITUTE = {
     "lp-normalization": _substituted("LpNormalization"),
     "cumsum": _substituted("CumSum"),
     "gemm-as-matmul": _substituted("Gemm of two values"),
+    "group-norm-by-reshape": _substituted("GroupNormalization of rank 3", 21),
     "einsum": _substituted("Einsum", 12),
+    "einsum-by-pairs": _substituted("Einsum of heads", 12),
+    "col2im": _substituted("Col2Im", 18),
+    "affine-grid": _substituted("AffineGrid", 20),
+    "trilu": _substituted("Trilu", 14),
     "nearest-as-conv-transpose": _substituted(
         "Resize-nearest-odd-factor",
         13,
@@ -253,6 +275,15 @@ SUBSTITUTE = {
     "softsign": _substituted("Softsign"),
     "hardsigmoid": _substituted("HardSigmoid"),
     "elu": _substituted("Selu"),
+}
+OWN = """
+    <domain: "made.up", opset_import: ["": 11]>
+    grow <by: float = 1.5> (p) => (q) { m = Elu <alpha: float = @by> (p)  q = Sin (m) }
+"""
+FUNCTIONS = {
+    "inline-call": Sample("a = Cos (x)  y = made.up.grow (a)", functions=OWN),
+    "drop-function": Sample("y = Cos (x)", functions=OWN),
+    "definition": Sample("y = CastLike (x, k)", {"k": ints(0)}, y="int64[1,4,5,5]", march="bayes-e", opset=15),
 }
 STRIP = {
     "QuantizeLinear": Sample(
@@ -275,6 +306,7 @@ STRIP = {
 SAMPLES: dict[str, dict[str, Sample]] = {
     "freeze-shapes": FREEZE,
     "unroll-loops": UNROLL,
+    "inline-functions": FUNCTIONS,
     "fold-constants": FOLD,
     "remove-noops": NOOPS,
     "fuse-batchnorm": BATCHNORM,

@@ -60,7 +60,7 @@ CASES = {
     "Swish of a steeper slope": Case("y = Swish <alpha = 1.5> (x)", "Mul Sigmoid Mul", opset=24),
     "Gelu": Case("y = Gelu (x)", "Div Erf Add Mul Mul", opset=20),
     "Gelu on X3": Case("y = Gelu (x)", "Div Erf Add Mul Mul", "bernoulli2", 20),
-    "Gelu tanh": Case('y = Gelu <approximate = "tanh"> (x)', "Mul Mul Mul Add Mul Tanh Add Mul Mul", opset=20),
+    "Gelu tanh": Case('y = Gelu <approximate = "tanh"> (x)', "Mul Mul Mul Add Mul Mul Tanh Add Mul", opset=20),
     "PRelu": Case(
         "y = PRelu (x, s)", "Mul Relu Mul Relu Sub", x="float[1,6,8]", y="float[1,6,8]", constants={"s": TENTHS}
     ),
@@ -168,6 +168,35 @@ CASES = {
         opset=17,
         constants={"g": ROW, "b": ROW},
     ),
+    "LayerNormalization of all three outputs": Case(
+        "n, m, d = LayerNormalization (x, g)  s = Mul (n, m)  y = Mul (s, d)",
+        "ReduceMean Sub Pow ReduceMean Add Sqrt Reciprocal Div Mul Mul Mul",
+        opset=17,
+        constants={"g": ROW},
+    ),
+    "LayerNormalization of computed gain and bias": Case(
+        "g = Sigmoid (x)  y = LayerNormalization <axis = 0> (x, g, g)",
+        "Sigmoid ReduceMean ReduceMean ReduceMean Sub Pow ReduceMean ReduceMean ReduceMean Add Sqrt Div Mul Add",
+        opset=17,
+        x="float[8,6,6]",
+        y="float[8,6,6]",
+    ),
+    "LayerNormalization of float16": Case(
+        "y = LayerNormalization (x, g)",
+        "Cast ReduceMean Sub Pow ReduceMean Add Sqrt Div Cast Mul",
+        opset=17,
+        constants={"g": ROW.astype(np.float16)},
+        x="float16[1,8,6,6]",
+        y="float16[1,8,6,6]",
+    ),
+    "RMSNormalization of float16": Case(
+        "y = RMSNormalization (x, g)",
+        "Cast Pow ReduceMean Add Sqrt Div Cast Mul",
+        opset=23,
+        constants={"g": ROW.astype(np.float16)},
+        x="float16[1,8,6,6]",
+        y="float16[1,8,6,6]",
+    ),
     "RMSNormalization": Case(
         "y = RMSNormalization (x, g)", "Pow ReduceMean Add Sqrt Div Mul", opset=23, constants={"g": ROW}
     ),
@@ -186,6 +215,28 @@ CASES = {
         "bernoulli2",
         opset=21,
         constants={"g": CHANNELS, "b": TENTHS},
+    ),
+    "GroupNormalization of rank 3": Case(
+        "y = GroupNormalization <num_groups = 4> (x, g, g)",
+        "Reshape ReduceMean Sub Pow ReduceMean Add Sqrt Div Reshape Mul Add",
+        opset=21,
+        constants={"g": CHANNELS},
+        x="float[1,8,6]",
+        y="float[1,8,6]",
+    ),
+    "GroupNormalization of a computed gain": Case(
+        "g = Sigmoid (b)  y = GroupNormalization <num_groups = 4> (x, g, b)",
+        "Sigmoid Reshape ReduceMean Sub Pow ReduceMean Add Sqrt Div Reshape Reshape Mul Add",
+        opset=21,
+        constants={"b": CHANNELS},
+    ),
+    "GroupNormalization of float16": Case(
+        "y = GroupNormalization <num_groups = 4> (x, g, g)",
+        "Reshape Cast ReduceMean Sub Pow ReduceMean Add Sqrt Div Cast Reshape Mul Add",
+        opset=21,
+        constants={"g": CHANNELS.astype(np.float16)},
+        x="float16[1,8,6,6]",
+        y="float16[1,8,6,6]",
     ),
     "InstanceNormalization": Case(
         "y = InstanceNormalization (x, g, b)",
@@ -213,6 +264,42 @@ CASES = {
     "Einsum": Case('y = Einsum <equation = "bchw,bcvw->bchv"> (x, x)', "Transpose MatMul"),
     "Einsum of a result in another order": Case(
         'y = Einsum <equation = "bchw, bcwv -> bcvh"> (x, x)', "MatMul Transpose"
+    ),
+    "Einsum of three operands": Case(
+        'y = Einsum <equation = "ij,jk,kl->il"> (x, x, x)', "MatMul MatMul", x="float[8,8]", y="float[8,8]", opset=12
+    ),
+    "Einsum of heads": Case(
+        'y = Einsum <equation = "bchw,bcvw->bhv"> (x, x)',
+        "Transpose Reshape Transpose Reshape MatMul",
+        y="float[1,6,6]",
+        opset=12,
+    ),
+    "Einsum of one operand": Case('y = Einsum <equation = "...cw->w..."> (x)', "ReduceSum Transpose", y="float[6,1,8]"),
+    "Trilu": Case("y = Trilu <upper = 0> (x, k)", "Where", opset=14, constants={"k": np.array(-1)}),
+    "Trilu of booleans": Case("y = Trilu (x)", "And", opset=14, x="bool[1,8,6,6]", y="bool[1,8,6,6]"),
+    "Col2Im": Case(
+        "y = Col2Im <strides = [2, 3], pads = [1, 0, 0, 1], dilations = [1, 2]> (x, i, b)",
+        "Reshape ConvTranspose",
+        opset=18,
+        constants={"i": np.array([7, 9]), "b": np.array([2, 3])},
+        x="float[2,12,8]",
+        y="float[2,2,7,9]",
+    ),
+    "AffineGrid": Case(
+        "y = AffineGrid <align_corners = 1> (x, s)",
+        "Transpose MatMul Reshape",
+        opset=20,
+        constants={"s": np.array([2, 8, 3, 4])},
+        x="float[2,2,3]",
+        y="float[2,3,4,2]",
+    ),
+    "AffineGrid of a volume": Case(
+        "y = AffineGrid (x, s)",
+        "Transpose MatMul Reshape",
+        opset=20,
+        constants={"s": np.array([2, 8, 3, 4, 1])},
+        x="float[2,3,4]",
+        y="float[2,3,4,1,3]",
     ),
     "Resize-nearest-odd-factor": Case(
         'y = Resize <mode = "nearest"> (x, , s)',

@@ -29,9 +29,9 @@ def path(march: str) -> str:
     return str(ROOT / "tests" / "passes" / "marches" / f"{FILES[march]}.yaml") if march in FILES else march
 
 
-def run(model: Model, march: str, **options: object) -> Applied:
+def run(model: Model, march: str, skip: tuple[str, ...] = (), **options: object) -> Applied:
     """The pass on one march, judged by onnxruntime."""
-    return apply_pass(model, SubstituteOps(), path(march), **options)  # type: ignore[arg-type]
+    return apply_pass(model, SubstituteOps(skip=skip), path(march), **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -40,6 +40,7 @@ def test_substitution(name: str) -> None:
     done = run(case.model(), case.march)
     assert done.result.status is Status.APPLIED, done.reasons
     assert (" ".join(done.ops), done.result.applied) == (case.after, case.edits)
+    assert done.result.drift_step is not None
 
 
 def test_every_rule_has_a_case() -> None:
@@ -51,29 +52,36 @@ def test_every_rule_has_a_case() -> None:
 @pytest.mark.parametrize("name", REFUSALS)
 def test_refusal(name: str) -> None:
     case = REFUSALS[name]
-    done = run(case.model(), case.march, verify=False)
+    done = run(case.model(), case.march, case.skip, verify=False)
     assert done.result.status is not Status.APPLIED
     assert any(case.reason in reason for reason in done.reasons), done.reasons
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_result_is_legal(name: str) -> None:
+    """What comes out violates nothing; of an operator too young for the toolchain, at least nothing of its kind."""
     case = CASES[name]
-    target = load_target(path(case.march))
-    before, after = (illegal(m, target) for m in (case.model(), run(case.model(), case.march, verify=False).model))
-    assert (before, after) == (1, 0)
+    target, model = load_target(path(case.march)), case.model()
+    before, after = (broken(m, target) for m in (model, run(case.model(), case.march, verify=False).model))
+    assert len(before) == 1
+    if target.unborn(before[0].rpartition(".")[0]) is None:
+        assert after == []
+    assert [name for name in after if name.endswith(".opset")] == []
 
 
-def illegal(model: Model, target: Target) -> int:
-    """How many nodes violate a limit of the march."""
-    return sum(bool(target.verdict(node, model.opset).violations) for node in model.nodes())
+def broken(model: Model, target: Target) -> list[str]:
+    """The first limit that each node violates which violates any."""
+    verdicts = [target.verdict(node, model.opset) for node in model.nodes()]
+    return [verdict.violations[0].constraint for verdict in verdicts if verdict.violations]
 
 
 @pytest.mark.parametrize("march", ["nash-e", "nash-m", "nash-p"])
 @pytest.mark.parametrize("name", CASES)
 def test_unknown_is_left(name: str, march: str) -> None:
-    """Where no public limit is broken, nothing is touched."""
-    assert run(CASES[name].model(), march, verify=False).result.status is Status.UNCHANGED
+    """Where no public limit is broken, nothing is touched; only what came after opset 20 is unknown to nash."""
+    young = {"Swish", "RMSNormalization"} & {node.op for node in CASES[name].model().nodes()}
+    status = run(CASES[name].model(), march, verify=False).result.status
+    assert status is (Status.APPLIED if young else Status.UNCHANGED)
 
 
 LEGAL = {

@@ -187,6 +187,9 @@ class Only:
         apply()
         return None if self.kept_by in ("*", rule.name) else "does not pay"
 
+    def again(self) -> Sequence[Node]:
+        return ()
+
 
 def test_a_policy_decides_which_nodes_are_wanted() -> None:
     w = world("g (float[1] x) => (float[1] y) { a = Abs (x)  b = Abs (a)  y = Abs (b) }")

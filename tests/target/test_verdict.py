@@ -78,7 +78,7 @@ PROBED = [
     (node("Concat", [MAP, MAP], (1, 128, 28, 28), axis=1), "bpu bpu bpu", None),
     (node("Concat", [MAP, MAP], (2, 64, 28, 28), axis=0), "bpu cpu cpu", "Concat.axis"),
     (unary("Transpose"), "cpu bpu bpu", "Transpose.device"),
-    (unary("Gelu"), "cpu cpu cpu", "Gelu.unlisted"),
+    *((unary(op), "refused refused refused", f"{op}.opset") for op in ("Gelu", "GridSample", "GreaterOrEqual")),
     (node("Gemm", [(1, 9000), weight(9000, 10)], (1, 10)), "bpu refused refused", "Gemm.in_channels_per_group"),
     (node("Gemm", [(1, 4096), weight(4096, 10)], (1, 10)), "bpu bpu bpu", None),
 ]

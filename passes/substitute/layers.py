@@ -1,0 +1,151 @@
+"""Layer and root-mean-square normalisation over the last axes.
+
+Both compute the mean first and square what is left of it, so that a large offset costs no digits, and both do so in
+float32 whatever the operands are, as ONNX has it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from onnx import TensorProto
+
+from passes.substitute.base import Substitution, floats, is_read, one_output, plus, spread, squared, wide
+from surgery.ir import Constant, Node, Tensor, Value, ops
+from surgery.ir.exporter import elem_type
+from surgery.rewrite import Context, Mismatch, Rewriter, build, need
+
+WIDEST = 512
+"""The longest axis that is averaged by a product: its matrix then takes 1 MiB."""
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """A normalisation over ``axes``: of what, with which epsilon, and the gain and bias behind it."""
+
+    node: Node
+    x: Tensor
+    axes: tuple[int, ...]
+    epsilon: float
+    gain: Tensor
+    bias: Tensor | None
+
+
+def _layer(node: Node) -> Normalised:
+    """A float operand of known rank, gain, and maybe bias; the axes from ``axis`` on."""
+    x = floats(node)
+    rank = need.rank(x, node)
+    stash = int(ops.attr(node, "stash_type", TensorProto.FLOAT))
+    if stash != TensorProto.FLOAT:
+        raise Mismatch(f"stash_type is {stash}, it must be {TensorProto.FLOAT} (float32)", node)
+    for index, tensor in enumerate(node.inputs):
+        if isinstance(tensor, Constant):
+            need.constant(node, index)
+    axes = tuple(range(ops.axis(node, -1), rank))
+    return Normalised(node, x, axes, float(ops.attr(node, "epsilon", 1e-5)), need.present(node, 1), node.input(2))
+
+
+def _widened(rw: Rewriter, x: Tensor) -> Tensor:
+    assert x.dtype is not None
+    return rw.op("Cast", x, to=TensorProto.FLOAT) if x.dtype.itemsize < 4 else x
+
+
+def _narrowed(rw: Rewriter, value: Tensor, like: Tensor) -> Tensor:
+    return value if value.dtype == like.dtype else rw.op("Cast", value, to=elem_type(like))
+
+
+def _scaled(rw: Rewriter, x: Tensor, match: Normalised) -> Tensor:
+    """``x * gain + bias``; constants take the rank of x: of lower rank they crash the vendor's compiler."""
+    rank = match.x.rank or 0
+    for op, operand in (("Mul", match.gain), ("Add", match.bias)):
+        if isinstance(operand, Constant):
+            x = rw.op(op, x, rw.constant(spread(operand.values, rank)))
+        elif operand is not None:
+            x = rw.op(op, x, operand)
+    return x
+
+
+def _deviation(rw: Rewriter, rest: Tensor, match: Normalised) -> Value:
+    """The root of the mean square of ``rest``."""
+    mean = build.reduce(rw, "ReduceMean", squared(rw, rest), match.axes)
+    return rw.op("Sqrt", plus(rw, mean, match.epsilon))
+
+
+class LayerNormalization(Substitution[Normalised]):
+    """``LayerNormalization(x) -> d / Sqrt(ReduceMean(d^2) + epsilon) * gain + bias`` with ``d = x - ReduceMean(x)``.
+
+    Its definition. Mean and inverse deviation, where they are read, are the mean and a Reciprocal of the root.
+    """
+
+    name, roots = "layer-normalization", frozenset({"LayerNormalization"})
+
+    def match(self, node: Node, ctx: Context) -> Normalised:
+        """A float operand of known rank."""
+        return _layer(node)
+
+    def build(self, match: Normalised, rw: Rewriter) -> Tensor:
+        """Nine nodes at most, two Casts around them for float16, and one for the inverse deviation."""
+        x = _widened(rw, match.x)
+        mean = build.reduce(rw, "ReduceMean", x, match.axes)
+        rest = rw.op("Sub", x, mean)
+        root = _deviation(rw, rest, match)
+        if is_read(match.node, 1):
+            rw.replace_value(match.node.outputs[1], mean)
+        if is_read(match.node, 2):
+            rw.replace_value(match.node.outputs[2], rw.op("Reciprocal", root))
+        return _scaled(rw, _narrowed(rw, rw.op("Div", rest, root), match.x), match)
+
+
+class LayerNormByProducts(Substitution[Normalised]):
+    """``LayerNormalization(x) -> d * Reciprocal(Sqrt(MatMul(d^2, 1/C) + epsilon)) * gain + bias``, last axis of rank 4.
+
+    With ``d = x + MatMul(x, -1/C)``: a product by a matrix of equal numbers gives the mean in every place, so that
+    nothing is stretched. For X3, which neither reduces the last axis nor subtracts. Equal weights stay equal in int8.
+    """
+
+    name, roots = "layer-norm-by-products", frozenset({"LayerNormalization"})
+
+    def match(self, node: Node, ctx: Context) -> Normalised:
+        """The last axis alone, of known size, and nothing read but the first output."""
+        one_output(node, "the mean or deviation")
+        found = _layer(node)
+        wide(node)
+        need.rank(found.x, node, 4)
+        size = (found.x.shape or (None,))[-1]
+        if found.axes != (3,) or not isinstance(size, int) or size > WIDEST:
+            raise Mismatch(
+                f"axes {list(found.axes)}, the last of size {size}: it must be alone, at most {WIDEST}", node
+            )
+        return found
+
+    def build(self, match: Normalised, rw: Rewriter) -> Tensor:
+        """Ten nodes at most."""
+        x = match.x
+        rest = rw.op("Add", x, rw.op("MatMul", x, _mean_matrix(rw, x, -1.0)))
+        variance = rw.op("MatMul", squared(rw, rest), _mean_matrix(rw, x, 1.0))
+        root = rw.op("Sqrt", plus(rw, variance, match.epsilon))
+        return _scaled(rw, rw.op("Mul", rest, rw.op("Reciprocal", root)), match)
+
+
+def _mean_matrix(rw: Rewriter, x: Tensor, sign: float) -> Constant:
+    """CxC of ``sign / C`` for the last axis of ``x``."""
+    size = (x.shape or ())[-1]
+    assert isinstance(size, int)
+    return rw.constant(np.full((size, size), sign / size), like=x)
+
+
+class RMSNormalization(Substitution[Normalised]):
+    """``RMSNormalization(x) -> x / Sqrt(ReduceMean(x^2) + epsilon) * gain``, its definition."""
+
+    name, roots = "rms-normalization", frozenset({"RMSNormalization"})
+
+    def match(self, node: Node, ctx: Context) -> Normalised:
+        """A float operand of known rank."""
+        return _layer(node)
+
+    def build(self, match: Normalised, rw: Rewriter) -> Tensor:
+        """Six nodes, and two Casts around them for float16."""
+        x = _widened(rw, match.x)
+        unit = rw.op("Div", x, _deviation(rw, x, match))
+        return _scaled(rw, _narrowed(rw, unit, match.x), match)
