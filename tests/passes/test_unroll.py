@@ -322,7 +322,7 @@ def test_it_can_be_taken_back() -> None:
 @given(
     count=st.integers(0, 5),
     ops=st.lists(st.sampled_from(["Add", "Sub", "Mul", "Max"]), min_size=1, max_size=4),
-    picks=st.lists(st.integers(0, 20), min_size=12, max_size=12),
+    picks=st.lists(st.integers(0, 20), min_size=13, max_size=13),
     states=st.integers(1, 3),
     stacked=st.integers(0, 2),
 )
