@@ -92,9 +92,16 @@ class LayerNormalization(Substitution[Normalised]):
         root = _deviation(rw, rest, match)
         if is_read(match.node, 1):
             rw.replace_value(match.node.outputs[1], mean)
-        if is_read(match.node, 2):
-            rw.replace_value(match.node.outputs[2], rw.op("Reciprocal", root))
-        return _scaled(rw, _narrowed(rw, rw.op("Div", rest, root), match.x), match)
+        return _scaled(rw, _narrowed(rw, self._unit(match, rest, root, rw), match.x), match)
+
+    @staticmethod
+    def _unit(match: Normalised, rest: Tensor, root: Tensor, rw: Rewriter) -> Tensor:
+        """``rest / root``; a product where the inverse is read: the vendor's optimiser fails on both side by side."""
+        if not is_read(match.node, 2):
+            return rw.op("Div", rest, root)
+        inverse = rw.op("Reciprocal", root)
+        rw.replace_value(match.node.outputs[2], inverse)
+        return rw.op("Mul", rest, inverse)
 
 
 class LayerNormByProducts(Substitution[Normalised]):

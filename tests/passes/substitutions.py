@@ -170,7 +170,7 @@ CASES = {
     ),
     "LayerNormalization of all three outputs": Case(
         "n, m, d = LayerNormalization (x, g)  s = Mul (n, m)  y = Mul (s, d)",
-        "ReduceMean Sub Pow ReduceMean Add Sqrt Reciprocal Div Mul Mul Mul",
+        "ReduceMean Sub Pow ReduceMean Add Sqrt Reciprocal Mul Mul Mul Mul",
         opset=17,
         constants={"g": ROW},
     ),
