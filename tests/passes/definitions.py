@@ -73,7 +73,7 @@ DEFINED = {
     ),
     "LessOrEqual": Defined("g (int64[9] x, int64[9] z) => (bool[9] y) { y = LessOrEqual (x, z) }", 17, "Less Equal Or"),
     "LinearAttention": Defined(
-        "g (float[1,4,8] x) => (float[1,4,8] y, float[1,2,4,4] z) "
+        "g (float[1,65,8] x) => (float[1,65,8] y, float[1,2,4,4] z) "
         '{ y, z = LinearAttention <q_num_heads = 2, kv_num_heads = 2, update_rule = "linear"> (x, x, x) }',
         27,
         "Reshape Transpose Reshape Transpose Reshape Transpose Scan Transpose Reshape "
