@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import corpus
 import probes
@@ -38,7 +38,7 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what is not in the tables and the journal yet; write the tables."""
     chosen = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _stop)
     journal = Journal(chosen.out, chosen.what)
     todo = [(task, march) for task in tasks(chosen) for march in chosen.march]
     todo = [(task, march) for task, march in todo if (task.name, march) not in journal.done]
@@ -55,6 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted; the same call goes on from here", file=sys.stderr)
         return INTERRUPTED
     return int(missing > 0)
+
+
+def _stop(*_: object) -> NoReturn:
+    """End as by Ctrl-C, which a process in the background is not given."""
+    raise KeyboardInterrupt
 
 
 def collect(journal: Journal, futures: Mapping[Future[Entry], Key], options: Mapping[str, Any]) -> int:

@@ -135,8 +135,16 @@ def _cluster(address: str) -> Iterator[Executor]:
         try:
             yield _Shipping(pool)
         finally:
-            pool.shutdown(wait=False)
-            client.run(_packed(release))
+            _let_go(client, pool, address)
+
+
+def _let_go(client: Any, pool: Executor, address: str) -> None:
+    """Cancel what waits, and close the witnesses of the workers."""
+    try:
+        pool.shutdown(wait=False)
+        client.run(_packed(release))
+    except OSError as error:
+        raise NoCluster(f"the Dask scheduler has gone: {error}", where=address) from error
 
 
 class _Shipping(Executor):

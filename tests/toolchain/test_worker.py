@@ -78,6 +78,21 @@ def test_what_a_job_leaves_behind_is_killed(witness: Witness) -> None:
     assert_gone()
 
 
+def test_nothing_is_left_when_the_fork_server_is_killed(witness: Witness) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(witness.check, model("hang"), "bayes-e", limit=60)
+        place = Path(tempfile.gettempdir())
+        while not any(file.read_text() for file in place.rglob("child.txt")):
+            time.sleep(0.02)
+        process = witness._worker._process
+        assert process is not None
+        process.kill()
+        with pytest.raises(WitnessError, match="the toolchain's process has gone"):
+            asked.result(timeout=10)
+        assert_gone()
+    assert witness.check(model("fine"), "bayes-e").refusal is None
+
+
 def test_folders_go_when_nothing_was_started(witness: Witness) -> None:
     witness.check(model("fine"), "bayes-e")
     before = list(Path(tempfile.gettempdir()).iterdir())
