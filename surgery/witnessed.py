@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from surgery.report.witness import (
 from surgery.toolchain import Answer, Witness, find
 from surgery.toolchain.config import Options
 from surgery.toolchain.fill import with_weights
+from surgery.toolchain.install import need_march
 from surgery.toolchain.names import map_names
 from surgery.toolchain.quantised import QuantiseError, Stage
 
@@ -68,6 +70,14 @@ def check_witnessed(
     return witness_check(document.nodes, answer, names, made_up=made_up)
 
 
+def need_answerable(asked: Asked, march: str, level: str) -> None:
+    """Raise what no model would get an answer for: no toolchain, a march it does not know, no such level."""
+    need_march(march)
+    Options(level)
+    if not isinstance(asked, Witness):
+        find(asked)
+
+
 def rerun(given: Source, result: RunResult, *, march: str, assume: str | None, protect: str | None) -> Rerun:
     """What makes the model after the first n passes of a run again, of those that were applied."""
     applied = {done.name for done in result.passes if done.status is Status.APPLIED}
@@ -89,8 +99,10 @@ def run_witnessed(given: Source, result: RunResult, witness: Witness, level: str
     """
     march, options = result.target.name, Options(level)
     sizes = result.pipeline.frozen(result.original.graph)
-    old, before = _compiled(given, result.original, witness, march, options, sizes)
-    new, after = _compiled(result.model, result.model, witness, march, options)
+    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+        first = pool.submit(_compiled, given, result.original, witness, march, options, sizes)
+        second = pool.submit(_compiled, result.model, result.model, witness, march, options)
+        (old, before), (new, after) = first.result(), second.result()
     steps = tuple(_steps(result, witness, options, rerun)) if _is_worse(before, after) else ()
     return witness_run(before, after, new.versions or old.versions, level, steps)
 

@@ -76,6 +76,12 @@ def find(place: str | os.PathLike[str] | None = AUTO) -> Installation:
     )
 
 
+def need_march(march: str) -> None:
+    """Raise WitnessError for a march that the toolchain does not know."""
+    if march not in MARCHES:
+        raise WitnessError(f"this toolchain does not know march {march!r}, only {', '.join(MARCHES)}")
+
+
 def _configured(file: Path) -> Installation:
     """The installation of a configuration file: ``command``, a list of words, and ``folder``, which both sides see."""
     said = yaml.safe_load(file.read_text())

@@ -13,11 +13,11 @@ from surgery.errors import InputError, ModelError
 from surgery.ir import Model
 from surgery.toolchain import config, files
 from surgery.toolchain.cache import Cache, key
-from surgery.toolchain.install import MARCHES, Installation, find
+from surgery.toolchain.install import Installation, find, need_march
 from surgery.toolchain.quantised import Quantised, QuantiseError, write_samples
 from surgery.toolchain.refusal import Kind, Refusal, refusal
 from surgery.toolchain.results import Answer
-from surgery.toolchain.worker import WitnessError, Worker
+from surgery.toolchain.worker import Worker
 
 CHECK_SECONDS = 300.0
 """Limit of a check; the slowest of the open corpus takes a fifth of it."""
@@ -130,8 +130,7 @@ class Witness:
         text: str = "",
         level: str | None = None,
     ) -> Answer:
-        if march not in MARCHES:
-            raise WitnessError(f"this toolchain does not know march {march!r}, only {', '.join(MARCHES)}")
+        need_march(march)
         folder = self._worker.folder()
         try:
             staged = files.stage(model, folder)

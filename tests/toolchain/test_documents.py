@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from surgery import api
+from surgery.errors import SurgeryError
+from surgery.report import Finding, closing, findings
 from surgery.report.view import page, to_html, to_markdown
 from surgery.report.witness import PassTime, WitnessSide, witness_run
 from surgery.toolchain.log import TableRow
@@ -21,6 +26,15 @@ MODEL = """g (float[1,8,8,8] x) => (float[1,8,8,8] y) <float[8,8,1,1] w = {%s}> 
     a = Add(c, c)
     y = Relu(a)
 }""".replace("%s", ", ".join(["0.1"] * 64))
+
+
+CPU = "g (float[1,8,8,8] x) => (float[1,8,8,8] y) { c = Relu(x)  y = Softmax<axis=1>(c) }"
+
+
+@pytest.fixture(autouse=True)
+def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers are told in the order of a list."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
 
 
 def answer(latency: float | None, refusal: Refusal | None = None) -> Answer:
@@ -115,3 +129,51 @@ def test_the_guilty_pass() -> None:
     broken = (PassTime(by="a", latency_us=90), PassTime(by="b", latency_us=None, reason="no"))
     assert witness_run(side(100.0), side(None), {}, "O2", broken).guilty == "b"
     assert witness_run(side(100.0), side(99.0), {}, "O2").guilty == ""
+
+
+def test_the_closing_is_the_toolchains_word() -> None:
+    model = model_of(MODEL, opset=11)
+    refused = answer(None, Refusal(Kind.CRASH, "segmentation fault of the toolchain"))
+    document = api.check(model, march="bayes-e", witness=Told(refused))
+    assert closing(document).sentence == (
+        "The bayes-e toolchain was asked and does not take the model (crash): segmentation fault of the toolchain"
+    )
+    assert (document.accepted, Finding.REFUSED in findings(document)) == (True, True)
+    run = api.run(model, march="bayes-e", witness=Told(answer(200.0), answer(100.0)), verify="off").report
+    assert closing(run).sentence.startswith(
+        "The bayes-e toolchain was asked and takes the model: 1 row on the CPU, 1 BPU segment, 0.1 ms on the BPU at O2."
+    )
+    assert Finding.CPU in findings(run)
+
+
+def test_the_toolchains_table_outranks_ours_on_the_cpu() -> None:
+    model = model_of(CPU, opset=11)
+    place = Placement((TableRow("n0", "bpu", 0, "Conv"),), (), (), ())
+    document = api.check(model, march="bayes-e", witness=Told(replace(answer(None), placement=place)))
+    assert document.summary.cpu == 1
+    assert Finding.CPU not in findings(document)
+
+
+def test_before_and_after_stand_beside_the_estimate() -> None:
+    told = Told(answer(200.0), answer(None, Refusal(Kind.OPSET, "The opset is 17.")), *[answer(200.0)] * 9)
+    text = to_markdown(page(api.run(model_of(MODEL, opset=11), march="bayes-e", witness=told, verify="off").report))
+    rows = {cells[1].strip(): cells[2:4] for line in text.splitlines() if len(cells := line.split("|")) > 4}
+    assert [cell.strip() for cell in rows["BPU time"]] == ["0.2 ms", "–"]
+    assert [cell.strip() for cell in rows["… on the CPU"]] == ["1", "–"]
+    assert all("ms (" in cell for cell in rows["… as estimated"])
+    assert "hbdk 3" in text
+
+
+def test_what_the_toolchain_cannot_be_asked_is_said_before_any_work() -> None:
+    steps: list[str] = []
+    for march, level, said in (("nash-e", "O2", "does not know march 'nash-e'"), ("bayes", "O9", "'O9', it has to be")):
+        with pytest.raises(SurgeryError, match=said):
+            api.run(model_of(MODEL), march=march, witness=Told(), witness_level=level, progress=steps.append)
+    assert steps == []
+
+
+def test_compiling_is_told() -> None:
+    steps: list[str] = []
+    told = Told(answer(200.0), answer(100.0))
+    api.run(model_of(MODEL, opset=11), march="bayes-e", witness=told, verify="off", progress=steps.append)
+    assert steps[-1] == "compiling before and after at O2"
