@@ -183,7 +183,7 @@ def took(march: str, side: WitnessSide) -> str:
     if not side.accepted:
         return f"The {march} toolchain was asked and does not take the model ({side.refusal}): {side.reason}"
     cpu = f"{plural(len(side.cpu), 'row')} on the CPU" if side.cpu else "nothing on the CPU"
-    time = "" if side.latency_us is None else f", {number(side.latency_us / 1000)} ms on the BPU at {side.level}"
+    time = "" if side.latency_us is None else f", {number(side.latency_us / 1000, 4)} ms on the BPU at {side.level}"
     segments = plural(side.segments, "BPU segment")
     return f"The {march} toolchain was asked and takes the model: {cpu}, {segments}{time}."
 

@@ -57,6 +57,10 @@ class Cache:
         self.trim(keep=entry)
         return entry
 
+    def drop(self, key: str) -> None:
+        """Remove an entry, if it is there."""
+        shutil.rmtree(self.root / key, ignore_errors=True)
+
     def trim(self, keep: Path | None = None) -> None:
         """Remove what was left half-written, and the entries not used for longest until the rest fits but ``keep``."""
         for draft in self.root.glob(f"{_DRAFT}*"):

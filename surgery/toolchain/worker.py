@@ -117,16 +117,19 @@ class Worker:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
         environment |= {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         with said.open("wb") as errors:
-            process = subprocess.Popen(
-                [*self.python, "-u", "-c", ZYGOTE.read_text(), root],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                bufsize=0,
-                cwd=root,  # "-c" puts the working directory on the path of modules
-                env=environment,
-                start_new_session=True,
-            )
+            try:
+                process = subprocess.Popen(
+                    [*self.python, "-u", "-c", ZYGOTE.read_text(), root],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    bufsize=0,
+                    cwd=root,  # "-c" puts the working directory on the path of modules
+                    env=environment,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise WitnessError(f"the toolchain does not start: {error.strerror}", where=self.python[0]) from error
         watchdog = threading.Timer(START_SECONDS, process.kill)
         watchdog.start()
         line = _pipe(process.stdout).readline()

@@ -97,7 +97,7 @@ def _known(side: WitnessSide, count: int) -> str:
 
 
 def _ms(microseconds: float | None) -> str:
-    return "–" if microseconds is None else f"{number(microseconds / 1000)} ms"
+    return "–" if microseconds is None else f"{number(microseconds / 1000, 4)} ms"
 
 
 def _verdict(side: WitnessSide) -> str:
