@@ -99,13 +99,14 @@ def tasks(chosen: argparse.Namespace) -> Iterator[Task]:
     if chosen.what == "probes":
         yield from (Task(name, partial(_loaded, make)) for name, make in probes.networks())
         return
-    found = sorted(dict(_named(chosen.models)).items(), key=lambda item: _size(item[0]))
+    found = sorted(dict(named(chosen.models)).items(), key=lambda item: _size(item[0]))
     for path, task in found:
         if chosen.largest is None or _size(path) <= chosen.largest:
             yield task
 
 
-def _named(models: Sequence[str]) -> Iterator[tuple[Path, Task]]:
+def named(models: Sequence[str]) -> Iterator[tuple[Path, Task]]:
+    """Model files and how to get them: of files, of the folders they are in, of globs over the corpus."""
     for text in models:
         path = Path(text).absolute()
         if path.exists():

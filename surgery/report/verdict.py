@@ -68,7 +68,7 @@ def _outranked(ours: frozenset[Finding], witness: WitnessSide | None) -> frozens
     """The findings about placement, the toolchain's own where it was asked and came as far as its table."""
     if witness is None:
         return ours
-    found = {Finding.REFUSED: not witness.accepted, Finding.CPU: bool(witness.cpu)}
+    found = {Finding.REFUSED: not witness.accepted, Finding.CPU: len(witness.cpu) > len(witness.own)}
     theirs = frozenset(finding for finding, there in found.items() if there)
     return theirs if witness.rows else ours | theirs
 
@@ -183,6 +183,7 @@ def took(march: str, side: WitnessSide) -> str:
     if not side.accepted:
         return f"The {march} toolchain was asked and does not take the model ({side.refusal}): {side.reason}"
     cpu = f"{plural(len(side.cpu), 'row')} on the CPU" if side.cpu else "nothing on the CPU"
+    cpu += f" ({len(side.own)} put in by itself)" if side.own else ""
     time = "" if side.latency_us is None else f", {number(side.latency_us / 1000, 4)} ms on the BPU at {side.level}"
     segments = plural(side.segments, "BPU segment")
     return f"The {march} toolchain was asked and takes the model: {cpu}, {segments}{time}."
