@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from surgery import api
 from surgery.errors import SurgeryError
+from surgery.ir.session import open_session
 from surgery.report import Finding, closing, findings
 from surgery.report.view import page, to_html, to_markdown
 from surgery.report.witness import PassTime, WitnessSide, witness_run
 from surgery.toolchain.log import TableRow
 from surgery.toolchain.performance import Performance, Segment, Timeline
+from surgery.toolchain.quantised import QuantiseError
 from surgery.toolchain.refusal import Kind, Refusal
 from surgery.toolchain.results import Answer, Placement
 from surgery.toolchain.structure import Op
@@ -178,3 +183,36 @@ def test_compiling_is_told() -> None:
     told = Told(answer(200.0), answer(100.0))
     api.run(model_of(MODEL, opset=11), march="bayes-e", witness=told, verify="off", progress=steps.append)
     assert steps[-1] == "compiling before and after at O2"
+
+
+class Numbers(Told):
+    """Quantises by rounding to a step, and refuses the second model."""
+
+    def quantise(self, model: Any, _march: str, samples: Any, **_: Any) -> Any:
+        if self.answers.pop(0).refusal:
+            raise QuantiseError("the toolchain refuses the model: no")
+        session = open_session(model)
+        rounded = [{k: np.round(v * 8) / 8 for k, v in session.run(sample).items()} for sample in samples]
+        return contextlib.nullcontext(SimpleNamespace(run_all=lambda *_: rounded))
+
+
+def test_diff_compares_fake_quant_and_int8_with_the_float_reference() -> None:
+    told = Numbers(answer(1.0), answer(None, Refusal(Kind.COMPILER, "no")))
+    model = model_of(MODEL, opset=11)
+    document = api.diff(model, model, march="bayes-e", witness=told, samples=2)
+    assert document.witness is not None
+    rows = document.witness.rows
+    assert [(row.model, row.stage, bool(row.reason)) for row in rows] == [
+        ("A", "calibrated", False),
+        ("A", "quantized", False),
+        ("B", "", True),
+    ]
+    assert 0 < (rows[0].outputs[0].max_abs or 0) <= 1 / 16
+    text = to_markdown(page(document))
+    assert "Quantised for bayes-e, thresholds by max over 2 samples" in text
+    assert "the toolchain refuses the model: no" in text
+
+
+def test_diff_needs_a_march() -> None:
+    with pytest.raises(SurgeryError, match=r"(?s)--witness: a witness quantises for a march.*--march X5"):
+        api.diff(model_of(MODEL), model_of(MODEL), witness=Told())
