@@ -56,9 +56,10 @@ class Told(Witness):
     """A witness that answers from a list."""
 
     def __init__(self, *answers: Answer) -> None:
-        self.answers = list(answers)
+        self.answers, self.asked = list(answers), list[dict[str, Any]]()
 
-    def check(self, *_: Any, **__: Any) -> Answer:
+    def check(self, *_: Any, **options: Any) -> Answer:
+        self.asked.append(options)
         return self.answers.pop(0)
 
     compile = check
@@ -113,7 +114,8 @@ def test_a_result_that_is_refused_is_followed_pass_by_pass() -> None:
     refused = answer(None, Refusal(Kind.COMPILER, "no"))
     told = Told(answer(200.0), refused, answer(190.0), refused)
     text = "g (float[1,8] x) => (float[1,8] y) { i = Identity(x) j = Abs(i) k = Add(two, two) y = Mul(j, k) }"
-    model = model_of(text.replace("=> (float[1,8] y)", "=> (float[1,8] y) <float[8] two = {1,1,1,1,1,1,1,1}>"))
+    text = text.replace("=> (float[1,8] y)", "=> (float[1,8] y) <float[8] two = {1,1,1,1,1,1,1,1}>")
+    model = model_of(text, opset=11)
     found = api.run(model, march="bayes-e", witness=told, verify="off").report.witness
     assert found is not None
     applied = [step.by for step in found.steps]
@@ -176,6 +178,14 @@ def test_what_the_toolchain_cannot_be_asked_is_said_before_any_work() -> None:
         with pytest.raises(SurgeryError, match=said):
             api.run(model_of(MODEL), march=march, witness=Told(), witness_level=level, progress=steps.append)
     assert steps == []
+
+
+def test_a_time_out_says_how_to_give_it_longer() -> None:
+    late = answer(None, Refusal(Kind.TIMEOUT, "not done after 5 s"))
+    told = Told(answer(200.0), late, late)
+    run = api.run(model_of(MODEL, opset=11), march="bayes-e", witness=told, witness_limit=5.0, verify="off")
+    assert "--witness-limit SECONDS gives it more time" in to_markdown(page(run.report)).replace("&#45;", "-")
+    assert {options["limit"] for options in told.asked} == {5.0}
 
 
 def test_compiling_is_told() -> None:

@@ -40,9 +40,12 @@ def run_blocks(found: WitnessRun | None, estimated: tuple[Span | None, Span | No
 
 def _steps(found: WitnessRun) -> tuple[Block, ...]:
     """Which pass made it worse, and the time after each."""
+    late = "timeout" in (found.before.refusal, found.after.refusal)
+    longer = (Note("--witness-limit SECONDS gives it more time.", "muted"),) if late else ()
     guilty = (Note(f"{found.guilty} made it worse.", "bad"),) if found.guilty else ()
     steps = [(code(step.by), _ms(step.latency_us), step.reason) for step in found.steps]
-    return (*guilty, table("After the pass|#BPU time|Refused", steps)) if steps else guilty
+    after = (table("After the pass|#BPU time|Refused", steps),) if steps else ()
+    return (*longer, *guilty, *after)
 
 
 def _provenance(found: WitnessRun) -> tuple[Note, ...]:
