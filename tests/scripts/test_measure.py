@@ -9,9 +9,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import onnx
@@ -140,6 +140,18 @@ def test_no_scheduler(
     monkeypatch.setattr(workers, "CONNECT_SECONDS", 0.2)
     said = refused(measure, tmp_path, capsys, "--scheduler", address)
     assert said.startswith(f"{address}: no Dask scheduler answers: ")
+
+
+@pytest.mark.usefixtures("measure")
+def test_a_scheduler_that_has_gone() -> None:
+    import workers
+
+    def gone(*_: object) -> None:
+        raise OSError("timed out")
+
+    with ThreadPoolExecutor(1) as pool, pytest.raises(workers.NoCluster) as caught:
+        workers._let_go(SimpleNamespace(run=gone), pool, "tcp://a:1")
+    assert str(caught.value) == "tcp://a:1: the Dask scheduler has gone: timed out"
 
 
 def test_no_toolchain(
