@@ -1,4 +1,4 @@
-# make demo | test | lint: each sets up .venv from setup.cfg first and needs only a Python of 3.11 or later.
+# make demo | test | lint | witness: each sets up .venv from setup.cfg first and needs only a Python of 3.11 or later.
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -7,7 +7,11 @@ DEMO   := build/demo
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
             $$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 
-.PHONY: setup demo test lint bench clean
+# Where the vendor's toolchain is kept, for all checkouts; and how long it may take to be installed, in seconds.
+WITNESS ?= $(or $(SURGERY_WITNESS),$(HOME)/.local/share/surgery/witness)
+PATIENCE ?= 900
+
+.PHONY: setup demo witness test lint bench clean
 
 setup: $(READY)
 
@@ -28,6 +32,13 @@ demo: $(READY)
 	@test -s $(DEMO)/digits.onnx && test -s $(DEMO)/report.html
 	@echo "rewritten model: $(DEMO)/digits.onnx"
 	@echo "report:          $(DEMO)/report.html"
+
+# For the tests marked `witness`. Where it cannot be installed these are skipped, and one line says why.
+witness: $(READY)
+	@mkdir -p build
+	@$(BIN)/surgery witness status 2>/dev/null || \
+	    timeout --signal=INT $(PATIENCE) $(BIN)/surgery witness setup "$(WITNESS)" --yes 2>build/witness.txt || \
+	    echo "no vendor toolchain, its tests are skipped: $$(grep '^surgery: ' build/witness.txt || echo "not done in $(PATIENCE) s")"
 
 test: $(READY)
 	$(BIN)/python -m pytest -n auto -q

@@ -146,6 +146,7 @@ def run(
     progress: Callable[[str], None] | None = None,
     witness: Asked | None = None,
     witness_level: str = "O2",
+    witness_limit: float = 600.0,
 ) -> Run:
     """Rewrite ``model`` for ``march``, and prove how far the numbers moved.
 
@@ -172,11 +173,17 @@ def run(
         progress: called with the name of each pass before it runs.
         witness: compile before and after with the vendor's own toolchain: its folder, ``"auto"``, or an open one.
         witness_level: at which of its levels, O0 to O3.
+        witness_limit: seconds that it may compile a model.
 
     Raises:
         SurgeryError: something given cannot be used; the message says what and what to do.
     """
-    chosen = _pipeline(pipeline, load_target(march, assume).name).freezing(input_shape or {})
+    name = load_target(march, assume).name
+    if witness is not None:
+        from surgery.witnessed import need_answerable, opened, rerun, run_witnessed
+
+        need_answerable(witness, name, witness_level)
+    chosen = _pipeline(pipeline, name).freezing(input_shape or {})
     chosen = chosen.skipping(skip).adding(add).with_options(set_ or {})
     settings = {"verify": verify, "samples": samples, "seed": seed, "assume": assume, "protect": protect}
     result = run_pipeline(
@@ -206,11 +213,11 @@ def run(
     document = _at(run_document(result, evaluator=_name(eval_), cures=left, replay=replay), input_shape)
     if witness is None:
         return Run(result, document)
-    from surgery.witnessed import opened, rerun, run_witnessed
-
+    if progress is not None:
+        progress(f"compiling before and after at {witness_level}")
     again = rerun(model, result, march=march, assume=assume, protect=protect)
     with opened(witness) as asked:
-        found = run_witnessed(model, result, asked, witness_level, again)
+        found = run_witnessed(model, result, asked, witness_level, witness_limit, again)
     return Run(result, document.model_copy(update={"witness": found}))
 
 

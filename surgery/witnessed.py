@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -31,6 +33,7 @@ from surgery.report.witness import (
 from surgery.toolchain import Answer, Witness, find
 from surgery.toolchain.config import Options
 from surgery.toolchain.fill import with_weights
+from surgery.toolchain.install import need_march
 from surgery.toolchain.names import map_names
 from surgery.toolchain.quantised import QuantiseError, Stage
 
@@ -44,6 +47,7 @@ Array: TypeAlias = "np.ndarray[Any, Any]"
 Samples: TypeAlias = Sequence[Mapping[str, Array]]
 Shapes: TypeAlias = "Mapping[str, Sequence[int]] | None"
 Rerun: TypeAlias = Callable[[int], Model]
+Compiler: TypeAlias = Callable[..., Answer]
 SLOWER = 1.005
 """Times less than this factor apart count as the same."""
 
@@ -68,6 +72,14 @@ def check_witnessed(
     return witness_check(document.nodes, answer, names, made_up=made_up)
 
 
+def need_answerable(asked: Asked, march: str, level: str) -> None:
+    """Raise what no model would get an answer for: no toolchain, a march it does not know, no such level."""
+    need_march(march)
+    Options(level)
+    if not isinstance(asked, Witness):
+        find(asked)
+
+
 def rerun(given: Source, result: RunResult, *, march: str, assume: str | None, protect: str | None) -> Rerun:
     """What makes the model after the first n passes of a run again, of those that were applied."""
     applied = {done.name for done in result.passes if done.status is Status.APPLIED}
@@ -81,17 +93,21 @@ def rerun(given: Source, result: RunResult, *, march: str, assume: str | None, p
     return again
 
 
-def run_witnessed(given: Source, result: RunResult, witness: Witness, level: str, rerun: Rerun) -> WitnessRun:
-    """``given`` and what became of it, compiled at ``level``.
+def run_witnessed(
+    given: Source, result: RunResult, witness: Witness, level: str, limit: float, rerun: Rerun
+) -> WitnessRun:
+    """``given`` and what became of it, compiled at ``level``, each within ``limit`` seconds.
 
     ``rerun(n)`` makes the model after the first n passes; it is called only when the result is worse, to name the
     pass that made it so.
     """
-    march, options = result.target.name, Options(level)
+    compiler = partial(witness.compile, march=result.target.name, options=Options(level), limit=limit)
     sizes = result.pipeline.frozen(result.original.graph)
-    old, before = _compiled(given, result.original, witness, march, options, sizes)
-    new, after = _compiled(result.model, result.model, witness, march, options)
-    steps = tuple(_steps(result, witness, options, rerun)) if _is_worse(before, after) else ()
+    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+        first = pool.submit(_compiled, given, result.original, compiler, sizes)
+        second = pool.submit(_compiled, result.model, result.model, compiler)
+        (old, before), (new, after) = first.result(), second.result()
+    steps = tuple(_steps(result, compiler, rerun)) if _is_worse(before, after) else ()
     return witness_run(before, after, new.versions or old.versions, level, steps)
 
 
@@ -133,11 +149,9 @@ def _quantised_rows(
         yield QuantisedDrift(model=name, stage="", reason=error.what)
 
 
-def _compiled(
-    given: Source, model: Model, witness: Witness, march: str, options: Options, shapes: Shapes = None
-) -> tuple[Answer, WitnessSide]:
+def _compiled(given: Source, model: Model, compiler: Compiler, shapes: Shapes = None) -> tuple[Answer, WitnessSide]:
     source, made_up = _whole(given, model)
-    answer = witness.compile(source, march, options, shapes=shapes)
+    answer = compiler(source, shapes=shapes)
     names = map_names(model, answer.placement) if answer.placement else None
     return answer, witness_side(answer, names, made_up=made_up)
 
@@ -156,11 +170,11 @@ def _is_worse(before: WitnessSide, after: WitnessSide) -> bool:
     return after.latency_us is None or after.latency_us > before.latency_us * SLOWER
 
 
-def _steps(result: RunResult, witness: Witness, options: Options, rerun: Rerun) -> Iterator[PassTime]:
+def _steps(result: RunResult, compiler: Compiler, rerun: Rerun) -> Iterator[PassTime]:
     """The time after every pass that changed something."""
     for count, done in enumerate(result.passes, 1):
         if done.status is Status.APPLIED:
-            answer = witness.compile(rerun(count), result.target.name, options)
+            answer = compiler(rerun(count))
             found = answer.performance
             reason = answer.refusal.text if answer.refusal else ""
             yield PassTime(by=done.name, latency_us=found.latency_us if found else None, reason=reason)

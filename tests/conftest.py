@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from surgery.toolchain import Witness, WitnessError, find
+from surgery.toolchain.cache import Cache
+
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 
 
-def _witness() -> str | None:
-    """The vendor's ``hb_mapper``: in the folder ``SURGERY_WITNESS`` names, or on PATH."""
-    folder = os.environ.get("SURGERY_WITNESS", "/opt/witness")
-    return shutil.which("hb_mapper", path=f"{folder}/bin") or shutil.which("hb_mapper")
+@pytest.fixture(scope="session")
+def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Witness]:
+    """The vendor's toolchain, started once, for tests marked ``witness``; nothing is known from runs before."""
+    with Witness(cache=Cache(tmp_path_factory.mktemp("vendor"))) as opened:
+        yield opened
+
+
+def _witness() -> bool:
+    """Whether the vendor's toolchain is where ``surgery`` looks for it."""
+    try:
+        find()
+    except WitnessError:
+        return False
+    return True
 
 
 def _absent() -> dict[str, str]:

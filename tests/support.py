@@ -18,6 +18,7 @@ from surgery.pipeline import Pass
 from surgery.pipeline.manager import Manager
 from surgery.pipeline.result import PassResult, Status
 from surgery.target import load_target
+from surgery.toolchain import Witness
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
@@ -110,3 +111,11 @@ def nodes_text(model: Model) -> str:
         del node.metadata_props[:]
     text = onnx.printer.to_text(proto.graph)
     return "\n".join(line.strip() for line in text.split("{\n", 1)[1].rsplit("}", 1)[0].splitlines() if line.strip())
+
+
+def vendor_devices(vendor: Witness, model: Model, march: str) -> dict[str, str]:
+    """Where the vendor's toolchain, which has to take the model, puts every row: ``bpu`` or ``cpu`` by name."""
+    answer = vendor.check(model, march)
+    assert answer.refusal is None
+    assert answer.placement is not None
+    return {name: row.device for name, row in zip(answer.placement.names, answer.placement.rows, strict=True)}

@@ -62,6 +62,9 @@ Witness = Annotated[
     Option(metavar="[DIR]", help="Ask the vendor's own toolchain, too; looked for without DIR.", rich_help_panel=_CHIP),
 ]
 WitnessLevel = Annotated[str, Option(metavar="O0..O3", help="Level at which it compiles.", rich_help_panel=_CHIP)]
+WitnessLimit = Annotated[
+    float, Option(min=1, metavar="SECONDS", help="How long it may compile a model.", rich_help_panel=_CHIP)
+]
 Json = Annotated[
     str | None, Option("--json", metavar="F|-", help="Write the JSON document; - is stdout.", rich_help_panel=_OUT)
 ]

@@ -53,6 +53,7 @@ def run(
     assume: opt.Assume = None,
     witness: opt.Witness = None,
     witness_level: opt.WitnessLevel = "O2",
+    witness_limit: opt.WitnessLimit = 600.0,
     inputs: opt.Inputs = None,
     samples: opt.Samples = 4,
     seed: opt.Seed = 0,
@@ -96,6 +97,7 @@ def run(
         "input_shape": parse.shapes(input_shape or ()),
         "input_range": parse.ranges(input_range or ()),
         "witness_level": witness_level,
+        "witness_limit": witness_limit,
     }
     with progress(quiet=quiet, verbose=verbose) as bar, asked(witness) as toolchain:
         for job, file in zip(todo, files, strict=True):

@@ -40,10 +40,11 @@ def status(folder: MaybeDir = None, verbose: Annotated[bool, Option("--verbose",
     from surgery.toolchain.setup import inspect
 
     found = find(folder or "auto")
+    works = inspect(found)
     typer.echo(f"toolchain  {found.root}")
     for name, version in found.packages.items() if verbose else ():
         typer.echo(f"package    {name} {version}")
-    for name, value in inspect(found).items():
+    for name, value in works.items():
         typer.echo(f"{name:<10} {value}")
 
 

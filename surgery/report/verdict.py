@@ -18,6 +18,7 @@ from surgery.report.diff import DiffDocument
 from surgery.report.run import RunDocument
 from surgery.report.text import interval, listed, number, plural, visible
 from surgery.report.trace import BisectDocument, ExplainDocument
+from surgery.report.witness import WitnessSide
 
 OfModel: TypeAlias = "CheckDocument | CostDocument | RunDocument | ExplainDocument | BisectDocument"
 
@@ -63,15 +64,26 @@ def _placed(accepted: bool, side: Summary) -> frozenset[Finding]:
     return frozenset(finding for finding, there in found.items() if there)
 
 
+def _outranked(ours: frozenset[Finding], witness: WitnessSide | None) -> frozenset[Finding]:
+    """The findings about placement, the toolchain's own where it was asked and came as far as its table."""
+    if witness is None:
+        return ours
+    found = {Finding.REFUSED: not witness.accepted, Finding.CPU: len(witness.cpu) > len(witness.own)}
+    theirs = frozenset(finding for finding, there in found.items() if there)
+    return theirs if witness.rows else ours | theirs
+
+
 @findings.register
 def _(document: CheckDocument) -> frozenset[Finding]:
-    return _placed(document.accepted, document.summary)
+    return _outranked(_placed(document.accepted, document.summary), document.witness.side if document.witness else None)
 
 
 @findings.register
 def _(document: RunDocument) -> frozenset[Finding]:
     found = {Finding.UNVERIFIED: document.verified != "full", Finding.BUDGET: bool(document.exceeded)}
-    return _placed(document.after.accepted, document.after) | {finding for finding, there in found.items() if there}
+    placed = _placed(document.after.accepted, document.after)
+    placed = _outranked(placed, document.witness.after if document.witness else None)
+    return placed | {finding for finding, there in found.items() if there}
 
 
 @findings.register
@@ -92,6 +104,8 @@ def drifted(document: DiffDocument) -> bool:
 @closing.register
 def _(document: CheckDocument) -> Closing:
     sentence = takes(document.march, document.accepted, document.refusals, document.summary)
+    if document.witness is not None:
+        sentence = took(document.march, document.witness.side)
     curable = any(v.cured_by for row in document.nodes for v in row.violations)
     curable = curable or any(r.cured_by for r in document.refusals)
     default = {step.id for step in Pipeline.default(document.march).steps}
@@ -112,6 +126,8 @@ def _(document: RunDocument) -> Closing:
     if document.exceeded:
         return Closing(False, f"Over budget, nothing was written: {listed(document.exceeded)}.")
     sentence = takes(document.march, document.after.accepted, document.after.refusals, document.after)
+    if document.witness is not None:
+        sentence = took(document.march, document.witness.after)
     if document.verified != "full":
         reason = f" ({document.verified_reason})" if document.verified_reason else ""
         sentence = f"{sentence} Numbers verified: {document.verified}{reason}."
@@ -160,6 +176,17 @@ def takes(march: str, accepted: bool, refusals: tuple[Refusal, ...], side: Summa
         return f"The {march} toolchain will refuse the model: {listed(reasons)}."
     known = "will take the model" if not side.unknown else "takes the model as far as is known"
     return f"The {march} toolchain {known}: {_left(side)}."
+
+
+def took(march: str, side: WitnessSide) -> str:
+    """Whether the toolchain of ``march`` has taken the model, and with what left."""
+    if not side.accepted:
+        return f"The {march} toolchain was asked and does not take the model ({side.refusal}): {side.reason}"
+    cpu = f"{plural(len(side.cpu), 'row')} on the CPU" if side.cpu else "nothing on the CPU"
+    cpu += f" ({len(side.own)} put in by itself)" if side.own else ""
+    time = "" if side.latency_us is None else f", {number(side.latency_us / 1000, 4)} ms on the BPU at {side.level}"
+    segments = plural(side.segments, "BPU segment")
+    return f"The {march} toolchain was asked and takes the model: {cpu}, {segments}{time}."
 
 
 def _left(side: Summary) -> str:

@@ -48,7 +48,8 @@ class WitnessSide(Part):
     """One model as the toolchain sees it; the times are those of ``level`` and of its BPU segments alone.
 
     ``refusal`` is the kind of reason for which there is no result, ``reason`` the sentence; ``made_up`` says that
-    weights were absent and seeded ones were compiled.
+    weights were absent and seeded ones were compiled. ``own`` are those rows of ``cpu`` that stand for no node of the
+    model: the toolchain put them in.
     """
 
     accepted: bool
@@ -56,6 +57,7 @@ class WitnessSide(Part):
     reason: Text = ""
     rows: int = 0
     cpu: tuple[Text, ...] = ()
+    own: tuple[Text, ...] = ()
     segments: int = 0
     level: str = ""
     latency_us: Number = None
@@ -132,6 +134,7 @@ def witness_side(answer: Answer, names: Names | None = None, *, made_up: bool = 
         reason=answer.refusal.text if answer.refusal else "",
         rows=len(place.rows) if place else 0,
         cpu=place.cpu if place else (),
+        own=tuple(name for name in place.cpu if name in names.inserted) if place and names else (),
         segments=place.segments if place else 0,
         level=found.level if found else "",
         latency_us=found.latency_us if found else None,

@@ -6,11 +6,15 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
 SIZE = 2 << 30
 """Bytes kept at most; the entries not used for longest go first."""
+DRAFT_SECONDS = 3600.0
+"""Age at which a half-written entry is one that a killed process left."""
+_DRAFT = ".new-"
 
 
 def default_root() -> Path:
@@ -43,7 +47,7 @@ class Cache:
         """Copy ``folder`` in as the entry ``key`` and return its place; of two at once, one stays."""
         self.root.mkdir(parents=True, exist_ok=True)
         entry = self.root / key
-        beside = Path(tempfile.mkdtemp(prefix=".new-", dir=self.root))
+        beside = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=self.root))
         try:
             shutil.copytree(folder, beside / "entry")
             with suppress(OSError):  # somebody else was first, with the same content
@@ -53,8 +57,15 @@ class Cache:
         self.trim(keep=entry)
         return entry
 
+    def drop(self, key: str) -> None:
+        """Remove an entry, if it is there."""
+        shutil.rmtree(self.root / key, ignore_errors=True)
+
     def trim(self, keep: Path | None = None) -> None:
-        """Remove the entries not used for longest until the rest fits; ``keep`` stays."""
+        """Remove what was left half-written, and the entries not used for longest until the rest fits but ``keep``."""
+        for draft in self.root.glob(f"{_DRAFT}*"):
+            if _used(draft) < time.time() - DRAFT_SECONDS:
+                shutil.rmtree(draft, ignore_errors=True)
         entries = sorted(((_used(path), _bytes(path), path) for path in self.root.glob("[!.]*")), reverse=True)
         total = 0
         for _, size, path in entries:

@@ -97,12 +97,14 @@ def answer(entry: Path, march: str, *, limit: float, level: str | None, cached: 
     """The typed answer of what :func:`harvest` kept."""
     ended = Ended(**json.loads((entry / _END).read_text()))
     text = _read(entry / _LOG)
+    refused = refusal(ended, text, limit=limit)
     segments = tuple(segment(_read(path)) for path in sorted(entry.glob("*_subgraph_*.json.gz"), key=_number))
+    whole = segments and refused is None  # else some segments were not compiled
     return Answer(
         march=march,
-        refusal=refusal(ended, text, limit=limit),
+        refusal=refused,
         placement=_placement(entry, text),
-        performance=Performance(level, segments) if level and segments else None,
+        performance=Performance(level, segments) if level and whole else None,
         removed=removals(_read(entry / _MODIFIER)),
         versions=versions(text),
         seconds=ended.seconds,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -76,6 +77,12 @@ def find(place: str | os.PathLike[str] | None = AUTO) -> Installation:
     )
 
 
+def need_march(march: str) -> None:
+    """Raise WitnessError for a march that the toolchain does not know."""
+    if march not in MARCHES:
+        raise WitnessError(f"this toolchain does not know march {march!r}, only {', '.join(MARCHES)}")
+
+
 def _configured(file: Path) -> Installation:
     """The installation of a configuration file: ``command``, a list of words, and ``folder``, which both sides see."""
     said = yaml.safe_load(file.read_text())
@@ -91,14 +98,15 @@ def usual_places() -> Iterator[Path]:
     return (Path(place).expanduser() for place in _PLACES)
 
 
-def _checked(root: Path) -> Installation:
+def _checked(named: Path) -> Installation:
+    root = named.expanduser().absolute()  # its interpreter is started in another folder
     if root.suffix in (".yaml", ".yml") and root.is_file():
         return _configured(root)
-    found = Installation(root.expanduser())
+    found = Installation(root)
     if not found.complete:
         raise WitnessError(
             "no installation of the vendor's toolchain (bin/python, bin/hb_mapper, bin/hbdk-cc)",
-            where=str(root),
-            hint=f"surgery witness setup {root} installs it",
+            where=str(named),
+            hint=f"surgery witness setup {shlex.quote(str(named))} installs it",
         )
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import subprocess
 import sys
@@ -44,11 +45,12 @@ def plan(folder: Path) -> Plan:
     Raises:
         WitnessError: no CPython 3.10, not x86-64 Linux, no space, or the package cannot be reached.
     """
-    if not sys.platform.startswith("linux"):
-        raise WitnessError(f"the toolchain runs on x86-64 Linux, not on {sys.platform}")
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        raise WitnessError(f"the toolchain runs on x86-64 Linux, not on {platform.machine()} {sys.platform}")
     folder = folder.expanduser().absolute()
     made = Plan(folder, _python())
-    _check_space(folder)
+    if not Installation(folder).complete:  # a repair brings little
+        _check_space(folder)
     _check_package(made.python)
     return made
 
@@ -89,13 +91,16 @@ def install(steps: Plan, tell: Callable[[str], None]) -> None:
         [steps.python, "-m", "venv", str(steps.folder)],
         [str(steps.folder / "bin/python"), "-m", "pip", "install", "--quiet", PACKAGE, *REPAIRS],
     )
-    for command in commands:
-        tell(" ".join(command))
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            if fresh:
-                shutil.rmtree(steps.folder, ignore_errors=True)
-            raise WitnessError(f"the installation failed: {_last(done.stderr)}", where=str(steps.folder))
+    try:
+        for command in commands:
+            tell(" ".join(command))
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                raise WitnessError(f"the installation failed: {_last(done.stderr)}", where=str(steps.folder))
+    except BaseException:
+        if fresh:
+            shutil.rmtree(steps.folder, ignore_errors=True)
+        raise
 
 
 def inspect(installation: Installation) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,7 +14,7 @@ from surgery.errors import InputError, ModelError
 from surgery.ir import Model
 from surgery.toolchain import config, files
 from surgery.toolchain.cache import Cache, key
-from surgery.toolchain.install import MARCHES, Installation, find
+from surgery.toolchain.install import Installation, find, need_march
 from surgery.toolchain.quantised import Quantised, QuantiseError, write_samples
 from surgery.toolchain.refusal import Kind, Refusal, refusal
 from surgery.toolchain.results import Answer
@@ -130,23 +131,35 @@ class Witness:
         text: str = "",
         level: str | None = None,
     ) -> Answer:
-        if march not in MARCHES:
-            raise WitnessError(f"this toolchain does not know march {march!r}, only {', '.join(MARCHES)}")
+        need_march(march)
         folder = self._worker.folder()
         try:
             staged = files.stage(model, folder)
             name = key(_EDITION, files.digest(staged), argv, text, self.installation.packages)
-            if kept := self.cache.get(name):
-                return files.answer(kept, march, limit=limit, level=level, cached=True)
+            if known := self._known(name, march, limit, level):
+                return known
             (folder / "config.yaml").write_text(text)
             ended = self._worker.submit("hb_mapper", argv, folder, limit).result()
             files.harvest(folder, ended, folder / "kept")
-            entry = folder / "kept" if ended.late else self.cache.put(name, folder / "kept")
-            return files.answer(entry, march, limit=limit, level=level, cached=False)
+            if not ended.late:
+                with suppress(OSError):  # where nothing can be kept, it is asked again the next time
+                    self.cache.put(name, folder / "kept")
+            return files.answer(folder / "kept", march, limit=limit, level=level, cached=False)
         except ModelError as error:
             return _refused(march, Kind.SIZE if "GiB" in error.what else Kind.WEIGHTS, error.what)
+        except OSError as error:
+            raise WitnessError(f"the files of a run cannot be written: {error.strerror}", where=str(folder)) from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _known(self, name: str, march: str, limit: float, level: str | None) -> Answer | None:
+        """The answer in the cache; an entry that another process is just removing counts as none."""
+        kept = self.cache.get(name)
+        try:
+            return files.answer(kept, march, limit=limit, level=level, cached=True) if kept else None
+        except (OSError, EOFError, ValueError):
+            self.cache.drop(name)
+            return None
 
 
 def _input_shapes(model: Path | Model) -> dict[str, tuple[int, ...]]:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from surgery.errors import SurgeryError
+from surgery.toolchain import zygote
 
-ZYGOTE = Path(__file__).with_name("zygote.py")
+ZYGOTE = Path(zygote.__file__)
 START_SECONDS = 180.0
 """How long the toolchain may take to be imported; some 4 s on an idle machine."""
 
@@ -103,7 +104,7 @@ class Worker:
         if self._process is not None and self._process.poll() is None:
             return
         self._process = self._launch(self._place())
-        threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
+        threading.Thread(target=self._listen, args=(self._process, self._place()), daemon=True).start()
 
     def _place(self) -> Path:
         if self._closed:
@@ -116,16 +117,19 @@ class Worker:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
         environment |= {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         with said.open("wb") as errors:
-            process = subprocess.Popen(
-                [*self.python, "-u", "-c", ZYGOTE.read_text(), root],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                bufsize=0,
-                cwd=root,  # "-c" puts the working directory on the path of modules
-                env=environment,
-                start_new_session=True,
-            )
+            try:
+                process = subprocess.Popen(
+                    [*self.python, "-u", "-c", ZYGOTE.read_text(), root],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    bufsize=0,
+                    cwd=root,  # "-c" puts the working directory on the path of modules
+                    env=environment,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise WitnessError(f"the toolchain does not start: {error.strerror}", where=self.python[0]) from error
         watchdog = threading.Timer(START_SECONDS, process.kill)
         watchdog.start()
         line = _pipe(process.stdout).readline()
@@ -136,10 +140,12 @@ class Worker:
             raise WitnessError(_why(said), where=self.python[-1], hint="surgery witness setup DIR installs it anew")
         return process
 
-    def _listen(self, process: subprocess.Popen[bytes]) -> None:
+    def _listen(self, process: subprocess.Popen[bytes], root: Path) -> None:
         for line in _pipe(process.stdout):
             said: dict[str, Any] = json.loads(line)
             self._jobs.pop(said.pop("id")).set_result(Ended(**said))
+        for group in zygote.orphans(root):
+            zygote.kill(group)
         with self._lock:
             left, self._jobs = list(self._jobs.values()), {}
         for future in left:

@@ -109,6 +109,7 @@ class Zygote:
         """Fork the process of one job, the leader of a group of its own."""
         pid = os.fork()
         if pid == 0:
+            self.answers.close()  # whoever reads them sees their end when this process dies, not its jobs
             become(job)
         with contextlib.suppress(OSError):  # both sides do it: whichever comes first
             os.setpgid(pid, pid)
@@ -151,6 +152,16 @@ def kill(group: int) -> None:
     """Kill a process group, if it is still there."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
+
+
+def orphans(root: Path) -> set[int]:
+    """Groups of the processes that work in a folder of ``root``: jobs that are left when this process is killed."""
+    found: set[int] = set()
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if root in (place / "cwd").readlink().parents:
+                found.add(os.getpgid(int(place.name)))
+    return found
 
 
 def become(job: dict[str, Any]) -> NoReturn:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import subprocess
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from surgery.ir import Model
+from surgery.toolchain import Witness
 from tests.passes.substitutions import net
 from tests.passes.test_substitute import run
+from tests.support import vendor_devices
 
-BIN = f"{os.environ.get('SURGERY_WITNESS', '/opt/witness')}/bin"
 ONE = "kernel_shape = [1, 1], dilations = [1, 1], strides = [1, 1], pads = [0, 0, 0, 0], group = 1"
 WEIGHT = np.random.default_rng(0).normal(0, 0.1, (16, 16, 1, 1)).astype(np.float32)
 VECTOR = np.linspace(0.5, 1.5, 16, dtype=np.float32)
@@ -34,21 +29,9 @@ def between(name: str) -> Model:
     return net(body, 11, "float[1,16,12,12]", "float[1,16,12,12]", **constants)
 
 
-def on_cpu(model: Model, march: str, folder: Path) -> list[str]:
-    """Nodes that hb_mapper's checker puts on the CPU."""
-    model.save(folder / "m.onnx")
-    command = ["hb_mapper", "checker", "--model-type", "onnx", "--march", march, "--model", "m.onnx"]
-    tool = shutil.which(command[0], path=BIN) or command[0]
-    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
-    done = subprocess.run(
-        [tool, *command[1:]], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode == 0, done.stdout[-2000:]
-    return re.findall(r"^(\S+)\s+CPU\s", done.stdout + done.stderr, re.MULTILINE)
-
-
 @pytest.mark.witness
 @pytest.mark.parametrize("name", BETWEEN)
-def test_the_witness_puts_it_on_the_bpu(name: str, tmp_path: Path) -> None:
+def test_the_witness_puts_it_on_the_bpu(name: str, vendor: Witness) -> None:
     march = BETWEEN[name][1]
-    assert on_cpu(run(between(name), march).model, march, tmp_path) == []
+    placed = vendor_devices(vendor, run(between(name), march).model, march)
+    assert [row for row, device in placed.items() if device == "cpu"] == []

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from surgery.ir import Model
 from surgery.target import load_target, place
+from surgery.toolchain import Witness
+from tests.support import vendor_devices
 
 ACTIVATIONS = ["Sigmoid", "Erf", "Neg", "Softmax", "LeakyRelu", "ReduceMax"]
 TAILS = ["MaxPool", "GlobalAveragePool", "Tanh", "DepthToSpace"]
@@ -47,25 +45,13 @@ def _conv(data: str, name: str) -> onnx.NodeProto:
     return helper.make_node("Conv", [data, "w"], [name], name=name, **attributes)
 
 
-def asked(folder: Path, march: str) -> dict[str, str]:
-    """Device by node name, from the table the checker prints."""
-    tools = os.environ.get("SURGERY_WITNESS", "/opt/witness") + "/bin"
-    command = ["hb_mapper", "checker", "--model-type", "onnx", "--march", march, "--model", "m.onnx"]
-    environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=120, env=environment, check=False
-    )
-    return dict(re.findall(r"^(\S+) +(BPU|CPU) +(?:id\(|--)", done.stdout + done.stderr, re.MULTILINE))
-
-
 @pytest.mark.witness
 @pytest.mark.parametrize("march", ["bernoulli2", "bayes", "bayes-e"])
-def test_same_devices(tmp_path: Path, march: str) -> None:
-    model = network()
-    onnx.save(model, tmp_path / "m.onnx")
-    theirs = asked(tmp_path, march)
+def test_same_devices(vendor: Witness, march: str) -> None:
+    model = Model.load(network())
+    theirs = vendor_devices(vendor, model, march)
     assert theirs
-    ours = {row.node.name: row.device.upper() for row in place(Model.load(model), load_target(march)).rows}
-    assert {name: device for name, device in ours.items() if device != "FOLDED"} == {
+    ours = {row.node.name: row.device for row in place(model, load_target(march)).rows}
+    assert {name: device for name, device in ours.items() if device != "folded"} == {
         name: device for name, device in theirs.items() if name in ours
     }

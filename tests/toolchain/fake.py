@@ -44,6 +44,7 @@ def main():
 
 def install(root: Path, *, broken: bool = False) -> Path:
     """Put the fake at ``root``, its interpreter a script around ours; returns ``root``."""
+    root = root.absolute()
     package = root / "lib/python3.10/site-packages/horizon_tc_ui"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("raise ImportError('no pkg_resources')" if broken else "")

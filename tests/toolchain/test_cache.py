@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from surgery.toolchain.cache import Cache, default_root, key
+from surgery.toolchain.cache import DRAFT_SECONDS, Cache, default_root, key
 
 
 def entry(folder: Path, content: str) -> Path:
@@ -45,6 +46,16 @@ def test_oldest_goes_first(tmp_path: Path) -> None:
 def test_a_new_entry_stays_whatever_its_size(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache", size=1)
     assert cache.put("a", entry(tmp_path / "new", "0123456789")).exists()
+
+
+def test_what_a_killed_process_left_half_written_goes(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    for name, age in ((".new-left", 2 * DRAFT_SECONDS), (".new-at-work", 0)):
+        draft = cache.root / name
+        draft.mkdir(parents=True)
+        os.utime(draft, (time.time() - age,) * 2)
+    cache.put("a", entry(tmp_path / "new", "hello"))
+    assert sorted(path.name for path in cache.root.iterdir()) == [".new-at-work", "a"]
 
 
 def test_key_tells_parts_apart() -> None:

@@ -185,5 +185,8 @@ def test_command_line(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["check", str(path), "--march", "X5", "--witness"])
     assert done.exit_code == 0, done.output
     assert "4 nodes placed as we do, 0 differently." in done.output
+    done = CliRunner().invoke(app, ["diff", str(path), str(path), "--march", "X5", "--witness", "--samples", "1"])
+    assert done.exit_code == 0, done.output
+    assert "Quantised for bayes-e" in done.output
     status = CliRunner().invoke(app, ["witness", "status"])
     assert "marches    bernoulli2, bayes, bayes-e" in status.output

@@ -74,9 +74,11 @@ def test_no_network(ready: Commands, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("ready")
-def test_other_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.platform", "darwin")
-    with pytest.raises(WitnessError, match="x86-64 Linux, not on darwin"):
+@pytest.mark.parametrize(("system", "machine"), [("darwin", "x86_64"), ("linux", "aarch64")])
+def test_other_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, machine: str) -> None:
+    monkeypatch.setattr("sys.platform", system)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    with pytest.raises(WitnessError, match=f"x86-64 Linux, not on {machine} {system}"):
         setup.plan(tmp_path)
 
 
@@ -97,6 +99,32 @@ def test_half_an_installation_goes_unless_it_was_there(ready: Commands, tmp_path
     with pytest.raises(WitnessError, match="the installation failed: No matching distribution"):
         setup.install(Plan(folder, "python3.10"), lambda _: None)
     assert folder.exists() is not fresh
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_an_interrupt_leaves_no_half_installation(
+    ready: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, fresh: bool
+) -> None:
+    folder = tmp_path / "new"
+    if not fresh:
+        folder.mkdir()
+
+    def interrupted(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        if "pip" in command:
+            raise KeyboardInterrupt
+        return ready(command, **options)
+
+    ready.makes = folder
+    monkeypatch.setattr(subprocess, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        setup.install(Plan(folder, "python3.10"), lambda _: None)
+    assert folder.exists() is not fresh
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_repair_needs_no_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, 1 << 20))
+    assert setup.plan(install(tmp_path / "there")).folder == tmp_path / "there"
 
 
 def test_inspect(tmp_path: Path) -> None:

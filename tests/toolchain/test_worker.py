@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 import time
@@ -15,7 +16,7 @@ import pytest
 from surgery import api
 from surgery.errors import DefectError
 from surgery.ir import Model
-from surgery.toolchain import Installation, Witness, WitnessError, find
+from surgery.toolchain import Installation, Witness, WitnessError, files, find
 from surgery.toolchain.cache import Cache
 from surgery.toolchain.refusal import Kind
 from tests.support import model_of
@@ -76,6 +77,21 @@ def test_jobs_share_no_folder(witness: Witness) -> None:
 def test_what_a_job_leaves_behind_is_killed(witness: Witness) -> None:
     assert witness.check(model("leave"), "bayes-e").refusal is None
     assert_gone()
+
+
+def test_nothing_is_left_when_the_fork_server_is_killed(witness: Witness) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(witness.check, model("hang"), "bayes-e", limit=60)
+        place = Path(tempfile.gettempdir())
+        while not any(file.read_text() for file in place.rglob("child.txt")):
+            time.sleep(0.02)
+        process = witness._worker._process
+        assert process is not None
+        process.kill()
+        with pytest.raises(WitnessError, match="the toolchain's process has gone"):
+            asked.result(timeout=10)
+        assert_gone()
+    assert witness.check(model("fine"), "bayes-e").refusal is None
 
 
 def test_folders_go_when_nothing_was_started(witness: Witness) -> None:
@@ -140,6 +156,62 @@ def test_an_installation_that_does_not_start(tmp_path: Path) -> None:
         witness.check(model("fine"), "bayes-e")
     assert caught.value.what == "the toolchain does not start: ImportError: no pkg_resources"
     assert not isinstance(caught.value, DefectError)
+
+
+def test_a_command_that_is_not_there(tmp_path: Path) -> None:
+    file = tmp_path / "docker.yaml"
+    file.write_text("command: [no-such-dockr, exec, -i, x5, python3]")
+    with Witness(find(file), Cache(tmp_path / "cache")) as witness, pytest.raises(WitnessError) as caught:
+        witness.check(model("fine"), "bayes-e")
+    assert str(caught.value) == "no-such-dockr: the toolchain does not start: No such file or directory"
+
+
+def test_a_cache_that_cannot_be_written(witness: Witness, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with Witness(witness.installation, Cache(tmp_path / "file/cache")) as other:
+        assert [other.check(model("fine"), "bayes-e").refusal for _ in range(2)] == [None, None]
+
+
+def test_an_entry_that_is_just_being_removed(witness: Witness) -> None:
+    witness.check(model("fine"), "bayes-e")
+    [entry] = witness.cache.root.iterdir()
+    (entry / "end.json").unlink()
+    assert [witness.check(model("fine"), "bayes-e").cached for _ in range(2)] == [False, True]
+
+
+def test_no_space_while_it_runs(witness: Witness, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> Path:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files, "stage", full)
+    with pytest.raises(WitnessError, match="cannot be written: No space left on device"):
+        witness.check(model("fine"), "bayes-e")
+
+
+@pytest.mark.parametrize("how", ["file", "external", "memory"])
+def test_over_two_gibibytes(witness: Witness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    path, _ = with_data(tmp_path)
+    monkeypatch.setattr(files, "LARGEST", 7_000)
+    given = {"file": path, "external": path, "memory": Model.load(path)}[how]
+    if how == "file":
+        Model.load(path).save(path, external=False)
+    refusal = witness.check(given, "bayes-e").refusal
+    assert refusal is not None
+    assert (refusal.kind, refusal.text) == (Kind.SIZE, "over 2 GiB, more than the toolchain can read")
+
+
+def test_two_runs_at_once_in_one_cache(tmp_path: Path) -> None:
+    tool = Installation(install(tmp_path / "tool"))
+
+    def run(_: int) -> list[bool]:
+        with Witness(tool, Cache(tmp_path / "cache")) as own:
+            answers = [own.check(model(name), "bayes-e") for name in ("fine", "fail", "fine")]
+        assert [answer.refusal is None for answer in answers] == [True, False, True]
+        return [answer.cached for answer in answers]
+
+    with ThreadPoolExecutor(3) as pool:
+        assert all(cached[2] for cached in pool.map(run, range(3)))
+    assert len(list((tmp_path / "cache").iterdir())) == 2
 
 
 def with_data(folder: Path) -> tuple[Path, Path]:

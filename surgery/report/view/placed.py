@@ -19,8 +19,9 @@ DEVICES: dict[str, Tone] = {"bpu": "good", "folded": "muted", "cpu": "warn", "re
 def check_page(document: CheckDocument) -> Page:
     """The placement of a model: by operator, limits broken with their cures, and node by node."""
     side = document.summary
+    accepted = document.accepted if document.witness is None else document.witness.side.accepted
     facts = (
-        ("Accepted", Cell("yes", "good") if document.accepted else Cell("no", "bad")),
+        ("Accepted", Cell("yes", "good") if accepted else Cell("no", "bad")),
         ("Nodes", Cell(str(side.nodes))),
         ("On the CPU", Cell(str(side.cpu), "warn" if side.cpu else "good")),
         ("BPU segments", Cell(str(side.segments))),

@@ -32,7 +32,7 @@ def run_page(document: RunDocument) -> Page:
     sections = (
         Section("Before and after", _compared(document)),
         Section("Latency", _latency(document)),
-        Section("Compiled by the vendor's toolchain", run_blocks(document.witness)),
+        Section("Compiled by the vendor's toolchain", run_blocks(document.witness, _bpu(document))),
         Section("Passes", _passes(document.passes)),
         Section("Numbers", _numbers(document)),
         Section("Over budget", tuple(Note(text, "bad") for text in document.exceeded)),
@@ -51,8 +51,9 @@ def run_page(document: RunDocument) -> Page:
 
 def _facts(document: RunDocument) -> tuple[tuple[str, Cell], ...]:
     after = document.after
+    accepted = after.accepted if document.witness is None else document.witness.after.accepted
     return (
-        ("Accepted", Cell("yes", "good") if after.accepted else Cell("no", "bad")),
+        ("Accepted", Cell("yes", "good") if accepted else Cell("no", "bad")),
         ("On the CPU", Cell(f"{document.before.cpu} → {after.cpu}", "warn" if after.cpu else "good")),
         ("BPU segments", Cell(f"{document.before.segments} → {after.segments}")),
         ("Speedup", Cell(interval(document.speedup, "x"))),
@@ -92,6 +93,10 @@ def _latency(document: RunDocument) -> tuple[Block, ...]:
     why = Note(f"No speedup can be stated: {document.speedup_reason}.", "muted")
     notes = ((speed,) if document.speedup else ()) + ((why,) if document.speedup_reason else ())
     return (Bars("Predicted time, low to high", "ms", tuple(bars)), *notes)
+
+
+def _bpu(document: RunDocument) -> tuple[Span | None, Span | None]:
+    return document.before.bpu_ms, document.after.bpu_ms
 
 
 def _bars(label: str, before: Span | None, after: Span | None) -> list[Bar]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from surgery.report.text import amount, listed, number, plural
+from surgery.report.base import Span
+from surgery.report.text import amount, interval, listed, number, plural
 from surgery.report.value import ValueDrift
 from surgery.report.view.content import Block, Cell, Note, code, table
 from surgery.report.witness import QuantisedDrift, WitnessCheck, WitnessDiff, WitnessRun, WitnessSide
@@ -25,18 +26,33 @@ def check_blocks(found: WitnessCheck | None) -> tuple[Block, ...]:
     return (said, *_made_up(side), agreed, *differ, *inserted)
 
 
-def run_blocks(found: WitnessRun | None) -> tuple[Block, ...]:
-    """Before and after, compiled for real; nothing when the toolchain was not asked."""
+def run_blocks(found: WitnessRun | None, estimated: tuple[Span | None, Span | None]) -> tuple[Block, ...]:
+    """Before and after, compiled for real, beside what was ``estimated``; nothing when the toolchain was not asked."""
     if found is None:
         return ()
-    rows = zip(_figures(found.before), _figures(found.after), strict=True)
-    figures = table("|#Before|#After", ((title, old, new) for (title, old), (_, new) in rows))
+    sides = (_figures(side, span) for side, span in zip((found.before, found.after), estimated, strict=True))
+    figures = table("|#Before|#After", ((title, old, new) for (title, old), (_, new) in zip(*sides, strict=True)))
     speed = f"Speedup {number(found.speedup)}× at {found.level}." if found.speedup else f"No speedup: {found.reason}."
     good = found.speedup is not None and found.speedup >= 1
+    on_cpu = (Note(f"On the CPU after: {listed(found.after.cpu, 6)}."),) if found.after.cpu else ()
+    return (figures, Note(speed, "good" if good else "warn"), *_steps(found), *on_cpu, *_provenance(found))
+
+
+def _steps(found: WitnessRun) -> tuple[Block, ...]:
+    """Which pass made it worse, and the time after each."""
+    late = "timeout" in (found.before.refusal, found.after.refusal)
+    longer = (Note("--witness-limit SECONDS gives it more time.", "muted"),) if late else ()
     guilty = (Note(f"{found.guilty} made it worse.", "bad"),) if found.guilty else ()
-    steps = [(code(step.by), number(step.latency_us), step.reason) for step in found.steps]
-    after = (table("After the pass|#BPU time in µs|Refused", steps),) if steps else ()
-    return (figures, Note(speed, "good" if good else "warn"), *guilty, *after, *_made_up(found.before))
+    steps = [(code(step.by), _ms(step.latency_us), step.reason) for step in found.steps]
+    after = (table("After the pass|#BPU time|Refused", steps),) if steps else ()
+    return (*longer, *guilty, *after)
+
+
+def _provenance(found: WitnessRun) -> tuple[Note, ...]:
+    """What the figures are, and who says so."""
+    tools = ", ".join(f"{name} {version}" for name, version in found.versions.items())
+    said = "BPU time is that of the segments: what runs on the CPU between them, and the transfers, are not in it."
+    return (*_made_up(found.before), Note(f"{said} {tools}".strip(), "muted"))
 
 
 def diff_blocks(found: WitnessDiff | None) -> tuple[Block, ...]:
@@ -66,15 +82,25 @@ def _numbers(out: ValueDrift) -> list[Cell | str]:
     return [number(out.max_abs), number(out.rel_to_range), number(out.cosine, 6), number(out.sqnr_db)]
 
 
-def _figures(side: WitnessSide) -> list[tuple[str, Cell]]:
+def _figures(side: WitnessSide, estimated: Span | None) -> list[tuple[str, Cell]]:
     return [
         ("Compiled", Cell("yes", "good") if side.accepted else Cell(f"no: {side.reason}", "bad")),
-        ("BPU time in µs", Cell(number(side.latency_us, 4))),
+        ("BPU time", Cell(_ms(side.latency_us))),
+        ("… as estimated", Cell(interval(estimated))),
         ("DDR bytes", Cell(amount(side.ddr_bytes))),
-        ("Rows", Cell(str(side.rows))),
-        ("… on the CPU", Cell(str(len(side.cpu)), "warn" if side.cpu else "good")),
-        ("BPU segments", Cell(str(side.segments))),
+        ("Rows", Cell(_known(side, side.rows))),
+        ("… on the CPU", Cell(_known(side, len(side.cpu)), "warn" if side.cpu else "")),
+        ("BPU segments", Cell(_known(side, side.segments))),
     ]
+
+
+def _known(side: WitnessSide, count: int) -> str:
+    """A count of rows; there are none to count where the toolchain ended before its table."""
+    return str(count) if side.rows else "–"
+
+
+def _ms(microseconds: float | None) -> str:
+    return "–" if microseconds is None else f"{number(microseconds / 1000, 4)} ms"
 
 
 def _verdict(side: WitnessSide) -> str:
