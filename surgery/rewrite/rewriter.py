@@ -126,6 +126,7 @@ class Rewriter:
         self.made.append(node)
         for value, (dtype, shape) in zip(node.outputs, infer_node(node, self.opset), strict=True):
             value.dtype, value.shape = dtype or value.dtype, shape
+
     def adopt(self, node: Node) -> None:
         """Put a node that was made elsewhere, linked but in no graph, beside the one that is rewritten.
 

@@ -83,7 +83,7 @@ def test_the_same_answers_give_the_same_bytes(tables: ModuleType, tmp_path: Path
 
 def test_goes_on_where_the_tables_end(tables: ModuleType, tmp_path: Path) -> None:
     said = [
-        tables.entry_of("a \x1b\n, \"b\"\r\u2028é", compiled('evil\n"name", ü\r\x85')),
+        tables.entry_of('a \x1b\n, "b"\r\u2028é', compiled('evil\n"name", ü\r\x85')),
         tables.entry_of("refused", answer(Refusal(Kind.OPSET, "the opset, 17,\nis too new"))),
     ]
     first = tables.Journal(tmp_path / "p", "performance")
