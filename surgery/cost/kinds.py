@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from math import prod
 
 from surgery.cost import activation
 from surgery.cost.links import features, feeder, filters, is_weight
 from surgery.ir.graph import Node
+from surgery.ir.ops import permutation, static_shape
+from surgery.target.shapes import transposed
 
 
 class Kind(StrEnum):
@@ -18,10 +21,16 @@ class Kind(StrEnum):
     LOOKUP = "lookup"
     ELEMENTWISE = "elementwise"
     MOVE = "move"
+    SCATTER = "scatter"
+    BLOCK = "block"
     CONCAT = "concat"
     REDUCE = "reduce"
     FUSED = "fused"
     VIEW = "view"
+
+
+SCATTERED = 4
+"""Axes from which a Transpose is many times slower on bayes-e (seen at O2: pixel unshuffle, windows of NxCxHxW)."""
 
 
 def _table(**ops: str) -> dict[str, Kind]:
@@ -34,9 +43,8 @@ _FIXED = _table(
     "Sign Pow Swish",
     ELEMENTWISE="Where Min Max Mean Sum Expand Tile Mod And Or Xor Not Equal Less LessOrEqual Greater GreaterOrEqual "
     "ArgMax ArgMin",
-    MOVE="Transpose",
-    CONCAT="Concat Split Slice Resize Upsample Pad Gather GatherElements GatherND DepthToSpace SpaceToDepth "
-    "ScatterND GridSample",
+    BLOCK="DepthToSpace SpaceToDepth",
+    CONCAT="Concat Split Slice Resize Upsample Pad Gather GatherElements GatherND ScatterND GridSample",
     REDUCE="ReduceMean ReduceMax ReduceMin ReduceSum ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSumExp ReduceProd "
     "ReduceLogSum MaxPool AveragePool GlobalAveragePool GlobalMaxPool LpPool CumSum",
     VIEW="Flatten Squeeze Unsqueeze Identity Dropout Constant Shape Cast QuantizeLinear DequantizeLinear",
@@ -67,6 +75,8 @@ def kinds(node: Node) -> tuple[Kind, ...]:
         return (_arithmetic(node),)
     if op in _ACTIVATIONS or op == "BatchNormalization":
         return (_after_engine(node, Kind.LOOKUP if op in _ACTIVATIONS else Kind.ELEMENTWISE),)
+    if op == "Transpose":
+        return (Kind.SCATTER if _scatters(node) else Kind.MOVE,)
     if op == "Reshape":
         return (Kind.VIEW if _keeps_dims(node) else Kind.MOVE,)
     fixed = _FIXED.get(op)
@@ -113,6 +123,17 @@ def _after_engine(node: Node, otherwise: Kind) -> Kind:
     fed = features(node)
     made = feeder(fed[0], alone=True) if fed else None
     return Kind.FUSED if made is not None and made.op in _ABSORBS else otherwise
+
+
+def _scatters(node: Node) -> bool:
+    """Whether a Transpose permutes four axes or more, leading ones that stay and pairs that stay adjacent not counted."""
+    shape = static_shape(node.inputs[0])
+    perm = permutation(node)
+    if shape is None or perm is None or 0 in shape:
+        return False
+    moved = transposed(shape, perm)
+    total = prod(shape)
+    return len(moved) - (moved[0][0] * moved[0][1] == total if moved else 0) >= SCATTERED
 
 
 def _keeps_dims(node: Node) -> bool:
