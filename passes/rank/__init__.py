@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from passes.rank.heads import TakeApart, TakeSplitApart
+from passes.rank.lines import LiftLines
+from passes.rank.volumes import LiftVolumes
 from passes.rank.moves import AsBlocks, CollapseMoves, FillBlocks, GatherBlocks, OrderChannels
 from surgery.pipeline import Pass
 from surgery.rewrite import Rule
@@ -18,4 +20,4 @@ class NormaliseRank(Pass):
 
     def rules(self, target: Any) -> Sequence[Rule[Any]]:
         """x"""
-        return (TakeApart(), TakeSplitApart(), OrderChannels(), FillBlocks(), GatherBlocks(), AsBlocks(), CollapseMoves())
+        return (LiftLines(), LiftVolumes(), TakeApart(), TakeSplitApart(), OrderChannels(), FillBlocks(), GatherBlocks(), AsBlocks(), CollapseMoves())
