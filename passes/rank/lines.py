@@ -129,7 +129,7 @@ def _padded(layout: Layout, node: Node, lifted: Lifted, rw: Rewriter) -> Sequenc
     return [rw.op("Pad", x, rw.ints(wide), node.input(2), **node.attrs)]
 
 
-LINE = {
+Line.writers = {
     **ELEMENTWISE,
     **dict.fromkeys(("Conv", "ConvTranspose"), Writer(_windowed, _convolved)),
     **dict.fromkeys(("AveragePool", "LpPool", "MaxPool"), Writer(_windowed, _pooled)),
@@ -151,6 +151,3 @@ class LiftLines(Lift):
     roots = frozenset({"Conv", "ConvTranspose", "MaxPool", "AveragePool", "InstanceNormalization"})
     cures = frozenset(f"{op}.{limit}" for op in roots for limit in ("rank", "ranks"))
     layout = Line()
-
-
-Line.writers = LINE

@@ -20,6 +20,8 @@ from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rul
 Array: TypeAlias = "np.ndarray[Any, Any]"
 MOST = 20000
 """Nodes of a region."""
+MOVING = FORMS | {"Transpose", "Slice", "Max"}
+"""What lifting adds, which may stay on the CPU at the ends."""
 
 
 class Layout(ABC):
@@ -30,7 +32,7 @@ class Layout(ABC):
         writers: by operator, who writes it at rank 4.
     """
 
-    rank: ClassVar[int]
+    rank: int
     writers: ClassVar[Mapping[str, Writer]]
 
     @abstractmethod
@@ -103,40 +105,16 @@ class Lift(Rule[Region]):
     """What all rules have in common that write a region at rank 4; a subclass has its layout."""
 
     purpose, exactness = Purpose.LEGALISE, Exactness.ROUNDING
-    leaves = FORMS
     layout: ClassVar[Layout]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.leaves = MOVING | frozenset(cls.layout.writers)
 
     def match(self, node: Node, ctx: Context) -> Region:
         """The region around ``node``, which itself must be one that can be written."""
-        self.accepts(node)
-        return Region(self.layout, self._grown(node))
-
-    def accepts(self, node: Node) -> None:
-        """Hold one node against the layout; raises Mismatch."""
-        writer = self.layout.writers.get(node.op)
-        if writer is None or not node.is_onnx:
-            raise Mismatch(f"{node.op} is not written at rank 4", node)
-        for value in values(node):
-            need.rank(value, node, self.layout.rank)
-            self.layout.holds(value, node)
-        writer.check(self.layout, node)
-
-    def _grown(self, root: Node) -> tuple[Node, ...]:
-        found, queue = {root}, [root]
-        while queue and len(found) < MOST:
-            node = queue.pop()
-            for other in _around(node):
-                if other not in found and other.graph is root.graph and self._accepted(other):
-                    found.add(other)
-                    queue.append(other)
-        return tuple(sorted(found, key=lambda n: n.position))
-
-    def _accepted(self, node: Node) -> bool:
-        try:
-            self.accepts(node)
-        except Mismatch:
-            return False
-        return True
+        accepts(self.layout, node)
+        return Region(self.layout, grown(self.layout, node))
 
     def rewrite(self, match: Region, rw: Rewriter) -> None:
         """Write every node, then let what is outside read the results."""
@@ -150,6 +128,36 @@ class Lift(Rule[Region]):
             for value in node.outputs:
                 _let_out(value, lifted.get(value), inside, match.layout, rw)
         rw.remove(*reversed(match.nodes))
+
+
+def accepts(layout: Layout, node: Node) -> None:
+    """Hold one node against the layout; raises Mismatch."""
+    writer = layout.writers.get(node.op)
+    if writer is None or not node.is_onnx:
+        raise Mismatch(f"{node.op} is not written at rank 4", node)
+    for value in values(node):
+        need.rank(value, node, layout.rank)
+        layout.holds(value, node)
+    writer.check(layout, node)
+
+
+def grown(layout: Layout, root: Node) -> tuple[Node, ...]:
+    """All nodes that are connected with ``root`` by nodes that the layout accepts, in the order of the graph."""
+    found, queue = {root}, [root]
+    while queue and len(found) < MOST:
+        for other in _around(queue.pop()):
+            if other not in found and other.graph is root.graph and _accepted(layout, other):
+                found.add(other)
+                queue.append(other)
+    return tuple(sorted(found, key=lambda n: n.position))
+
+
+def _accepted(layout: Layout, node: Node) -> bool:
+    try:
+        accepts(layout, node)
+    except Mismatch:
+        return False
+    return True
 
 
 def values(node: Node) -> list[Value]:

@@ -168,6 +168,16 @@ def _joined(layout: Layout, node: Node, lifted: Lifted, rw: Rewriter) -> Sequenc
     return [build.concat(rw, parts, axis=1)]
 
 
+Volume.writers = {
+    **ELEMENTWISE,
+    "Conv": Writer(_convolution, _convolved),
+    "BatchNormalization": Writer(_parameters, _normalised),
+    "Concat": Writer(_joins, _joined),
+    "GlobalAveragePool": Writer(_any, _global),
+    **dict.fromkeys(("AveragePool", "MaxPool"), Writer(_pool, _pooled)),
+}
+
+
 class LiftVolumes(Lift):
     """A network of NxCxDxHxW ``->`` one of Nx(DC)xHxW: Conv3d becomes a Conv2d per layer of its result.
 
@@ -178,15 +188,4 @@ class LiftVolumes(Lift):
     name = "lift-volumes"
     roots = frozenset({"AveragePool", "Conv", "GlobalAveragePool", "MaxPool"})
     cures = frozenset({"Conv.*", "AveragePool.rank", "GlobalAveragePool.rank", "MaxPool.rank"})
-    leaves = Lift.leaves | {"Transpose"}
     layout = Volume()
-
-
-Volume.writers = {
-    **ELEMENTWISE,
-    "Conv": Writer(_convolution, _convolved),
-    "BatchNormalization": Writer(_parameters, _normalised),
-    "Concat": Writer(_joins, _joined),
-    "GlobalAveragePool": Writer(_any, _global),
-    **dict.fromkeys(("AveragePool", "MaxPool"), Writer(_pool, _pooled)),
-}
