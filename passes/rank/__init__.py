@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from passes.rank.ends import Ends
-from passes.rank.heads import TakeApart, TakeSplitApart
+from passes.rank.heads import SplitProduct, TakeApart, TakeSplitApart
 from passes.rank.lines import LiftLines
 from passes.rank.moves import AsBlocks, CollapseMoves, FillBlocks, GatherBlocks, OrderChannels
-from passes.rank.views import LiftViews
+from passes.rank.views import LegaliseViews, LiftViews
 from passes.rank.volumes import LiftVolumes
 from surgery.pipeline import Outcome, Pass, PassRun
 from surgery.rewrite import Purpose, Rule
@@ -36,9 +36,11 @@ class NormaliseRank(Pass):
         return (
             LiftLines(),
             LiftVolumes(),
+            LegaliseViews(),
             LiftViews(),
             TakeApart(),
             TakeSplitApart(),
+            SplitProduct(),
             OrderChannels(),
             FillBlocks(),
             GatherBlocks(),

@@ -75,8 +75,8 @@ def grouped(move: Move, sizes: Sequence[int]) -> list[tuple[Digit, ...]] | None:
     """The digits of ``move``, cut so that they fill result axes of ``sizes``; None where they cannot be cut so."""
     groups: list[tuple[Digit, ...]] = []
     left = list(move.digits)
-    for wanted in reversed(sizes):
-        group: list[Digit] = []
+    for axis_size in reversed(sizes):
+        wanted, group = axis_size, list[Digit]()
         while wanted > 1:
             size, stride = left.pop()
             part = min(size, wanted)

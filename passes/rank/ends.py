@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 import numpy as np
 
-from surgery.errors import InputError
 from surgery.ir import Constant, Graph, Node, Shape, Tensor, Value
 from surgery.ir.normalise import Names
 from surgery.pipeline import PassRun
@@ -45,12 +45,12 @@ class Ends:
 
     def lift(self) -> IoMap | None:
         """Lift every end that can be; None where there is none."""
-        for index, tensor in enumerate(self.inputs):
+        for tensor in self.inputs:
             if self._wants(tensor) and tensor.consumers and not self.run.ctx.is_output(tensor):
-                self._input(index, tensor)
-        for index, tensor in enumerate(self.outputs):
+                self._input(tensor, tensor.consumers[0])
+        for tensor in self.outputs:
             if self._wants(tensor) and tensor.producer is not None and self.outputs.count(tensor) == 1:
-                self._output(index, tensor)
+                self._output(tensor, tensor.producer)
         if not self.edits:
             return None
         opset, graph = self.run.model.opset, self.graph
@@ -63,27 +63,25 @@ class Ends:
             tuple(t.name for t in self.outputs),
         )
 
-    def _wants(self, tensor: Tensor) -> bool:
+    def _wants(self, tensor: Tensor) -> TypeGuard[Value]:
         """Whether an end is a value of floats of rank 1 to 3, and the run may still change something."""
         if self.run.limit is not None and len(self.edits) >= self.run.limit:
             return False
-        kind = isinstance(tensor, Value) and tensor.dtype is not None and tensor.dtype.kind == "f"
-        return kind and tensor.rank in AXES
+        floats = isinstance(tensor, Value) and tensor.dtype is not None and tensor.dtype.kind == "f"
+        return floats and tensor.rank in AXES
 
-    def _input(self, index: int, old: Tensor) -> None:
-        assert isinstance(old, Value) and old.rank
-        rw, axes = self.run.rw, AXES[old.rank]
-        rw.begin("normalise-rank/rank4-inputs", old.consumers[0])
+    def _input(self, old: Value, reader: Node) -> None:
+        rw, axes = self.run.rw, AXES[old.rank or 0]
+        rw.begin("normalise-rank/rank4-inputs", reader)
         new = Value(self._fresh(f"{old.name}_rank4"), old.dtype, lifted(old.shape or ()))
         rw.replace_value(old, build.squeeze(rw, new, axes))
         rw.editor.set_graph_inputs(self.graph, [new if t is old else t for t in self.graph.inputs])
         self.first.append(self._host("Unsqueeze", old, _twin(new), axes))
         self.edits.append(rw.change("rank4-inputs"))
 
-    def _output(self, index: int, old: Tensor) -> None:
-        assert isinstance(old, Value) and old.rank and old.producer is not None
-        rw, axes = self.run.rw, AXES[old.rank]
-        rw.begin("normalise-rank/rank4-outputs", old.producer)
+    def _output(self, old: Value, maker: Node) -> None:
+        rw, axes = self.run.rw, AXES[old.rank or 0]
+        rw.begin("normalise-rank/rank4-outputs", maker)
         new = build.unsqueeze(rw, old, axes)
         rw.editor.rename(new, self._fresh(f"{old.name}_rank4"))
         rw.editor.set_graph_outputs(self.graph, [new if t is old else t for t in self.graph.outputs])
@@ -99,9 +97,11 @@ class Ends:
 
 
 def lifted(shape: Shape) -> Shape:
-    """``shape`` with the axes of size 1 of its rank; InputError for another rank than 1 to 3."""
-    if len(shape) not in AXES:
-        raise InputError(f"rank {len(shape)} does not become rank 4, 1 to 3 do")
+    """``shape``, of rank 1 to 3, with the axes of size 1 that are put in.
+
+    >>> lifted(("N", 8))
+    ('N', 8, 1, 1)
+    """
     left = list(shape)
     return tuple(1 if axis in AXES[len(shape)] else left.pop(0) for axis in range(4))
 

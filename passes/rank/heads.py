@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import prod
 from operator import mul
 
@@ -107,6 +107,45 @@ class TakeSplitApart(TakeApart):
         return _parts(node, axis, taken, ctx)
 
 
+@dataclass(frozen=True)
+class Pieces:
+    """A product, and the Split that cuts its columns, by where each piece ends."""
+
+    node: Node
+    product: Product
+    bounds: tuple[int, ...]
+
+
+class SplitProduct(Rule[Pieces]):
+    """``Split(x @ W + b) -> x @ W[:, :n] + b[:n], x @ W[:, n:] + b[n:], ...`` along the last axis.
+
+    The witness on bayes-e at O2, 256 tokens of 4 heads, between convolutions: 3596 us with the Split, 404 with cut
+    weights. Rounding: a smaller product may be added up in another order.
+    """
+
+    name, roots = "split-product", frozenset({"Split"})
+    purpose, exactness = Purpose.ACCELERATE, Exactness.ROUNDING
+    cures = frozenset({"Split.rank", "Split.axis"})
+
+    def match(self, node: Node, ctx: Context) -> Pieces:
+        """A Split of the columns of a product by constants that nothing else reads."""
+        source, sizes = need.value(node.inputs[0], node), ops.split_sizes(node)
+        rank = need.rank(source, node)
+        need.dtype(source, node)
+        need.sole_reader(source, node, ctx)
+        if ops.axis(node, 0) != rank - 1 or sizes is None:
+            raise Mismatch(f"splits axis {ops.axis(node, 0)} of {rank}, it must cut the last at known places", node)
+        product = _product(source, ctx)
+        if product is None or product.weight.shape[1] != sum(sizes):
+            raise Mismatch(f"{source.name!r} must be a product by a constant, at most with a constant added", node)
+        return Pieces(node, product, tuple(accumulate(sizes, initial=0)))
+
+    def rewrite(self, match: Pieces, rw: Rewriter) -> None:
+        """One product per piece."""
+        spans = (tuple(range(*span)) for span in pairwise(match.bounds))
+        rw.replace(match.node, *(multiplied(match.product, columns, rw) for columns in spans))
+
+
 def _gathered(reader: Node, node: Node, axis: int) -> Taken:
     """What ``reader`` takes, which must be one index of the same axis."""
     if reader.op != "Gather" or ops.axis(reader, 0) != axis or reader.graph is not node.graph:
@@ -175,11 +214,14 @@ def _part(match: Parts, columns: tuple[int, ...], rw: Rewriter) -> Tensor:
 
 def _cut(match: Parts, columns: tuple[int, ...], rw: Rewriter) -> Tensor:
     """``columns`` of the source."""
-    product = match.product
-    if product is None:
+    if match.product is None:
         return build.slice_(rw, match.source, [(match.source.rank or 1) - 1], [columns[0]], [columns[-1] + 1])
-    weight = rw.constant(product.weight.values[:, list(columns)])
-    value = rw.op("MatMul", product.x, weight)
+    return multiplied(match.product, columns, rw)
+
+
+def multiplied(product: Product, columns: tuple[int, ...], rw: Rewriter) -> Tensor:
+    """``columns`` of a product."""
+    value = rw.op("MatMul", product.x, rw.constant(product.weight.values[:, list(columns)]))
     if product.bias is None:
         return value
     bias = product.bias.values

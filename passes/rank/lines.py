@@ -70,7 +70,7 @@ def _attributes(node: Node) -> dict[str, Any]:
     return attrs
 
 
-def _windowed(layout: Layout, node: Node) -> None:
+def _windowed(node: Node) -> None:
     """One result; the weights, where there are any, are constant."""
     if len([v for v in node.outputs if v.name]) > 1:
         raise Mismatch(f"{node.op} gives indices, too, only the values may be read", node)
@@ -78,24 +78,24 @@ def _windowed(layout: Layout, node: Node) -> None:
         need.constant(node, 1)
 
 
-def _convolved(layout: Layout, node: Node, lifted: Lifted, rw: Rewriter) -> Sequence[Tensor]:
-    weight = rw.constant(np.expand_dims(need.constant(node, 1), AXIS), name=f"{node.inputs[1].name}/rank4")
+def _convolved(node: Node, lifted: Lifted) -> Sequence[Tensor]:
+    weight = lifted.rw.constant(np.expand_dims(need.constant(node, 1), AXIS), name=f"{node.inputs[1].name}/rank4")
     attrs = {"kernel_shape": list(weight.shape[2:]), **_attributes(node)}
-    return [rw.op(node.op, lifted.get(node.inputs[0]), weight, *node.inputs[2:], heir=node, **attrs)]
+    return [lifted.rw.op(node.op, lifted.get(node.inputs[0]), weight, *node.inputs[2:], heir=node, **attrs)]
 
 
-def _pooled(layout: Layout, node: Node, lifted: Lifted, rw: Rewriter) -> Sequence[Tensor]:
-    return [rw.op(node.op, lifted.get(node.inputs[0]), **_attributes(node))]
+def _pooled(node: Node, lifted: Lifted) -> Sequence[Tensor]:
+    return [lifted.rw.op(node.op, lifted.get(node.inputs[0]), **_attributes(node))]
 
 
-def _channelwise(layout: Layout, node: Node) -> None:
+def _channelwise(node: Node) -> None:
     """Parameters per channel are constants."""
     for index in range(1, len(node.inputs)):
         need.constant(node, index)
 
 
-def _same(layout: Layout, node: Node, lifted: Lifted, rw: Rewriter) -> Sequence[Tensor]:
-    return [rw.op(node.op, lifted.get(node.inputs[0]), *node.inputs[1:], **node.attrs)]
+def _same(node: Node, lifted: Lifted) -> Sequence[Tensor]:
+    return [lifted.rw.op(node.op, lifted.get(node.inputs[0]), *node.inputs[1:], **node.attrs)]
 
 
 def _along(axis: int) -> int:
@@ -103,30 +103,31 @@ def _along(axis: int) -> int:
     return axis + (axis >= AXIS)
 
 
-def _any(layout: Layout, node: Node) -> None:
+def _any(node: Node) -> None:
     """Nothing more is asked."""
 
 
-def _joined(layout: Layout, node: Node, lifted: Lifted, rw: Rewriter) -> Sequence[Tensor]:
+def _joined(node: Node, lifted: Lifted) -> Sequence[Tensor]:
     parts = [
-        rw.constant(np.expand_dims(t.values, AXIS)) if isinstance(t, Constant) else lifted.get(t) for t in node.inputs
+        lifted.rw.constant(np.expand_dims(t.values, AXIS)) if isinstance(t, Constant) else lifted.get(t)
+        for t in node.inputs
     ]
-    return [rw.op("Concat", *parts, axis=_along(ops.axis(node, 1)))]
+    return [lifted.rw.op("Concat", *parts, axis=_along(ops.axis(node, 1)))]
 
 
-def _padding(layout: Layout, node: Node) -> None:
+def _padding(node: Node) -> None:
     """Pads that are known."""
     if node.input(3) is not None or ops.pads(node) is None:
         raise Mismatch("the pads of every axis must be constant", node)
 
 
-def _padded(layout: Layout, node: Node, lifted: Lifted, rw: Rewriter) -> Sequence[Tensor]:
+def _padded(node: Node, lifted: Lifted) -> Sequence[Tensor]:
     pads = ops.pads(node) or []
     wide = [*pads[:AXIS], 0, *pads[AXIS : 3 + AXIS], 0, *pads[3 + AXIS :]]
     x = lifted.get(node.inputs[0])
     if "pads" in node.attrs:
-        return [rw.op("Pad", x, **{**node.attrs, "pads": wide})]
-    return [rw.op("Pad", x, rw.ints(wide), node.input(2), **node.attrs)]
+        return [lifted.rw.op("Pad", x, **{**node.attrs, "pads": wide})]
+    return [lifted.rw.op("Pad", x, lifted.rw.ints(wide), node.input(2), **node.attrs)]
 
 
 Line.writers = {

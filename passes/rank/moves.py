@@ -114,13 +114,12 @@ class AsBlocks(Rule[Site]):
     def match(self, node: Node, ctx: Context) -> Site:
         """A chain that one of the two operators does."""
         found = _floats(node, ctx)
-        if named(found) is None:
-            raise Mismatch(f"makes {list(found.after)} of {list(found.before)}, no block operator does that", node)
+        named(found)
         return found
 
     def rewrite(self, match: Site, rw: Rewriter) -> None:
         """The operator; a mode is only stated where it is not the first there was."""
-        op, block, mode = named(match) or ("", 0)
+        op, block, mode = named(match)
         rw.replace(match.last, rw.op(op, match.source, blocksize=block, mode=mode))
 
 
@@ -150,16 +149,18 @@ class CollapseMoves(Rule[Site]):
         rw.replace(match.last, value if made == match.after else build.reshape(rw, value, match.after))
 
 
-def named(found: Site) -> tuple[str, int, str | None] | None:
-    """The block operator that does what a chain does, its block and its mode; None where none does."""
+def named(found: Site) -> tuple[str, int, str | None]:
+    """The block operator that does what a chain does, its block and its mode; Mismatch where none does."""
     if (block := _blocks(found.grid, found.result)) is not None:
         order = block_order(found.move, found.grid, block)
         modes = {tuple(range(found.grid[1])): "CRD", blocks_first(found.grid[1], block): None}
-        return ("DepthToSpace", block, modes[order]) if order in modes else None
-    if (block := _blocks(found.result, found.grid)) is not None:
+        if order in modes:
+            return "DepthToSpace", block, modes[order]
+    elif (block := _blocks(found.result, found.grid)) is not None:
         order = block_order(found.move.inverse, found.result, block)
-        return ("SpaceToDepth", block, None) if order == blocks_first(found.result[1], block) else None
-    return None
+        if order == blocks_first(found.result[1], block):
+            return "SpaceToDepth", block, None
+    raise Mismatch(f"makes {list(found.after)} of {list(found.before)}, no block operator does that", found.node)
 
 
 def _floats(node: Node, ctx: Context) -> Site:
@@ -198,5 +199,11 @@ def _convolved(rw: Rewriter, op: str, match: Ordered) -> Tensor:
     """The source through weights of one 1 each, the kernel as large as the stride."""
     x, side = match.site.source, [match.block] * 2
     weight, group = kernels(match.order, match.block)
-    attrs = {"dilations": [1, 1], "group": group, "kernel_shape": side, "pads": [0] * 4, "strides": side}
+    attrs: dict[str, Any] = {
+        "dilations": [1, 1],
+        "group": group,
+        "kernel_shape": side,
+        "pads": [0] * 4,
+        "strides": side,
+    }
     return rw.op(op, x, rw.constant(weight, like=x), **attrs)

@@ -49,7 +49,7 @@ class Layout(ABC):
 
     @abstractmethod
     def reshaped(self, rw: Rewriter, reader: Node, value: Tensor) -> Tensor | None:
-        """What ``reader``, which changes the shape of a value, makes of it, got from rank 4; None where that is no gain."""
+        """What ``reader``, a change of shape, makes of a value, got from rank 4; None where that is no gain."""
 
     @abstractmethod
     def array(self, array: Array, like: Tensor) -> Array:
@@ -65,8 +65,8 @@ class Writer:
         write: makes it of lifted operands, one result per output.
     """
 
-    check: Callable[[Layout, Node], None]
-    write: Callable[[Layout, Node, Lifted, Rewriter], Sequence[Tensor]]
+    check: Callable[[Node], None]
+    write: Callable[[Node, Lifted], Sequence[Tensor]]
 
 
 class Lifted:
@@ -120,7 +120,7 @@ class Lift(Rule[Region]):
         """Write every node, then let what is outside read the results."""
         lifted = Lifted(match.layout, rw)
         for node in match.nodes:
-            made = match.layout.writers[node.op].write(match.layout, node, lifted, rw)
+            made = match.layout.writers[node.op].write(node, lifted)
             for old, new in zip(node.outputs, made, strict=True):
                 lifted.put(old, new)
         inside = set(match.nodes)
@@ -138,7 +138,7 @@ def accepts(layout: Layout, node: Node) -> None:
     for value in values(node):
         need.rank(value, node, layout.rank)
         layout.holds(value, node)
-    writer.check(layout, node)
+    writer.check(node)
 
 
 def grown(layout: Layout, root: Node) -> tuple[Node, ...]:

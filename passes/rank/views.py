@@ -110,3 +110,10 @@ class LiftViews(Lift):
         if not any(layout.source(end) is not None for end in ends):
             raise Mismatch(f"nothing comes from {dims(wanted)}, the shape that it is reshaped to", node)
         return Region(layout, nodes)
+
+
+class LegaliseViews(LiftViews):
+    """The same where the reshapes are what a march has no BPU kernel for."""
+
+    name, purpose = "legalise-views", Purpose.LEGALISE
+    cures = frozenset(f"{op}.device" for op in FORMS)

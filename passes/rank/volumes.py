@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -53,10 +54,9 @@ class Volume(Layout):
         full = array.reshape((1,) * (5 - array.ndim) + array.shape)
         if full.shape[1:3] == (1, 1):
             return full[:, :, 0]
-        n, c, d, h, w = full.shape
-        channels, depth = _dims(like)[1:3]
-        wide = np.broadcast_to(full, (n, channels, depth, h, w))
-        return np.ascontiguousarray(wide.transpose(0, 2, 1, 3, 4)).reshape(n, depth * channels, h, w)
+        (n, *_, h, w), (c, d) = full.shape, _dims(like)[1:3]
+        wide = np.broadcast_to(full, (n, c, d, h, w))
+        return np.ascontiguousarray(wide.transpose(0, 2, 1, 3, 4)).reshape(n, d * c, h, w)
 
 
 def _dims(tensor: Tensor) -> tuple[int, ...]:
@@ -76,7 +76,7 @@ def layers(rw: Rewriter, x: Tensor, channels: int, taps: Sequence[int]) -> Tenso
     return build.concat(rw, parts, axis=1)
 
 
-def _convolution(layout: Layout, node: Node) -> None:
+def _convolution(node: Node) -> None:
     """Constant weights in one group."""
     need.constant(node, 1)
     if (group := ops.attr(node, "group", 1)) != 1:
@@ -86,7 +86,7 @@ def _convolution(layout: Layout, node: Node) -> None:
         raise Mismatch("a layer of the result sees padding alone, each must see a layer of the value", node)
 
 
-def _convolved(layout: Layout, node: Node, lifted: Lifted, rw: Rewriter) -> Sequence[Tensor]:
+def _convolved(node: Node, lifted: Lifted) -> Sequence[Tensor]:
     """A convolution per layer of the result, of the layers it sees as channels."""
     weight, x = need.constant(node, 1), lifted.get(node.inputs[0])
     inputs, attrs = weight.shape[1], {**flat(node), "group": 1}
@@ -96,13 +96,13 @@ def _convolved(layout: Layout, node: Node, lifted: Lifted, rw: Rewriter) -> Sequ
         kernel = tuple(k for k, _ in taps)
         if kernel not in held:
             cut = weight[:, :, list(kernel)].transpose(0, 2, 1, 3, 4)
-            held[kernel] = rw.constant(cut.reshape(weight.shape[0], -1, *weight.shape[3:]))
-        seen = layers(rw, x, inputs, [d for _, d in taps])
-        made.append(rw.op("Conv", seen, held[kernel], *node.inputs[2:], **attrs))
-    return [build.concat(rw, made, axis=1)]
+            held[kernel] = lifted.rw.constant(cut.reshape(weight.shape[0], -1, *weight.shape[3:]))
+        seen = layers(lifted.rw, x, inputs, [d for _, d in taps])
+        made.append(lifted.rw.op("Conv", seen, held[kernel], *node.inputs[2:], **attrs))
+    return [build.concat(lifted.rw, made, axis=1)]
 
 
-def _pool(layout: Layout, node: Node) -> None:
+def _pool(node: Node) -> None:
     """One result; means without padding in depth."""
     if len([v for v in node.outputs if v.name]) > 1:
         raise Mismatch(f"{node.op} gives indices, too, only the values may be read", node)
@@ -113,59 +113,65 @@ def _pool(layout: Layout, node: Node) -> None:
         raise Mismatch(f"pads depth by {list(found.pads)}, a mean must see whole windows", node)
 
 
-def _pooled(layout: Layout, node: Node, lifted: Lifted, rw: Rewriter) -> Sequence[Tensor]:
+def _pooled(node: Node, lifted: Lifted) -> Sequence[Tensor]:
     """Height and width of all layers at once, then the layers of each result."""
     channels = _dims(node.inputs[0])[1]
-    value: Tensor = rw.op(node.op, lifted.get(node.inputs[0]), **flat(node))
+    value: Tensor = lifted.rw.op(node.op, lifted.get(node.inputs[0]), **flat(node))
     made = []
     for taps in depths(node):
-        parts = [layers(rw, value, channels, [d]) for _, d in taps]
+        parts = [layers(lifted.rw, value, channels, [d]) for _, d in taps]
         total = parts[0]
         for part in parts[1:]:
-            total = rw.op("Max" if node.op == "MaxPool" else "Add", total, part)
+            total = lifted.rw.op("Max" if node.op == "MaxPool" else "Add", total, part)
         mean = node.op == "AveragePool" and len(parts) > 1
-        made.append(rw.op("Mul", total, rw.constant(1 / len(parts), like=total)) if mean else total)
-    return [build.concat(rw, made, axis=1)]
+        made.append(lifted.rw.op("Mul", total, lifted.rw.constant(1 / len(parts), like=total)) if mean else total)
+    return [build.concat(lifted.rw, made, axis=1)]
 
 
-def _any(layout: Layout, node: Node) -> None:
+def _any(node: Node) -> None:
     """Nothing more is asked."""
 
 
-def _global(layout: Layout, node: Node, lifted: Lifted, rw: Rewriter) -> Sequence[Tensor]:
+def _global(node: Node, lifted: Lifted) -> Sequence[Tensor]:
     """The mean of each layer, then of the layers by a 1x1 convolution."""
     _, c, d, _, _ = _dims(node.inputs[0])
-    means = rw.op("GlobalAveragePool", lifted.get(node.inputs[0]))
+    means = lifted.rw.op("GlobalAveragePool", lifted.get(node.inputs[0]))
     weight = np.tile(np.eye(c) / d, (1, d)).reshape(c, d * c, 1, 1)
-    attrs = {"dilations": [1, 1], "group": 1, "kernel_shape": [1, 1], "pads": [0] * 4, "strides": [1, 1]}
-    return [rw.op("Conv", means, rw.constant(weight, like=means), **attrs)]
+    attrs: dict[str, Any] = {
+        "dilations": [1, 1],
+        "group": 1,
+        "kernel_shape": [1, 1],
+        "pads": [0] * 4,
+        "strides": [1, 1],
+    }
+    return [lifted.rw.op("Conv", means, lifted.rw.constant(weight, like=means), **attrs)]
 
 
-def _parameters(layout: Layout, node: Node) -> None:
+def _parameters(node: Node) -> None:
     """Parameters per channel are constants."""
     for index in range(1, 5):
         need.constant(node, index)
 
 
-def _normalised(layout: Layout, node: Node, lifted: Lifted, rw: Rewriter) -> Sequence[Tensor]:
+def _normalised(node: Node, lifted: Lifted) -> Sequence[Tensor]:
     depth = _dims(node.inputs[0])[2]
-    held = [rw.constant(np.tile(need.constant(node, index), depth)) for index in range(1, 5)]
-    return [rw.op("BatchNormalization", lifted.get(node.inputs[0]), *held, **node.attrs)]
+    held = [lifted.rw.constant(np.tile(need.constant(node, index), depth)) for index in range(1, 5)]
+    return [lifted.rw.op("BatchNormalization", lifted.get(node.inputs[0]), *held, **node.attrs)]
 
 
-def _joins(layout: Layout, node: Node) -> None:
+def _joins(node: Node) -> None:
     """Values, joined along channels or depth."""
     axis = ops.axis(node, 1)
     if axis not in (1, 2) or any(isinstance(t, Constant) for t in node.inputs):
         raise Mismatch(f"joins along axis {axis}, values must be joined along channels or depth", node)
 
 
-def _joined(layout: Layout, node: Node, lifted: Lifted, rw: Rewriter) -> Sequence[Tensor]:
+def _joined(node: Node, lifted: Lifted) -> Sequence[Tensor]:
     parts = [lifted.get(t) for t in node.inputs]
     if ops.axis(node, 1) == 1 and (depth := _dims(node.outputs[0])[2]) > 1:
         widths = [_dims(t)[1] for t in node.inputs]
-        parts = [layers(rw, p, c, [d]) for d in range(depth) for p, c in zip(parts, widths, strict=True)]
-    return [build.concat(rw, parts, axis=1)]
+        parts = [layers(lifted.rw, p, c, [d]) for d in range(depth) for p, c in zip(parts, widths, strict=True)]
+    return [build.concat(lifted.rw, parts, axis=1)]
 
 
 Volume.writers = {

@@ -41,7 +41,11 @@ def flat(node: Node) -> dict[str, Any]:
     """The attributes of the window along height and width alone, all stated."""
     pads, kernel = ops.pads(node) or [0] * 6, ops.kernel_shape(node) or [1] * 3
     attrs = {k: v for k, v in node.attrs.items() if k not in ("auto_pad", "group")}
-    attrs |= {"kernel_shape": kernel[1:], "pads": [*pads[1:3], *pads[4:6]], "strides": ops.spatial(node, "strides", 3)[1:]}
+    attrs |= {
+        "kernel_shape": kernel[1:],
+        "pads": [*pads[1:3], *pads[4:6]],
+        "strides": ops.spatial(node, "strides", 3)[1:],
+    }
     if node.op == "Conv" or "dilations" in attrs:
         attrs["dilations"] = ops.spatial(node, "dilations", 3)[1:]
     return attrs

@@ -44,7 +44,7 @@ _FIXED = _table(
     ELEMENTWISE="Where Min Max Mean Sum Expand Tile Mod And Or Xor Not Equal Less LessOrEqual Greater GreaterOrEqual "
     "ArgMax ArgMin",
     BLOCK="DepthToSpace SpaceToDepth",
-    CONCAT="Concat Split Slice Resize Upsample Pad Gather GatherElements GatherND ScatterND GridSample",
+    CONCAT="Concat Slice Resize Upsample Pad Gather GatherElements GatherND ScatterND GridSample",
     REDUCE="ReduceMean ReduceMax ReduceMin ReduceSum ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSumExp ReduceProd "
     "ReduceLogSum MaxPool AveragePool GlobalAveragePool GlobalMaxPool LpPool CumSum",
     VIEW="Flatten Squeeze Unsqueeze Identity Dropout Constant Shape Cast QuantizeLinear DequantizeLinear",
@@ -77,6 +77,8 @@ def kinds(node: Node) -> tuple[Kind, ...]:
         return (_after_engine(node, Kind.LOOKUP if op in _ACTIVATIONS else Kind.ELEMENTWISE),)
     if op == "Transpose":
         return (Kind.SCATTER if _scatters(node) else Kind.MOVE,)
+    if op == "Split":
+        return (Kind.CONCAT if node.inputs[0].rank in (None, 4) else Kind.SCATTER,)
     if op == "Reshape":
         return (Kind.VIEW if _keeps_dims(node) else Kind.MOVE,)
     fixed = _FIXED.get(op)
@@ -126,7 +128,7 @@ def _after_engine(node: Node, otherwise: Kind) -> Kind:
 
 
 def _scatters(node: Node) -> bool:
-    """Whether a Transpose permutes four axes or more, leading ones that stay and pairs that stay adjacent not counted."""
+    """Whether a Transpose permutes four axes or more, besides leading ones that stay; adjacent pairs count once."""
     shape = static_shape(node.inputs[0])
     perm = permutation(node)
     if shape is None or perm is None or 0 in shape:
