@@ -72,6 +72,8 @@ class Ends:
 
     def _input(self, old: Value, reader: Node) -> None:
         rw, axes = self.run.rw, AXES[old.rank or 0]
+        while reader.graph is not None and reader.graph.owner is not None:  # the main graph is where inputs are
+            reader = reader.graph.owner
         rw.begin("normalise-rank/rank4-inputs", reader)
         new = Value(self._fresh(f"{old.name}_rank4"), old.dtype, lifted(old.shape or ()))
         rw.replace_value(old, build.squeeze(rw, new, axes))

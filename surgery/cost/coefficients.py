@@ -79,8 +79,8 @@ class Alignment(_Data):
 class Engine(_Data):
     """Times on the BPU: ms per GMAC (dense, depthwise, matmul), per batch slice, per MB of int8, layer, segment.
 
-    Where ``scatter`` (a Transpose of many axes, a Split of another rank than 4) or ``block`` (DepthToSpace, SpaceToDepth) were not measured, they
-    are timed as ``move`` and ``concat``.
+    Where ``scatter`` (a Transpose of many axes, a Split of another rank than 4) or ``block`` (DepthToSpace,
+    SpaceToDepth) were not measured, they are timed as ``move`` and ``concat``.
     """
 
     dense: Coefficient
