@@ -83,6 +83,8 @@ class TakeApart(Rule[Parts]):
         """One product or slice, Reshape and Transpose per part."""
         takers = dict.fromkeys(t.value.producer for t in match.taken)
         for taken, columns in zip(match.taken, match.columns, strict=True):
+            if not _is_read(taken.value, rw):
+                continue
             part = _part(match, columns, rw)
             if taken.keeps:
                 _bypass_squeezes(taken.value, match.axis, part, rw)
@@ -142,8 +144,10 @@ class SplitProduct(Rule[Pieces]):
 
     def rewrite(self, match: Pieces, rw: Rewriter) -> None:
         """One product per piece."""
-        spans = (tuple(range(*span)) for span in pairwise(match.bounds))
-        rw.replace(match.node, *(multiplied(match.product, columns, rw) for columns in spans))
+        for value, span in zip(match.node.outputs, pairwise(match.bounds), strict=True):
+            if _is_read(value, rw):
+                rw.replace_value(value, multiplied(match.product, tuple(range(*span)), rw))
+        rw.remove(match.node)
 
 
 def _gathered(reader: Node, node: Node, axis: int) -> Taken:
@@ -164,7 +168,7 @@ def _parts(node: Node, axis: int, taken: tuple[Taken, ...], ctx: Context) -> Par
     shape, source = need.static(shaped.outputs[0], node), shaped.inputs[0]
     perm = tuple((ops.permutation(move) if move else None) or range(len(shape)))
     columns = _columns(node, shape, need.static(source, node), perm[axis], taken)
-    alone = all(_alone(v, ctx) for v in (source, shaped.outputs[0]))
+    alone = _alone(source, ctx) and (move is None or _alone(shaped.outputs[0], ctx))
     product = _product(source, ctx) if alone else None
     if product is None and (wide := next((c for c in columns if c[-1] - c[0] + 1 != len(c)), None)):
         raise Mismatch(f"a part has {len(wide)} of {wide[-1] - wide[0] + 1} elements, they must be adjacent", node)
