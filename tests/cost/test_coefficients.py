@@ -61,3 +61,10 @@ def test_march_without_coefficients(tmp_path):
     bare = load_target(str(tmp_path / "bare.yaml"))
     with pytest.raises(NoCoefficients, match="bayes-e has no cost coefficients"):
         estimated(model_of("g (float[1,8] x) => (y) { y = Exp(x) }"), target=bare)
+
+
+def test_what_was_not_measured_is_timed_as_something_like_it():
+    x5, x3 = (rates(load_target(march)).engine for march in ("bayes-e", "bernoulli2"))
+    assert x3["scatter"] == x3["move"]
+    assert x3["block"] == x3["concat"]
+    assert x5["scatter"].us.mid > 1000 * x5["move"].us.mid

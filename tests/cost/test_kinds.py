@@ -6,6 +6,7 @@ import pytest
 
 from surgery.cost.kinds import Kind, kinds
 from tests.support import model_of
+from tests.target.nodes import node
 
 CONV = "float[8,4,3,3] w"
 
@@ -46,6 +47,28 @@ ONE = "float s = {1.0}, float h = {0.5}, float r = {1.414}"
 )
 def test_without_weights(body, expected):
     assert found(body) == expected
+
+
+def shaped(op, shape, **attrs):
+    """The kinds of one operator on a value of a shape."""
+    made = node(op, [shape], shape, **attrs)
+    return "+".join(kinds(made))
+
+
+def test_moves_are_told_apart_by_the_axes_they_permute():
+    """Leading axes that stay and axes that stay adjacent do not count (seen at O2 on bayes-e)."""
+    assert shaped("Transpose", (1, 256, 4, 16), perm=[0, 2, 1, 3]) == "move"
+    assert shaped("Transpose", (4, 49, 3, 32), perm=[0, 2, 1, 3]) == "move"
+    assert shaped("Transpose", (1, 2, 8, 2, 8, 64), perm=[0, 1, 3, 2, 4, 5]) == "move"
+    assert shaped("Transpose", (1, 64, 8, 2, 8, 2), perm=[0, 1, 3, 5, 2, 4]) == "scatter"
+    assert shaped("Transpose", (1, 64, 2, 8, 2, 8), perm=[0, 2, 4, 1, 3, 5]) == "scatter"
+    assert shaped("Transpose", (1, "N", 2, 8), perm=[3, 2, 1, 0]) == "move"
+
+
+def test_blocks_and_splits():
+    assert shaped("DepthToSpace", (1, 16, 4, 4), blocksize=2) == "block"
+    assert shaped("Split", (1, 16, 4, 4), axis=1) == "concat"
+    assert shaped("Split", (3, 1, 4, 256, 16), axis=0) == "scatter"
 
 
 def test_gelu_in_the_erf_form_is_one_lookup():
