@@ -79,7 +79,7 @@ class Alignment(_Data):
 class Engine(_Data):
     """Times on the BPU: ms per GMAC (dense, depthwise, matmul), per batch slice, per MB of int8, layer, segment.
 
-    Where ``scatter`` (a Transpose of many axes, a Split of another rank than 4) or ``block`` (DepthToSpace,
+    Where ``scatter`` (a Transpose of short runs, a Split of tokens) or ``block`` (DepthToSpace,
     SpaceToDepth) were not measured, they are timed as ``move`` and ``concat``.
     """
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from math import prod
 
 from surgery.cost import activation
 from surgery.cost.links import features, feeder, filters, is_weight
@@ -29,8 +28,9 @@ class Kind(StrEnum):
     VIEW = "view"
 
 
-SCATTERED = 4
-"""Axes from which a Transpose is many times slower on bayes-e (seen at O2: pixel unshuffle, windows of NxCxHxW)."""
+SCATTERED, RUN = 4, 64
+"""Axes from which a Transpose is many times slower on bayes-e, where fewer elements than these stay together (seen at
+O2: pixel unshuffle, windows of NxCxHxW, heads of fused attention)."""
 
 
 def _table(**ops: str) -> dict[str, Kind]:
@@ -78,7 +78,7 @@ def kinds(node: Node) -> tuple[Kind, ...]:
     if op == "Transpose":
         return (Kind.SCATTER if _scatters(node) else Kind.MOVE,)
     if op == "Split":
-        return (Kind.CONCAT if node.inputs[0].rank in (None, 4) else Kind.SCATTER,)
+        return (Kind.SCATTER if _cuts_tokens(node) else Kind.CONCAT,)
     if op == "Reshape":
         return (Kind.VIEW if _keeps_dims(node) else Kind.MOVE,)
     fixed = _FIXED.get(op)
@@ -127,15 +127,20 @@ def _after_engine(node: Node, otherwise: Kind) -> Kind:
     return Kind.FUSED if made is not None and made.op in _ABSORBS else otherwise
 
 
+def _cuts_tokens(node: Node) -> bool:
+    """Whether a Split cuts the last axis of BxNxC, for which the compiler turns the layout around."""
+    return node.inputs[0].rank == 3 and node.attrs.get("axis", 0) in (2, -1)
+
+
 def _scatters(node: Node) -> bool:
-    """Whether a Transpose permutes four axes or more, besides leading ones that stay; adjacent pairs count once."""
-    shape = static_shape(node.inputs[0])
-    perm = permutation(node)
+    """Whether a Transpose parts short runs of elements over three axes or more, besides leading ones that stay."""
+    shape, perm = static_shape(node.inputs[0]), permutation(node)
     if shape is None or perm is None or 0 in shape:
         return False
-    moved = transposed(shape, perm)
-    total = prod(shape)
-    return len(moved) - (moved[0][0] * moved[0][1] == total if moved else 0) >= SCATTERED
+    kept = next((i for i, p in enumerate(perm) if p != i), len(perm))
+    sizes, moved = shape[kept:], transposed(shape[kept:], [p - kept for p in perm[kept:]])
+    run = moved[-1][0] if moved and moved[-1][1] == 1 else 1
+    return len(moved) >= 3 and sum(size > 1 for size in sizes) >= SCATTERED and run < RUN
 
 
 def _keeps_dims(node: Node) -> bool:
