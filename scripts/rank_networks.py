@@ -63,7 +63,7 @@ def _attention() -> Iterator[tuple[str, onnx.ModelProto]]:
     each = "  ".join(
         f"{n}2 = Reshape ({n}1, each)  {n} = Transpose <perm = [0, 2, 1, 3]> ({n}2)" for n in "qkv"
     )  # fmt: skip
-    bodies = {
+    bodies: dict[str, tuple[str, dict[str, Any]]] = {
         "attention, Gathers of rank 5": (f"{FUSED}  {gathers}", {**three, "i0": 0, "i1": 1, "i2": 2}),
         "attention, a Split of rank 5": (f"{FUSED}  q1, k1, v1 = Split <axis = 0> (j)  {squeezes}", three),
         "attention, a Split of rank 3": (
@@ -78,7 +78,7 @@ def _attention() -> Iterator[tuple[str, onnx.ModelProto]]:
 def _lines() -> Iterator[tuple[str, onnx.ModelProto]]:
     body = f"""a = Conv <{LINE}> (x, w)  b = Relu (a)  c = Conv <{LINE}> (b, v)  d = Sigmoid (c)  e = Mul (c, d)
         f = Add (e, a)  g = MaxPool <kernel_shape = [2], strides = [2]> (f)  y = Conv <{LINE}> (g, u)"""
-    held = {"w": (64, 16, 3), "v": (64, 64, 3), "u": (32, 64, 3)}
+    held: dict[str, Any] = {"w": (64, 16, 3), "v": (64, 64, 3), "u": (32, 64, 3)}
     yield "a Conv1d network", model(body, (1, 16, 1024), (1, 32, 512), **held)
     yield "a lone Conv1d", model(f"y = Conv <{LINE}> (x, w)", (1, 64, 1024), (1, 64, 1024), w=(64, 64, 3))
     inner = f"r = Reshape (a, k)  c = Conv <{LINE}> (r, w)  s = Relu (c)  b = Reshape (s, l)"

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from surgery.ir import Model
-from tests.support import model_of
 from tests.cli.conftest import Surgery
+from tests.support import model_of
 
 EVALUATOR = """
 import numpy as np

@@ -19,9 +19,9 @@ def found(body: str, inputs: str = "float[1,4,8,8] x", outputs: str = "y", weigh
         else f"g ({inputs}) => ({outputs}) {{ {body} }}"
     )
     table: dict[str, str] = {}
-    for node in model_of(text).nodes():
-        key = node.op if node.op not in table else f"{node.op}{sum(k.startswith(node.op) for k in table) + 1}"
-        table[key] = "+".join(kinds(node))
+    for made in model_of(text).nodes():
+        key = made.op if made.op not in table else f"{made.op}{sum(k.startswith(made.op) for k in table) + 1}"
+        table[key] = "+".join(kinds(made))
     return table
 
 

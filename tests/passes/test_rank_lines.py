@@ -46,8 +46,8 @@ LIFTED = {
         {"w": (8, 8, 3), **NORM}, ROW, "Unsqueeze Conv BatchNormalization InstanceNormalization Squeeze",
     ),
     "poolings": (
-        f"{CONV}  b = MaxPool <kernel_shape = [3], strides = [2], pads = [1, 1]> (a)  "
-        "y = AveragePool <kernel_shape = [2], ceil_mode = 1, strides = [2]> (b)",
+        f"""{CONV}  b = MaxPool <kernel_shape = [3], strides = [2], pads = [1, 1]> (a)
+            y = AveragePool <kernel_shape = [2], ceil_mode = 1, strides = [2]> (b)""",
         {"w": (8, 8, 3)}, "[2,8,3]", "Unsqueeze Conv MaxPool AveragePool Squeeze",
     ),
     "global poolings": (

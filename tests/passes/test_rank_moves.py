@@ -26,7 +26,9 @@ MOVED = {
     "pixel shuffle by 3": (
         [2, 18, 2, 2], [2, 2, 3, 3, 2, 2], [0, 1, 4, 2, 5, 3], [2, 2, 6, 6], "Mul ConvTranspose", "fill-blocks",
     ),
-    "pixel unshuffle": ([1, 2, 4, 6], [1, 2, 2, 2, 3, 2], [0, 1, 3, 5, 2, 4], [1, 8, 2, 3], "Mul Conv", "gather-blocks"),
+    "pixel unshuffle": (
+        [1, 2, 4, 6], [1, 2, 2, 2, 3, 2], [0, 1, 3, 5, 2, 4], [1, 8, 2, 3], "Mul Conv", "gather-blocks",
+    ),
     "space to depth": ([1, 2, 4, 6], [1, 2, 2, 2, 3, 2], [0, 3, 5, 1, 2, 4], [1, 8, 2, 3], "Mul Conv", "gather-blocks"),
     "large space to depth": (
         [1, 64, 4, 4], [1, 64, 2, 2, 2, 2], [0, 3, 5, 1, 2, 4], [1, 256, 2, 2], "Mul SpaceToDepth", "as-blocks",
