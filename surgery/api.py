@@ -143,6 +143,7 @@ def run(
     eval_: Evaluator | None = None,
     assume: str | None = None,
     keep_input_initializers: bool = False,
+    rank4_inputs: bool = False,
     progress: Callable[[str], None] | None = None,
     witness: Asked | None = None,
     witness_level: str = "O2",
@@ -170,6 +171,7 @@ def run(
             numbers by metric.
         assume: march whose limits stand in for unknown ones.
         keep_input_initializers: leave initializers that are also inputs among the inputs.
+        rank4_inputs: let inputs and outputs of floats of rank 1 to 3 be of rank 4.
         progress: called with the name of each pass before it runs.
         witness: compile before and after with the vendor's own toolchain: its folder, ``"auto"``, or an open one.
         witness_level: at which of its levels, O0 to O3.
@@ -184,7 +186,8 @@ def run(
 
         need_answerable(witness, name, witness_level)
     chosen = _pipeline(pipeline, name).freezing(input_shape or {})
-    chosen = chosen.skipping(skip).adding(add).with_options(set_ or {})
+    options = {**({"normalise-rank.inputs": "true"} if rank4_inputs else {}), **(set_ or {})}
+    chosen = chosen.skipping(skip).adding(add).with_options(options)
     settings = {"verify": verify, "samples": samples, "seed": seed, "assume": assume, "protect": protect}
     result = run_pipeline(
         model,

@@ -31,6 +31,7 @@ Protect = Annotated[str | None, Option(metavar="REGEX", help="Touch no node of s
 When = Annotated[Verify, Option(help="Verify after each pass, once at the end, or not at all.")]
 Budget = Annotated[list[str] | None, Option(metavar="METRIC=BOUND", help="What approximate rewrites may use up.")]
 Eval = Annotated[str | None, Option("--eval", metavar="MODULE:FUNCTION", help="Measure before and after.")]
+Rank4 = Annotated[bool, Option("--rank4-inputs", help="Let inputs and outputs of rank 1 to 3 be of rank 4.")]
 Keep = Annotated[bool, Option("--keep-input-initializers", help="Leave initializers among the inputs.")]
 
 
@@ -50,6 +51,7 @@ def run(
     budget: Budget = None,
     eval_: Eval = None,
     keep_input_initializers: Keep = False,
+    rank4_inputs: Rank4 = False,
     assume: opt.Assume = None,
     witness: opt.Witness = None,
     witness_level: opt.WitnessLevel = "O2",
@@ -90,6 +92,7 @@ def run(
         "protect": protect,
         "eval_": load_evaluator(eval_) if eval_ else None,
         "keep_input_initializers": keep_input_initializers,
+        "rank4_inputs": rank4_inputs,
         "assume": assume,
         "inputs": inputs,
         "samples": samples,

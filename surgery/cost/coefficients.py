@@ -77,7 +77,11 @@ class Alignment(_Data):
 
 
 class Engine(_Data):
-    """Times on the BPU: ms per GMAC (dense, depthwise, matmul), per batch slice, per MB of int8, layer, segment."""
+    """Times on the BPU: ms per GMAC (dense, depthwise, matmul), per batch slice, per MB of int8, layer, segment.
+
+    Where ``scatter`` (a Transpose of short runs, a Split of tokens) or ``block`` (DepthToSpace,
+    SpaceToDepth) were not measured, they are timed as ``move`` and ``concat``.
+    """
 
     dense: Coefficient
     depthwise: Coefficient
@@ -91,6 +95,8 @@ class Engine(_Data):
     memory: Coefficient
     layer: Coefficient
     segment: Coefficient
+    scatter: Coefficient | None = None
+    block: Coefficient | None = None
 
 
 class Host(_Data):
@@ -132,10 +138,14 @@ class Sheet(_Data):
 
     @model_validator(mode="after")
     def _sourced(self) -> Sheet:
-        named = [self.align.source] + [c.source for part in (self.engine, self.host, self.cpu) for _, c in part]
+        parts = (self.engine, self.host, self.cpu)
+        named = [self.align.source] + [c.source for part in parts for _, c in part if c is not None]
         if missing := sorted(set(named) - self.sources.keys()):
             raise ValueError(f"sources not described: {', '.join(missing)}")
         return self
+
+
+_UNMEASURED = {"scatter": "move", "block": "concat"}
 
 
 class Rates:
@@ -146,7 +156,9 @@ class Rates:
         self.align = sheet.align
         self.maximum = sheet.form == "max"
         self.spill = float("inf") if sheet.spill_mb is None else sheet.spill_mb * 1e6
-        self.engine = {name: _rate(name, c) for name, c in sheet.engine}
+        self.engine = {name: _rate(name, c) for name, c in sheet.engine if c is not None}
+        for name, like in _UNMEASURED.items():
+            self.engine.setdefault(name, self.engine[like])
         self.host = {name: _rate(name, c) for name, c in sheet.host}
         self.cpu = {name: _rate(f"cpu {name}", c) for name, c in sheet.cpu}
 

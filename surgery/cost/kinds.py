@@ -7,6 +7,8 @@ from enum import StrEnum
 from surgery.cost import activation
 from surgery.cost.links import features, feeder, filters, is_weight
 from surgery.ir.graph import Node
+from surgery.ir.ops import permutation, static_shape
+from surgery.target.shapes import transposed
 
 
 class Kind(StrEnum):
@@ -18,10 +20,17 @@ class Kind(StrEnum):
     LOOKUP = "lookup"
     ELEMENTWISE = "elementwise"
     MOVE = "move"
+    SCATTER = "scatter"
+    BLOCK = "block"
     CONCAT = "concat"
     REDUCE = "reduce"
     FUSED = "fused"
     VIEW = "view"
+
+
+SCATTERED, RUN = 4, 64
+"""Axes from which a Transpose is many times slower on bayes-e, where fewer elements than these stay together (seen at
+O2: pixel unshuffle, windows of NxCxHxW, heads of fused attention)."""
 
 
 def _table(**ops: str) -> dict[str, Kind]:
@@ -34,9 +43,8 @@ _FIXED = _table(
     "Sign Pow Swish",
     ELEMENTWISE="Where Min Max Mean Sum Expand Tile Mod And Or Xor Not Equal Less LessOrEqual Greater GreaterOrEqual "
     "ArgMax ArgMin",
-    MOVE="Transpose",
-    CONCAT="Concat Split Slice Resize Upsample Pad Gather GatherElements GatherND DepthToSpace SpaceToDepth "
-    "ScatterND GridSample",
+    BLOCK="DepthToSpace SpaceToDepth",
+    CONCAT="Concat Slice Resize Upsample Pad Gather GatherElements GatherND ScatterND GridSample",
     REDUCE="ReduceMean ReduceMax ReduceMin ReduceSum ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSumExp ReduceProd "
     "ReduceLogSum MaxPool AveragePool GlobalAveragePool GlobalMaxPool LpPool CumSum",
     VIEW="Flatten Squeeze Unsqueeze Identity Dropout Constant Shape Cast QuantizeLinear DequantizeLinear",
@@ -67,6 +75,10 @@ def kinds(node: Node) -> tuple[Kind, ...]:
         return (_arithmetic(node),)
     if op in _ACTIVATIONS or op == "BatchNormalization":
         return (_after_engine(node, Kind.LOOKUP if op in _ACTIVATIONS else Kind.ELEMENTWISE),)
+    if op == "Transpose":
+        return (Kind.SCATTER if _scatters(node) else Kind.MOVE,)
+    if op == "Split":
+        return (Kind.SCATTER if _cuts_tokens(node) else Kind.CONCAT,)
     if op == "Reshape":
         return (Kind.VIEW if _keeps_dims(node) else Kind.MOVE,)
     fixed = _FIXED.get(op)
@@ -113,6 +125,22 @@ def _after_engine(node: Node, otherwise: Kind) -> Kind:
     fed = features(node)
     made = feeder(fed[0], alone=True) if fed else None
     return Kind.FUSED if made is not None and made.op in _ABSORBS else otherwise
+
+
+def _cuts_tokens(node: Node) -> bool:
+    """Whether a Split cuts the last axis of BxNxC, for which the compiler turns the layout around."""
+    return node.inputs[0].rank == 3 and node.attrs.get("axis", 0) in (2, -1)
+
+
+def _scatters(node: Node) -> bool:
+    """Whether a Transpose parts short runs of elements over three axes or more, besides leading ones that stay."""
+    shape, perm = static_shape(node.inputs[0]), permutation(node)
+    if shape is None or perm is None or 0 in shape:
+        return False
+    kept = next((i for i, p in enumerate(perm) if p != i), len(perm))
+    sizes, moved = shape[kept:], transposed(shape[kept:], [p - kept for p in perm[kept:]])
+    run = moved[-1][0] if moved and moved[-1][1] == 1 else 1
+    return len(moved) >= 3 and sum(size > 1 for size in sizes) >= SCATTERED and run < RUN
 
 
 def _keeps_dims(node: Node) -> bool:

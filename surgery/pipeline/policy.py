@@ -155,7 +155,7 @@ class ByPurpose(Policy):
         apply()
         if (reason := self._protected(rw)) is not None or rule.purpose is not Purpose.LEGALISE:
             return reason
-        return self._finish(rw, self._illegal)
+        return self._finish(rw, lambda node: self._illegal(node) and not self._may_stay(node, rule))
 
     def _finish(self, rw: Rewriter, wrong: Callable[[Node], bool]) -> str | None:
         """Legalise what the rewrite made, by rules yet to come; why some of it is still ``wrong``, or None."""
@@ -174,6 +174,9 @@ class ByPurpose(Policy):
 
     def _is_unborn(self, node: Node) -> bool:
         return self.ctx.verdict(node).birth is not None
+
+    def _may_stay(self, node: Node, rule: Rule[Any]) -> bool:
+        return node.op in rule.leaves and self.ctx.device(node) == "cpu"
 
     def _illegal(self, node: Node) -> bool:
         verdict = self.ctx.verdict(node)

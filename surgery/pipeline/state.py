@@ -36,6 +36,8 @@ def compare(before: State, after: State) -> Speedup:
     """Latency before over after, from the paired change; without an interval, the reason."""
     if before.estimate is None or after.estimate is None:
         return Speedup(None, before.reason or after.reason)
+    if not before.placement.segments and after.placement.segments:
+        return Speedup(None, "nothing of the original runs on the BPU, which the toolchain refuses: no time to beat")
     if before.refused > after.refused:
         return Speedup(None, f"the toolchain fails on {before.refused} nodes of the original, there is no time to beat")
     return speedup(before.estimate, after.estimate)

@@ -116,6 +116,7 @@ class Rule(ABC, Generic[M]):
         exactness: what is promised about numbers.
         cures: ids of the limits it can satisfy; a LEGALISE rule is tried on nodes that violate one of them.
             ``Conv.stride`` stands for ``Conv.stride.2`` too, and ``Conv.*`` for all limits of its operator.
+        leaves: operators that a LEGALISE rule may leave on the CPU: what it made is then judged by time alone.
     """
 
     name: ClassVar[str]
@@ -124,6 +125,7 @@ class Rule(ABC, Generic[M]):
     purpose: ClassVar[Purpose]
     exactness: ClassVar[Exactness]
     cures: ClassVar[frozenset[str]] = frozenset()
+    leaves: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def match(self, node: Node, ctx: Context) -> M | Mismatch:

@@ -6,9 +6,12 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from itertools import groupby
+from math import prod
 from typing import TypeAlias
 
 Dims: TypeAlias = "tuple[int, ...]"
+Digit: TypeAlias = "tuple[int, int]"
+"""An axis of a permuted value: its size, and its stride in the source."""
 
 
 def aligned(shapes: Sequence[Dims]) -> list[Dims]:
@@ -49,6 +52,26 @@ def merged_rank(shapes: Sequence[Dims], *, whole: bool) -> int:
     sizes = zip(*aligned(shapes), strict=True)
     kinds = [kind for kind, dims in zip(broadcast_kinds(shapes), sizes, strict=True) if not whole or max(dims) > 1]
     return sum(1 if whole or not kind else len(list(run)) for kind, run in groupby(kinds))
+
+
+def merged_digits(digits: Sequence[Digit]) -> tuple[Digit, ...]:
+    """The axes of a permuted value, slowest first, without those of size 1, and merged where they lie one in the other.
+
+    >>> merged_digits([(1, 48), (3, 1), (8, 6), (2, 3)])
+    ((3, 1), (16, 3))
+    """
+    kept: list[Digit] = []
+    for size, stride in digits:
+        if kept and kept[-1][1] == size * stride:
+            kept[-1] = (kept[-1][0] * size, stride)
+        elif size != 1:
+            kept.append((size, stride))
+    return tuple(kept)
+
+
+def transposed(shape: Dims, perm: Sequence[int]) -> tuple[Digit, ...]:
+    """The merged axes of a value of ``shape`` after a Transpose by ``perm``."""
+    return merged_digits([(shape[p], prod(shape[p + 1 :])) for p in perm])
 
 
 def matmul_batch_ok(left: Dims, right: Dims) -> bool:

@@ -12,6 +12,7 @@ import pytest
 
 from surgery.ir import Model
 from tests.cli.conftest import Surgery
+from tests.support import model_of
 
 EVALUATOR = """
 import numpy as np
@@ -168,6 +169,15 @@ def kept(surgery: Surgery) -> None:
     assert len(Flag(surgery).run("--keep-input-initializers")["io"]["inputs"]) == 2
 
 
+def reranked(surgery: Surgery) -> None:
+    text = "g (float[1,4,9] x) => (float[1,4,9] y) { a = Sin (x) y = Relu (a) }"
+    model_of(text, opset=11).save("row.onnx")
+    Path("rank.yaml").write_text("schema: surgery.pipeline/1\npasses: [normalise-rank]\n")
+    flags = ("-p", "rank.yaml", "--rank4-inputs")
+    assert [end["shape"] for end in Flag(surgery, "row.onnx").run(*flags)["io"]["inputs"]] == [[1, 4, 1, 9]]
+    assert "normalise-rank" in Flag(surgery).run("--rank4-inputs", code=2)["error"]
+
+
 def worded(surgery: Surgery) -> None:
     call = ("run", "clean.onnx", "-m", "X5", "--dry-run")
     quiet, plain, verbose = surgery(*call, "-q"), surgery(*call), surgery(*call, "-v")
@@ -209,6 +219,7 @@ FLAGS: dict[str, Callable[[Surgery], None]] = {
     "--assume": assumed,
     "--fail-on": narrowed,
     "--keep-input-initializers": kept,
+    "--rank4-inputs": reranked,
     "--verify": verified_at_end,
     "--report": reported,
     "-q/-v": worded,

@@ -6,6 +6,7 @@ import pytest
 
 from surgery.cost.kinds import Kind, kinds
 from tests.support import model_of
+from tests.target.nodes import node
 
 CONV = "float[8,4,3,3] w"
 
@@ -18,9 +19,9 @@ def found(body: str, inputs: str = "float[1,4,8,8] x", outputs: str = "y", weigh
         else f"g ({inputs}) => ({outputs}) {{ {body} }}"
     )
     table: dict[str, str] = {}
-    for node in model_of(text).nodes():
-        key = node.op if node.op not in table else f"{node.op}{sum(k.startswith(node.op) for k in table) + 1}"
-        table[key] = "+".join(kinds(node))
+    for made in model_of(text).nodes():
+        key = made.op if made.op not in table else f"{made.op}{sum(k.startswith(made.op) for k in table) + 1}"
+        table[key] = "+".join(kinds(made))
     return table
 
 
@@ -46,6 +47,31 @@ ONE = "float s = {1.0}, float h = {0.5}, float r = {1.414}"
 )
 def test_without_weights(body, expected):
     assert found(body) == expected
+
+
+def shaped(op, shape, **attrs):
+    """The kinds of one operator on a value of a shape."""
+    made = node(op, [shape], shape, **attrs)
+    return "+".join(kinds(made))
+
+
+def test_transposes_are_told_apart_by_what_they_part():
+    """Leading axes that stay, and short runs of elements over three axes or more (seen at O2 on bayes-e)."""
+    assert shaped("Transpose", (1, 256, 4, 16), perm=[0, 2, 1, 3]) == "move"
+    assert shaped("Transpose", (4, 49, 3, 32), perm=[0, 2, 1, 3]) == "move"
+    assert shaped("Transpose", (1, 2, 8, 2, 8, 64), perm=[0, 1, 3, 2, 4, 5]) == "move"
+    assert shaped("Transpose", (1, 256, 3, 4, 16), perm=[2, 0, 3, 4, 1]) == "move"
+    assert shaped("Transpose", (1, 256, 3, 4, 16), perm=[2, 0, 3, 1, 4]) == "scatter"
+    assert shaped("Transpose", (1, 64, 8, 2, 8, 2), perm=[0, 1, 3, 5, 2, 4]) == "scatter"
+    assert shaped("Transpose", (1, 64, 2, 8, 2, 8), perm=[0, 2, 4, 1, 3, 5]) == "scatter"
+    assert shaped("Transpose", (1, "N", 2, 8), perm=[3, 2, 1, 0]) == "move"
+
+
+def test_blocks_and_splits():
+    assert shaped("DepthToSpace", (1, 16, 4, 4), blocksize=2) == "block"
+    assert shaped("Split", (1, 16, 4, 4), axis=1) == "concat"
+    assert shaped("Split", (3, 1, 4, 256, 16), axis=0) == "concat"
+    assert shaped("Split", (1, 256, 192), axis=2) == "scatter"
 
 
 def test_gelu_in_the_erf_form_is_one_lookup():

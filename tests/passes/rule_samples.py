@@ -303,6 +303,94 @@ STRIP = {
     ),
 }
 
+ROW = "float[1,8,12]"
+TOKENS = {"x": "float[1,6,8]", "y": "float[1,2,6,4]"}
+HEADS = {"w": (8, 24), "b": (24,)}
+CUT = "h = MatMul (x, w)  i = Add (h, b)  r = Reshape (i, k)  t = Transpose <perm = [2, 0, 3, 1, 4]> (r)"
+SHAPED = {"k": ints(1, 6, 3, 2, 4)}
+VOLUME = "float[1,2,4,5,5]"
+STATIC = IN_BODIES | UNSIZED
+"""Rules that need all sizes: onnx infers none in bodies from constants around them, and none of dynamic inputs."""
+
+
+def _moved(shape: tuple[int, ...], perm: list[int], after: tuple[int, ...], **options: Any) -> Sample:
+    """Reshape, Transpose, Reshape between two functions, with weights to spare."""
+    body = f"a = Mul (x, w)  r = Reshape (a, k)  t = Transpose <perm = {perm}> (r)  y = Reshape (t, l)"
+    held = {"w": 1.5, "k": ints(*shape), "l": ints(*after)}
+    return Sample(
+        body, held, y=f"float[{','.join(map(str, after))}]", march="bayes-e", quiet=STATIC | TAPPED, **options
+    )
+
+
+RANK = {
+    "lift-lines": Sample(
+        "a = Conv <pads = [1, 1]> (x, w)  b = Relu (a)  y = Conv (b, v)",
+        {"w": (8, 8, 3), "v": (8, 8, 1)},
+        x=ROW,
+        y=ROW,
+        march="bayes-e",
+    ),
+    "lift-volumes": Sample(
+        "y = Conv <pads = [1, 1, 1, 1, 1, 1]> (x, w)",
+        {"w": (2, 2, 3, 3, 3)},
+        VOLUME,
+        VOLUME,
+        "bernoulli2",
+        quiet=UNSIZED,
+    ),
+    "lift-views": Sample(
+        "s = Sin (x)  r = Reshape (s, k)  t = Tanh (r)  y = Reshape (t, l)",
+        {"k": ints(4, 25), "l": ints(1, 4, 5, 5)},
+        march="bayes-e",
+        quiet=STATIC,
+    ),
+    "legalise-views": Sample(
+        "s = Sin (x)  r = Reshape (s, k)  t = Tanh (r)  y = Reshape (t, l)",
+        {"k": ints(4, 25), "l": ints(1, 4, 5, 5)},
+        march="bernoulli2",
+        quiet=STATIC,
+    ),
+    "take-apart": Sample(
+        f"{CUT}  q = Gather (t, zero)  v = Gather (t, two)  y = Add (q, v)",
+        {**HEADS, **SHAPED, "zero": np.array(0), "two": np.array(2)},
+        march="bayes-e",
+        quiet=STATIC | TAPPED,
+        **TOKENS,
+    ),
+    "take-split-apart": Sample(
+        f"{CUT}  p, q, v = Split (t)  s = Squeeze <axes = [0]> (q)  z = Squeeze <axes = [0]> (v)  y = Add (s, z)",
+        {**HEADS, **SHAPED},
+        march="bayes-e",
+        quiet=STATIC | TAPPED,
+        **TOKENS,
+    ),
+    "split-product": Sample(
+        "h = MatMul (x, w)  i = Add (h, b)  p, q, v = Split <axis = 2> (i)  y = Add (p, v)",
+        HEADS,
+        "float[1,6,8]",
+        "float[1,6,8]",
+        "bayes-e",
+        quiet=TAPPED,
+    ),
+    "order-channels": _moved((1, 2, 2, 5, 5), [0, 2, 1, 3, 4], (1, 4, 5, 5)),
+    "fill-blocks": _moved((1, 1, 2, 2, 5, 5), [0, 1, 4, 2, 5, 3], (1, 1, 10, 10)),
+    "gather-blocks": _moved((1, 4, 5, 2, 5, 2), [0, 1, 3, 5, 2, 4], (1, 16, 5, 5), x="float[1,4,10,10]"),
+    "as-blocks": _moved((1, 256, 2, 2, 2, 2), [0, 3, 5, 1, 2, 4], (1, 1024, 2, 2), x="float[1,256,4,4]"),
+    "collapse-moves": Sample(
+        """s = Sin (x)  a = Transpose <perm = [0, 2, 3, 1]> (s)  b = Reshape (a, k)
+           c = Transpose <perm = [1, 0]> (b)  y = Reshape (c, l)""",
+        {"k": ints(25, 4), "l": ints(1, 4, 25)},
+        y="float[1,4,25]",
+        march="bayes-e",
+        quiet=STATIC,
+    ),
+    "rank4-inputs": Sample("a = Sin (x)  y = Cos (a)", x=ROW, y=ROW, options={"inputs": True}),
+    # a Loop stacks what its body gives, which is of rank 4 then
+    "rank4-outputs": Sample(
+        "a = Sin (x)  y = Cos (a)", x=ROW, y=ROW, options={"inputs": True}, quiet=frozenset({"in_loop"})
+    ),
+}
+
 SAMPLES: dict[str, dict[str, Sample]] = {
     "freeze-shapes": FREEZE,
     "unroll-loops": UNROLL,
@@ -312,6 +400,7 @@ SAMPLES: dict[str, dict[str, Sample]] = {
     "fuse-batchnorm": BATCHNORM,
     "clamp-conv-channels": CLAMP,
     "substitute-ops": SUBSTITUTE,
+    "normalise-rank": RANK,
     "strip-io-nodes": STRIP,
     "lower-opset": {"restate": Sample("y = Softmax <axis = 1> (x)", march="bayes-e", opset=13, since=13)},
 }

@@ -16,7 +16,6 @@ import pytest
 
 from passes.strip import REMOVABLE
 from surgery.pipeline import Pass, registry
-from surgery.pipeline.policy import ByPurpose
 from surgery.pipeline.result import Status
 from surgery.rewrite import Purpose, Rule
 from surgery.target import load_target, march_names
@@ -32,6 +31,7 @@ BY_ITSELF = {
     "inline-functions": {"drop-function"},
     "lower-opset": {"restate"},
     "strip-io-nodes": set(REMOVABLE),
+    "normalise-rank": {"rank4-inputs", "rank4-outputs"},
 }
 """What passes do that are no rules; every pass that runs by itself has to be here."""
 OPSETS = (OLDEST, 13, 17, onnx.defs.onnx_opset_version())
@@ -66,14 +66,6 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The files of the tests' own marches, by name."""
     own = {"bare": str(ROOT / "tests" / "passes" / "marches" / "bare.yaml")}
     return {**marches(Path(tmp_path_factory.mktemp("marches"))), **own}
-
-
-@pytest.fixture
-def paying(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every match pays, alone and together; when it really does is the manager's to say."""
-    monkeypatch.setattr(ByPurpose, "_loss", lambda *_: None)
-    monkeypatch.setattr(ByPurpose, "_guess", lambda *_: None)
-    monkeypatch.setattr(ByPurpose, "slower", lambda _: None)
 
 
 @pytest.mark.parametrize("name", registry.names())

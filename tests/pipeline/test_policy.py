@@ -13,14 +13,18 @@ from surgery.ir import Node
 from surgery.pipeline import Pass, Pipeline
 from surgery.pipeline.manager import Manager
 from surgery.pipeline.result import PassResult, Status
+from surgery.pipeline.state import compare, state_of
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule
-from surgery.target import load_target, march_names
+from surgery.target import load_target, march_names, place
 from tests.pipeline.samples import Leaks, swapping
 from tests.support import model_of
 
 EYE = ",".join(str(float(i == j)) for i in range(8) for j in range(8))
 NET = f"""g (float[1,8,8,8] x) => (float[1,8,8,8] y) <float[8,8,1,1] w = {{{EYE}}}>
 {{ a = Conv (x, w)  b = OP (a)  y = Conv (b, w) }}"""
+
+
+LONE = "g (float[1,8,8,8] x) => (float[1,8,8,8] y) { y = Neg (x) }"
 
 
 def unverified(op: str, step: Pass) -> PassResult:
@@ -37,6 +41,49 @@ def test_normalise_is_kept_whatever_it_costs() -> None:
 def test_accelerate_is_kept_when_it_pays() -> None:
     """An operator on the CPU that becomes one on the BPU, which takes two borders away."""
     assert unverified("Neg", swapping("Neg", "Relu", Purpose.ACCELERATE)).status is Status.APPLIED
+
+
+class Rougher(Rule[Node]):
+    """``Neg(x) -> Neg(x)``, which cures nothing."""
+
+    name, roots, cures = "rougher", frozenset({"Neg"}), frozenset({"Neg.device"})
+    purpose, exactness = Purpose.LEGALISE, Exactness.ROUNDING
+
+    def match(self, node: Node, ctx: Context) -> Node | Mismatch:
+        return Mismatch("done", node) if "surgery.origin" in node.metadata else node
+
+    def rewrite(self, match: Node, rw: Rewriter) -> None:
+        rw.replace(match, rw.op("Neg", match.inputs[0]))
+
+
+class Leaving(Rougher):
+    """The same, which says that a Neg may stay on the CPU."""
+
+    leaves = frozenset({"Neg"})
+
+
+@pytest.mark.parametrize(("rule", "kept"), [(Rougher(), False), (Leaving(), True)])
+def test_what_a_rule_leaves_on_the_cpu_is_judged_by_time_alone(rule: Rougher, kept: bool) -> None:
+    class Only(Pass):
+        """One rule."""
+
+        name: ClassVar[str] = "only"
+
+        def rules(self, target: Any) -> list[Rule[Any]]:
+            return [rule]
+
+    result = unverified("Neg", Only())
+    assert (result.status is Status.APPLIED) == kept
+    assert kept or any("makes Neg, which is not legal either" in event.reason for event in result.events)
+
+
+def test_a_model_with_nothing_on_the_bpu_has_no_time() -> None:
+    """The toolchain refuses it, so that whatever gets something onto the BPU pays."""
+    target = load_target("bayes-e")
+    alone, whole = (model_of(text, opset=11) for text in (LONE, NET.replace("OP", "Relu")))
+    before, after = (state_of(place(model, target)) for model in (alone, whole))
+    assert compare(before, after).reason.startswith("nothing of the original runs on the BPU")
+    assert compare(after, before).interval is not None
 
 
 @pytest.mark.parametrize("march", march_names())

@@ -26,6 +26,7 @@ def binary(op: str, one: tuple[int, ...], other: tuple[int, ...] | Constant) -> 
     return node(op, [one, other], one)
 
 
+BOX = (1, 8, 8, 16, 16)
 PROBED = [
     # node, devices on bernoulli2, bayes and bayes-e, the first limit in the way where one is
     (conv(kernel=7), "bpu bpu bpu", None),
@@ -76,9 +77,33 @@ PROBED = [
     (node("MatMul", [(1, 1, 4, 8), weight(8, 8)], (1, 1, 4, 8)), "bpu bpu bpu", None),
     (node("MatMul", [(1, 64, 784), (1, 784, 64)], (1, 64, 64)), "cpu bpu bpu", "MatMul.forms.3"),
     (node("Concat", [MAP, MAP], (1, 128, 28, 28), axis=1), "bpu bpu bpu", None),
-    (node("Concat", [MAP, MAP], (2, 64, 28, 28), axis=0), "bpu cpu cpu", "Concat.axis"),
+    (node("Concat", [MAP, MAP], (2, 64, 28, 28), axis=0), "refused bpu bpu", "Concat.axis"),
     (unary("Transpose"), "cpu bpu bpu", "Transpose.device"),
     *((unary(op), "refused refused refused", f"{op}.opset") for op in ("Gelu", "GridSample", "GreaterOrEqual")),
+    (node("Conv", [(1, 16, 64), weight(16, 16, 3)], (1, 16, 64), pads=[1, 1]), "cpu cpu cpu", "Conv.rank"),
+    (
+        node("ConvTranspose", [(1, 16, 64), weight(16, 16, 3)], (1, 16, 66)),
+        "refused refused refused",
+        "ConvTranspose.rank",
+    ),
+    (node("Conv", [BOX, weight(8, 8, 3, 3, 3)], BOX, pads=[1] * 6), "cpu bpu bpu", "Conv.rank"),
+    (node("MaxPool", [(1, 64, 256)], (1, 64, 128), kernel_shape=[2], strides=[2]), "refused bpu bpu", "MaxPool.rank.2"),
+    (node("MaxPool", [BOX], (1, 8, 7, 15, 15), kernel_shape=[2, 2, 2]), "cpu cpu cpu", "MaxPool.rank"),
+    (node("AveragePool", [(1, 64, 256)], (1, 64, 128), kernel_shape=[2], strides=[2]), "bpu bpu bpu", None),
+    (node("AveragePool", [BOX], (1, 8, 7, 15, 15), kernel_shape=[2, 2, 2]), "cpu cpu cpu", "AveragePool.rank"),
+    (node("GlobalAveragePool", [(1, 64, 256)], (1, 64, 1)), "bpu bpu bpu", None),
+    (node("GlobalAveragePool", [BOX], (1, 8, 1, 1, 1)), "refused refused refused", "GlobalAveragePool.rank"),
+    (node("Resize", [(1, 64, 256)], (1, 64, 512)), "refused refused refused", "Resize.rank"),
+    (binary("Add", (256,), (256,)), "cpu cpu cpu", "Add.ranks"),
+    (binary("Sub", (256,), (256,)), "cpu cpu cpu", "Sub.device"),
+    (binary("Add", (64, 256), (64, 256)), "cpu bpu bpu", "Add.forms"),
+    (node("Slice", [(64,)], (32,), starts=[0], ends=[32]), "cpu cpu cpu", "Slice.rank"),
+    (node("Slice", [(1, 64, 256)], (1, 64, 32), starts=[0], ends=[32], axes=[2]), "cpu bpu bpu", "Slice.rank"),
+    (node("Split", [(2, 64, 28, 28)], (1, 64, 28, 28), axis=0), "refused bpu bpu", "Split.axis"),
+    (node("Concat", [(64,), (64,)], (128,), axis=0), "cpu cpu cpu", "Concat.rank"),
+    (node("DepthToSpace", [(1, 72, 16, 16)], (1, 8, 48, 48), blocksize=3), "refused cpu cpu", "DepthToSpace.blocksize"),
+    (node("SpaceToDepth", [(1, 8, 16, 16)], (1, 32, 8, 8), blocksize=2), "bpu bpu bpu", None),
+    (node("SpaceToDepth", [(1, 8, 16, 16)], (1, 128, 4, 4), blocksize=4), "bpu cpu cpu", "SpaceToDepth.blocksize"),
     (node("Gemm", [(1, 9000), weight(9000, 10)], (1, 10)), "bpu refused refused", "Gemm.in_channels_per_group"),
     (node("Gemm", [(1, 4096), weight(4096, 10)], (1, 10)), "bpu bpu bpu", None),
 ]

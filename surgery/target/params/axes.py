@@ -93,7 +93,14 @@ def padded_axes(p: Params) -> Dims:
     return tuple(i for i in range(half) if flat[i] or flat[i + half])
 
 
-_MODE = {"Resize": "nearest", "Upsample": "nearest", "Pad": "constant", "DepthToSpace": "DCR", "GridSample": "linear"}
+_MODE = {
+    "DepthToSpace": "DCR",
+    "GridSample": "linear",
+    "Pad": "constant",
+    "Resize": "nearest",
+    "SpaceToDepth": "DCR",
+    "Upsample": "nearest",
+}
 
 
 @param
