@@ -13,6 +13,7 @@ from surgery.ir import Graph, Node, Tensor
 from surgery.ir.fold import RANDOM
 from surgery.ir.infer import dims
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule, build, need
+from surgery.rewrite.inline import repeat
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class UnrollLoop(Rule[Unrolled]):
         returned: list[list[Tensor]] = []
         for step in range(match.count):
             given = (rw.constant(np.array(step, np.int64)), rw.constant(np.array(True)))
-            _, *made = rw.inline(body, [*given, *carried])
+            _, *made = repeat(rw, body, [*given, *carried])
             carried, ends = made[: len(carried)], made[len(carried) :]
             returned.append(ends)
         stacks = _stacks(rw, node.outputs[len(carried) :], returned, [0] * len(node.outputs))
@@ -113,7 +114,7 @@ class UnrollScan(Rule[Unrolled]):
         carried: list[Tensor] = list(node.inputs[: len(node.inputs) - len(scanned)])
         returned: list[list[Tensor]] = []
         for step in range(match.count):
-            made = rw.inline(body, [*carried, *(parts[step] for parts in scanned)])
+            made = repeat(rw, body, [*carried, *(parts[step] for parts in scanned)])
             carried, ends = made[: len(carried)], made[len(carried) :]
             returned.append(ends)
         outputs = node.outputs[len(carried) :]

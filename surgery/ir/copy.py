@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from typing import Any
 
 import onnx
@@ -17,32 +16,14 @@ def copy_graph(graph: Graph) -> Graph:
     return Copier().graph(graph, None)
 
 
-def copy_nodes(body: Graph, feeds: Mapping[Tensor, Tensor]) -> tuple[list[Node], list[Tensor]]:
-    """Copies of the nodes of ``body`` that read ``feeds`` in place of its inputs, and what it would return.
-
-    Constants, and what is read from outside, are shared. Names are those of the originals; shapes are left out, since
-    they may follow from what is fed, but for the number and the condition of an iteration.
-    """
-    inner = [graph for graph in body.walk() if graph is not body]
-    made = [v for graph in body.walk() for node in graph.nodes for v in node.outputs]
-    copier = Copier({id(t) for t in (*made, *(t for graph in inner for t in graph.inputs))})
-    copier.sized = {id(t) for graph in inner if graph.owner and graph.owner.op == "Loop" for t in graph.inputs[:2]}
-    copier.tensors.update((id(old), new) for old, new in feeds.items())
-    nodes = [copier.node(node, body) for node in body.nodes]
-    return nodes, [copier.tensor(t) for t in body.outputs]
-
-
 class Copier:
     """Copies graphs, nodes and tensors, each once.
 
     Attributes:
         tensors: what stands for each tensor, by its identity; those given beforehand are linked to, not copied.
-        own: of tensors only these are copied, by identity; all of them when None.
     """
 
-    def __init__(self, own: Collection[int] | None = None) -> None:
-        self.own = own
-        self.sized: Collection[int] = ()
+    def __init__(self) -> None:
         self.tensors: dict[int, Tensor] = {}
         self.graphs: dict[int, Graph] = {}
 
@@ -79,8 +60,6 @@ class Copier:
         if old.is_empty():
             return Value.empty()
         if id(old) not in self.tensors:
-            if self.own is not None and id(old) not in self.own:
-                return old
             self.tensors[id(old)] = self.constant(old) if isinstance(old, Constant) else self.value(old)
         return self.tensors[id(old)]
 
@@ -93,7 +72,7 @@ class Copier:
 
     def value(self, old: Value) -> Value:
         """A copy of a value."""
-        new = Value(old.name, old.dtype, old.shape if self.own is None or id(old) in self.sized else None)
+        new = Value(old.name, old.dtype, old.shape)
         new.doc_string, new.metadata = old.doc_string, dict(old.metadata)
         if old.type_proto is not None:
             new.type_proto = onnx.TypeProto()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from onnx import AttributeProto
@@ -45,9 +46,43 @@ def inline(rw: Rewriter, node: Node, function: Function) -> None:
     rw.editor.sweep(reversed(rw.made), rw.is_output)
 
 
+def repeat(rw: Rewriter, body: Graph, feeds: Sequence[Tensor]) -> list[Tensor]:
+    """Copy the nodes of ``body`` to the node being rewritten, which owns it, ``feeds`` being its inputs.
+
+    Returns what the copy returns: outputs of copied nodes, some of ``feeds``, constants, values from outside.
+    """
+    turn = _Turn(rw, body, feeds)
+    for made in turn.nodes(body, body):
+        rw.adopt(made)
+    return [turn.tensor(t) for t in body.outputs]
+
+
 def reference(value: Any) -> str:
     """The attribute of the call that an attribute refers to; "" where it has a value of its own."""
     return value.ref_attr_name if isinstance(value, AttributeProto) else ""
+
+
+class _Turn(Copier):
+    """Copies a body for one turn of its loop; constants, and what is read from outside, are shared."""
+
+    def __init__(self, rw: Rewriter, body: Graph, feeds: Sequence[Tensor]) -> None:
+        super().__init__()
+        self.rw = rw
+        outer, *inner = body.walk()
+        self.own = {id(v) for graph in (outer, *inner) for node in graph.nodes for v in node.outputs}
+        self.own |= {id(t) for graph in inner for t in graph.inputs}
+        self.tensors = {id(old): new for old, new in zip(body.inputs, feeds, strict=True)}
+
+    def tensor(self, old: Tensor) -> Tensor:
+        """What stands for ``old``: itself, when it was not made in the body."""
+        ours = old.is_empty() or id(old) in self.own or id(old) in self.tensors
+        return super().tensor(old) if ours else old
+
+    def value(self, old: Value) -> Value:
+        """A copy under a new name; its shape may follow from what is fed."""
+        new = super().value(old)
+        new.name, new.shape = self.rw.tensor_name(old.name), None
+        return new
 
 
 class _Call(Copier):
@@ -67,8 +102,9 @@ class _Call(Copier):
         return [self.node(n, new) for n in old.nodes if not _is_literal(n)]
 
     def node(self, old: Node, graph: Graph) -> Node:
-        """A copy without the attributes that the call leaves out."""
+        """A copy without a name, and without the attributes that the call leaves out."""
         new = super().node(old, graph)
+        new.name = ""
         new.attrs = {name: value for name, value in new.attrs.items() if value is not None}
         return new
 

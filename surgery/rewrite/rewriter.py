@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from surgery.ir import Constant, Graph, Node, Tensor, Value
-from surgery.ir.copy import copy_nodes
 from surgery.ir.edit import Editor
 from surgery.ir.infer_node import infer_node
 from surgery.ir.normalise import Names
@@ -103,42 +102,19 @@ class Rewriter:
         self._place(node, graph or origin.root.graph or self.main, sources)
         return tuple(values)
 
-    def inline(self, body: Graph, feeds: Sequence[Tensor]) -> list[Tensor]:
-        """Copy the nodes of ``body`` to the node being rewritten, which owns it, ``feeds`` being its inputs.
-
-        Returns what the copy returns: outputs of copied nodes, some of ``feeds``, constants, values from outside.
-        """
-        nodes, outputs = copy_nodes(body, dict(zip(body.inputs, feeds, strict=True)))
-        for node in nodes:
-            self._put(node)
-        return outputs
-
-    def _put(self, node: Node) -> None:
-        """Insert a copied node under fresh names, with its origin."""
-        origin = self._need_origin()
-        node.metadata = {**node.metadata, ORIGIN: f"{origin.by}: {_sources(node)}"}
-        graphs = [graph for body in node.bodies() for graph in body.walk()]
-        nodes = [node, *(inner for graph in graphs for inner in graph.nodes)]
-        for thing in [*nodes, *(t for graph in graphs for t in graph.inputs), *(v for n in nodes for v in n.outputs)]:
-            fresh = self._fresh_node if isinstance(thing, Node) else self.tensor_name
-            thing.name = fresh(thing.name) if thing.name else ""
-        self.editor.insert(node, origin.root.graph or self.main, (*origin.root.position, float(len(self.made))))
-        self.made.append(node)
-        for value, (dtype, shape) in zip(node.outputs, infer_node(node, self.opset), strict=True):
-            value.dtype, value.shape = dtype or value.dtype, shape
-
     def adopt(self, node: Node) -> None:
         """Put a node that was made elsewhere, linked but in no graph, beside the one that is rewritten.
 
-        It and the nodes of its bodies are named anew, typed and recorded as those of :meth:`op` are. Its tensors
-        have names from :meth:`tensor_name`.
+        It and the nodes of its bodies are named anew, after themselves or what is rewritten when they have no name,
+        typed and recorded as those of :meth:`op` are. Its tensors have names from :meth:`tensor_name`.
         """
         origin = self._need_origin()
         self._adopt(node, origin.root.graph or self.main, origin)
 
     def _adopt(self, node: Node, graph: Graph, origin: Origin) -> None:
-        node.name = self._fresh_node(f"{origin.name}/{node.op}")
-        self._place(node, graph, origin.sources)
+        sources = _sources(node) or origin.sources
+        node.name = self._fresh_node(node.name or f"{origin.name}/{node.op}")
+        self._place(node, graph, sources)
         for body in node.bodies():
             bodies.enter(node, body)
             inner, body.nodes = body.nodes, []
@@ -148,11 +124,11 @@ class Rewriter:
 
     def _place(self, node: Node, graph: Graph, sources: str) -> None:
         origin = self._need_origin()
-        node.metadata = {ORIGIN: f"{origin.by}: {sources}"}
+        node.metadata = {**node.metadata, ORIGIN: f"{origin.by}: {sources}"}
         self.editor.insert(node, graph, (*origin.root.position, float(len(self.made))))
         self.made.append(node)
         for value, (dtype, shape) in zip(node.outputs, infer_node(node, self.opset), strict=True):
-            value.dtype, value.shape = dtype, shape
+            value.dtype, value.shape = dtype or value.dtype, shape
 
     def constant(self, array: np.ndarray[Any, Any] | float, like: Tensor | None = None, name: str = "") -> Constant:
         """A new constant, of the dtype of ``like`` when given."""
