@@ -169,7 +169,14 @@ def test_before_and_after_stand_beside_the_estimate() -> None:
     assert [cell.strip() for cell in rows["BPU time"]] == ["0.2 ms", "–"]
     assert [cell.strip() for cell in rows["… on the CPU"]] == ["1", "–"]
     assert all("ms (" in cell for cell in rows["… as estimated"])
+    assert [cell.strip() for cell in rows["Compiled"]] == ["yes", "no (model.opset)"]
     assert "hbdk 3" in text
+
+
+def test_both_reasons_are_told() -> None:
+    told = Told(answer(None, Refusal(Kind.OPSET, "too new")), answer(None, Refusal(Kind.CRASH, "it died")))
+    text = to_markdown(page(api.run(model_of(MODEL, opset=11), march="bayes-e", witness=told, verify="off").report))
+    assert "No speedup: refused before: too new. Refused after: it died." in text
 
 
 def test_what_the_toolchain_cannot_be_asked_is_said_before_any_work() -> None:

@@ -32,10 +32,17 @@ def run_blocks(found: WitnessRun | None, estimated: tuple[Span | None, Span | No
         return ()
     sides = (_figures(side, span) for side, span in zip((found.before, found.after), estimated, strict=True))
     figures = table("|#Before|#After", ((title, old, new) for (title, old), (_, new) in zip(*sides, strict=True)))
-    speed = f"Speedup {number(found.speedup)}× at {found.level}." if found.speedup else f"No speedup: {found.reason}."
-    good = found.speedup is not None and found.speedup >= 1
     on_cpu = (Note(f"On the CPU after: {listed(found.after.cpu, 6)}."),) if found.after.cpu else ()
-    return (figures, Note(speed, "good" if good else "warn"), *_steps(found), *on_cpu, *_provenance(found))
+    return (figures, _speedup(found), *_steps(found), *on_cpu, *_provenance(found))
+
+
+def _speedup(found: WitnessRun) -> Note:
+    """How much faster it became, or every reason why that cannot be said."""
+    if found.speedup:
+        return Note(f"Speedup {number(found.speedup)}× at {found.level}.", "good" if found.speedup >= 1 else "warn")
+    both = not found.before.accepted and not found.after.accepted
+    more = f" Refused after: {found.after.reason}." if both else ""
+    return Note(f"No speedup: {found.reason}.{more}", "warn")
 
 
 def _steps(found: WitnessRun) -> tuple[Block, ...]:
@@ -84,7 +91,7 @@ def _numbers(out: ValueDrift) -> list[Cell | str]:
 
 def _figures(side: WitnessSide, estimated: Span | None) -> list[tuple[str, Cell]]:
     return [
-        ("Compiled", Cell("yes", "good") if side.accepted else Cell(f"no: {side.reason}", "bad")),
+        ("Compiled", Cell("yes", "good") if side.accepted else Cell(f"no ({side.refusal})", "bad")),
         ("BPU time", Cell(_ms(side.latency_us))),
         ("… as estimated", Cell(interval(estimated))),
         ("DDR bytes", Cell(amount(side.ddr_bytes))),
