@@ -104,9 +104,9 @@ def test_import_contracts_see_every_breach(tmp_path: Path) -> None:
     assert _broken(tmp_path / "broken", dict(BREACHES.values())) == set(BREACHES)
 
 
-def test_ci_runs_lint_demo_and_test() -> None:
+def test_ci_runs_lint_demo_witness_and_test() -> None:
     steps = re.findall(r"^step (\w+)$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
-    assert steps == ["setup", "lint", "demo", "test"]
+    assert steps == ["setup", "lint", "demo", "witness", "test"]
 
 
 @pytest.mark.parametrize("name", ["README.md", "LICENSE", "CONTRIBUTING.md", "CHANGELOG.md", "models/README.md"])
