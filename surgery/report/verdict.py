@@ -181,7 +181,8 @@ def takes(march: str, accepted: bool, refusals: tuple[Refusal, ...], side: Summa
 def took(march: str, side: WitnessSide) -> str:
     """Whether the toolchain of ``march`` has taken the model, and with what left."""
     if not side.accepted:
-        return f"The {march} toolchain was asked and does not take the model ({side.refusal}): {side.reason}"
+        said = "was not done in time" if side.refusal == "timeout" else f"does not take the model ({side.refusal})"
+        return f"The {march} toolchain was asked and {said}: {side.reason}"
     cpu = f"{plural(len(side.cpu), 'row')} on the CPU" if side.cpu else "nothing on the CPU"
     cpu += f" ({len(side.own)} put in by itself)" if side.own else ""
     time = "" if side.latency_us is None else f", {number(side.latency_us / 1000, 4)} ms on the BPU at {side.level}"

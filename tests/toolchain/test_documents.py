@@ -192,6 +192,7 @@ def test_a_time_out_says_how_to_give_it_longer() -> None:
     told = Told(answer(200.0), late, late)
     run = api.run(model_of(MODEL, opset=11), march="bayes-e", witness=told, witness_limit=5.0, verify="off")
     assert "--witness-limit SECONDS gives it more time" in to_markdown(page(run.report)).replace("&#45;", "-")
+    assert closing(run.report).sentence.startswith("The bayes-e toolchain was asked and was not done in time: not done")
     assert {options["limit"] for options in told.asked} == {5.0}
 
 
