@@ -14,7 +14,7 @@ from surgery.ir import Node, Tensor
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule, build, need
 
 Array = np.ndarray[Any, Any]
-DEVICES = frozenset(f"{op}.{limit}" for op in MOVES for limit in ("device", "blocksize"))
+DEVICES = frozenset(f"{op}.device" for op in MOVES) | {"DepthToSpace.blocksize", "SpaceToDepth.blocksize"}
 """Limits by which a march keeps moves off the BPU."""
 
 
