@@ -9,7 +9,16 @@ from typing import Any, ClassVar
 from passes.rank.ends import Ends
 from passes.rank.heads import SplitProduct, TakeApart, TakeSplitApart
 from passes.rank.lines import LiftLines
-from passes.rank.moves import AsBlocks, CollapseMoves, FillBlocks, GatherBlocks, OrderChannels
+from passes.rank.moves import (
+    AsBlocks,
+    CollapseMoves,
+    FillBlocks,
+    GatherBlocks,
+    LegaliseFilling,
+    LegaliseGathering,
+    LegaliseOrder,
+    OrderChannels,
+)
 from passes.rank.views import LegaliseViews, LiftViews
 from passes.rank.volumes import LiftVolumes
 from surgery.pipeline import Outcome, Pass, PassRun
@@ -41,6 +50,9 @@ class NormaliseRank(Pass):
             TakeApart(),
             TakeSplitApart(),
             SplitProduct(),
+            LegaliseOrder(),
+            LegaliseFilling(),
+            LegaliseGathering(),
             OrderChannels(),
             FillBlocks(),
             GatherBlocks(),

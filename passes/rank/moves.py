@@ -14,7 +14,7 @@ from surgery.ir import Node, Tensor
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule, build, need
 
 Array = np.ndarray[Any, Any]
-DEVICES = frozenset(f"{op}.device" for op in MOVES) | {"DepthToSpace.blocksize", "SpaceToDepth.blocksize"}
+MOVED = frozenset({"Transpose.device", "DepthToSpace.blocksize", "SpaceToDepth.blocksize"})
 """Limits by which a march keeps moves off the BPU."""
 
 
@@ -35,7 +35,7 @@ class OrderChannels(Rule[Ordered]):
     vendor's optimiser does not know, 51, this 3.
     """
 
-    name, roots, cures = "order-channels", MOVES, DEVICES
+    name, roots = "order-channels", MOVES
     purpose, exactness = Purpose.ACCELERATE, Exactness.ROUNDING
 
     def match(self, node: Node, ctx: Context) -> Ordered:
@@ -59,7 +59,7 @@ class FillBlocks(Rule[Ordered]):
     adds 50, 419 and 1189 us to two convolutions, this 33, 114 and 187.
     """
 
-    name, roots, cures = "fill-blocks", MOVES, DEVICES
+    name, roots = "fill-blocks", MOVES
     purpose, exactness = Purpose.ACCELERATE, Exactness.ROUNDING
 
     def match(self, node: Node, ctx: Context) -> Ordered:
@@ -84,7 +84,7 @@ class GatherBlocks(Rule[Ordered]):
     PyTorch's pixel_unshuffle add 617 us to two convolutions, SpaceToDepth adds 16, this 4.
     """
 
-    name, roots, cures = "gather-blocks", MOVES, DEVICES
+    name, roots = "gather-blocks", MOVES
     purpose, exactness = Purpose.ACCELERATE, Exactness.ROUNDING
 
     def match(self, node: Node, ctx: Context) -> Ordered:
@@ -102,13 +102,31 @@ class GatherBlocks(Rule[Ordered]):
         rw.replace(match.site.last, _convolved(rw, "Conv", match))
 
 
+class LegaliseOrder(OrderChannels):
+    """The same where the march has no kernel for what moves the channels."""
+
+    name, purpose, cures = "legalise-order", Purpose.LEGALISE, MOVED
+
+
+class LegaliseFilling(FillBlocks):
+    """The same where the march has no kernel for what fills the blocks."""
+
+    name, purpose, cures = "legalise-filling", Purpose.LEGALISE, MOVED
+
+
+class LegaliseGathering(GatherBlocks):
+    """The same where the march has no kernel for what gathers the blocks."""
+
+    name, purpose, cures = "legalise-gathering", Purpose.LEGALISE, MOVED
+
+
 class AsBlocks(Rule[Site]):
     """``Reshape, Transpose, Reshape`` of a pixel shuffle or unshuffle ``-> DepthToSpace`` or ``SpaceToDepth``.
 
     Exact: elements only move.
     """
 
-    name, roots, cures = "as-blocks", frozenset({"Transpose"}), DEVICES
+    name, roots, cures = "as-blocks", frozenset({"Transpose"}), MOVED
     purpose, exactness = Purpose.ACCELERATE, Exactness.EXACT
 
     def match(self, node: Node, ctx: Context) -> Site:

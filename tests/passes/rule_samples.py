@@ -313,13 +313,13 @@ STATIC = IN_BODIES | UNSIZED
 """Rules that need all sizes: onnx infers none in bodies from constants around them, and none of dynamic inputs."""
 
 
-def _moved(shape: tuple[int, ...], perm: list[int], after: tuple[int, ...], **options: Any) -> Sample:
-    """Reshape, Transpose, Reshape between two functions, with weights to spare."""
+def _moved(
+    shape: tuple[int, ...], perm: list[int], after: tuple[int, ...], march: str = "bayes-e", **options: Any
+) -> Sample:
+    """Reshape, Transpose, Reshape, with a weight to spare."""
     body = f"a = Mul (x, w)  r = Reshape (a, k)  t = Transpose <perm = {perm}> (r)  y = Reshape (t, l)"
     held = {"w": 1.5, "k": ints(*shape), "l": ints(*after)}
-    return Sample(
-        body, held, y=f"float[{','.join(map(str, after))}]", march="bayes-e", quiet=STATIC | TAPPED, **options
-    )
+    return Sample(body, held, y=f"float[{','.join(map(str, after))}]", march=march, quiet=STATIC | TAPPED, **options)
 
 
 RANK = {
@@ -376,6 +376,11 @@ RANK = {
     "fill-blocks": _moved((1, 1, 2, 2, 5, 5), [0, 1, 4, 2, 5, 3], (1, 1, 10, 10)),
     "gather-blocks": _moved((1, 4, 5, 2, 5, 2), [0, 1, 3, 5, 2, 4], (1, 16, 5, 5), x="float[1,4,10,10]"),
     "as-blocks": _moved((1, 256, 2, 2, 2, 2), [0, 3, 5, 1, 2, 4], (1, 1024, 2, 2), x="float[1,256,4,4]"),
+    "legalise-order": _moved((1, 2, 2, 5, 5), [0, 2, 1, 3, 4], (1, 4, 5, 5), "bernoulli2"),
+    "legalise-filling": _moved((1, 1, 2, 2, 5, 5), [0, 1, 4, 2, 5, 3], (1, 1, 10, 10), "bernoulli2"),
+    "legalise-gathering": _moved(
+        (1, 4, 5, 2, 5, 2), [0, 1, 3, 5, 2, 4], (1, 16, 5, 5), "bernoulli2", x="float[1,4,10,10]"
+    ),
     "collapse-moves": Sample(
         """s = Sin (x)  a = Transpose <perm = [0, 2, 3, 1]> (s)  b = Reshape (a, k)
            c = Transpose <perm = [1, 0]> (b)  y = Reshape (c, l)""",

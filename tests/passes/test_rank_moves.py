@@ -48,6 +48,15 @@ def test_a_move_becomes(name: str) -> None:
     assert done.result.exactness == ("exact" if rule == "as-blocks" else "rounding")
 
 
+@pytest.mark.parametrize("name", [name for name in MOVED if "large" not in name and "by 3" not in name])
+def test_a_move_is_illegal_on_bernoulli2(name: str) -> None:
+    """The same comes out, because the CPU runs the Transpose there; a ConvTranspose has strides of 2 and 4 only."""
+    x, shape, perm, after, ops, rule = MOVED[name]
+    done = run(moved(x, shape, perm, after), "bernoulli2")
+    legal = {"order-channels": "order", "fill-blocks": "filling", "gather-blocks": "gathering"}[rule]
+    assert (" ".join(done.ops), [e.change.rule for e in done.result.edits]) == (ops, [f"legalise-{legal}"])
+
+
 def test_the_text() -> None:
     done = run(moved([1, 4, 2, 2], [1, 2, 2, 2, 2], [0, 2, 1, 3, 4], [1, 4, 2, 2]))
     conv = "Conv <dilations: ints = [1, 1], group: int = 1, kernel_shape: ints = [1, 1], pads: ints = [0, 0, 0, 0], "
