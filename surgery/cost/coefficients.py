@@ -79,8 +79,8 @@ class Alignment(_Data):
 class Engine(_Data):
     """Times on the BPU: ms per GMAC (dense, depthwise, matmul), per batch slice, per MB of int8, layer, segment.
 
-    Where ``scatter`` (a Transpose of short runs, a Split of tokens) or ``block`` (DepthToSpace,
-    SpaceToDepth) were not measured, they are timed as ``move`` and ``concat``.
+    Where ``scatter`` (a Transpose of many axes and short runs, a Split of tokens) or ``block`` (one of long runs,
+    DepthToSpace, SpaceToDepth) were not measured, they are timed as ``move`` and ``concat``.
     """
 
     dense: Coefficient

@@ -28,9 +28,9 @@ class Kind(StrEnum):
     VIEW = "view"
 
 
-SCATTERED, RUN = 4, 64
-"""Axes from which a Transpose is many times slower on bayes-e, where fewer elements than these stay together (seen at
-O2: pixel unshuffle, windows of NxCxHxW, heads of fused attention)."""
+PARTED, RUN = 4, 64
+"""Axes from which a Transpose is many times slower on bayes-e, most where fewer elements than these stay together (seen
+at O2: pixel unshuffle, windows of NxCxHxW, heads of fused attention; channel shuffle and windows of NxHxWxC less)."""
 
 
 def _table(**ops: str) -> dict[str, Kind]:
@@ -76,7 +76,7 @@ def kinds(node: Node) -> tuple[Kind, ...]:
     if op in _ACTIVATIONS or op == "BatchNormalization":
         return (_after_engine(node, Kind.LOOKUP if op in _ACTIVATIONS else Kind.ELEMENTWISE),)
     if op == "Transpose":
-        return (Kind.SCATTER if _scatters(node) else Kind.MOVE,)
+        return (_transposed(node),)
     if op == "Split":
         return (Kind.SCATTER if _cuts_tokens(node) else Kind.CONCAT,)
     if op == "Reshape":
@@ -132,15 +132,16 @@ def _cuts_tokens(node: Node) -> bool:
     return node.inputs[0].rank == 3 and node.attrs.get("axis", 0) in (2, -1)
 
 
-def _scatters(node: Node) -> bool:
-    """Whether a Transpose parts short runs of elements over three axes or more, besides leading ones that stay."""
+def _transposed(node: Node) -> Kind:
+    """How a Transpose moves elements: those of four axes or more, besides leading ones that stay, are parted."""
     shape, perm = static_shape(node.inputs[0]), permutation(node)
     if shape is None or perm is None or 0 in shape:
-        return False
+        return Kind.MOVE
     kept = next((i for i, p in enumerate(perm) if p != i), len(perm))
     sizes, moved = shape[kept:], transposed(shape[kept:], [p - kept for p in perm[kept:]])
-    run = moved[-1][0] if moved and moved[-1][1] == 1 else 1
-    return len(moved) >= 3 and sum(size > 1 for size in sizes) >= SCATTERED and run < RUN
+    if len(moved) < 3 or sum(size > 1 for size in sizes) < PARTED:
+        return Kind.MOVE
+    return Kind.BLOCK if moved[-1][1] == 1 and moved[-1][0] >= RUN else Kind.SCATTER
 
 
 def _keeps_dims(node: Node) -> bool:
