@@ -52,11 +52,18 @@ def test_opset_above_11_is_refused_and_said(march: str, new: Path) -> None:
 @pytest.mark.parametrize("suffix", ["md", "html", "json"])
 def test_the_report_of_a_run_says_so_too(suffix: str, new: Path) -> None:
     report = new.with_name(f"report.{suffix}")
-    code, out = surgery("run", new, "--march", "bernoulli2", "-o", new.with_name("out.onnx"), "--report", report)
+    flags = ("--skip", "lower-opset", "-o", new.with_name("out.onnx"), "--report", report)
+    code, out = surgery("run", new, "--march", "bernoulli2", *flags)
     assert code == 1
     assert f"toolchain will refuse the model: {MUST}" in " ".join(out.split())
     text = report.read_text()
     assert ('"rule": "model.opset"' if suffix == "json" else MUST) in text
+
+
+@pytest.mark.parametrize("march", ["bernoulli2", "bayes", "bayes-e"])
+def test_a_run_lowers_it(march: str, new: Path) -> None:
+    code, out = surgery("run", new, "--march", march, "-o", new.with_name("out.onnx"))
+    assert f"The {march} toolchain will take the model" in " ".join(out.split()), code
 
 
 def test_opset_above_11_is_no_matter_to_nash(new: Path) -> None:
