@@ -130,6 +130,23 @@ def _padded(node: Node, lifted: Lifted) -> Sequence[Tensor]:
     return [lifted.rw.op("Pad", x, lifted.rw.ints(wide), node.input(2), **node.attrs)]
 
 
+def _bounds(node: Node) -> None:
+    """Bounds that are known."""
+    for index in range(1, len(node.inputs)):
+        if node.input(index) is not None:
+            need.constant(node, index)
+
+
+def _sliced(node: Node, lifted: Lifted) -> Sequence[Tensor]:
+    """The same bounds; axes are stated where they were not."""
+    starts = ops.ints(node, "starts", 1) or []
+    axes = [_along(axis) for axis in ops.axes(node) or range(len(starts))]
+    x = lifted.get(node.inputs[0])
+    if "starts" in node.attrs:
+        return [lifted.rw.op("Slice", x, **{**node.attrs, "axes": axes})]
+    return [lifted.rw.op("Slice", x, *node.inputs[1:3], lifted.rw.ints(axes), node.input(4))]
+
+
 Line.writers = {
     **ELEMENTWISE,
     **dict.fromkeys(("Conv", "ConvTranspose"), Writer(_windowed, _convolved)),
@@ -138,13 +155,14 @@ Line.writers = {
     **dict.fromkeys(("BatchNormalization", "InstanceNormalization"), Writer(_channelwise, _same)),
     "Concat": Writer(_any, _joined),
     "Pad": Writer(_padding, _padded),
+    "Slice": Writer(_bounds, _sliced),
 }
 
 
 class LiftLines(Lift):
     """A network of NxCxL ``->`` one of NxCx1xL, with Unsqueeze and Squeeze at its ends: Conv1d becomes Conv2d.
 
-    Elementwise operators, normalisations, poolings, Concat and Pad that are connected with the convolution come
+    Elementwise operators, normalisations, poolings, Concat, Pad and Slice that are connected with the convolution come
     along. Rounding: a kernel may add up in another order.
     """
 

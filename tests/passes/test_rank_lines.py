@@ -60,6 +60,15 @@ LIFTED = {
         {"w": (8, 8, 3), "z": (2, 3, 12), "p": [0, 0, 2, 0, 1, 0]}, "[2,20,26]",
         "Unsqueeze Conv Concat Concat Pad Squeeze",
     ),
+    "a causal one": (
+        "a = Conv <pads = [2, 2]> (x, w)  y = Slice (a, zero, end, two)",
+        {"w": (8, 8, 3), "zero": [0], "end": [-2], "two": [2]}, ROW, "Unsqueeze Conv Slice Squeeze",
+    ),
+    "a Slice with steps of axes that are not stated": (
+        f"{CONV}  y = Slice (a, from, to, , steps)",
+        {"w": (8, 8, 3), "from": [0, 1, 2], "to": [2, 7, 12], "steps": [1, 2, 3]}, "[2,3,4]",
+        "Unsqueeze Conv Slice Squeeze",
+    ),
     "bounds": (f"{CONV}  y = Clip (a, l, h)", {"w": (8, 8, 3), "l": np.float32(-1), "h": np.float32(1)}, ROW,
                "Unsqueeze Conv Clip Squeeze"),
 }  # fmt: skip
@@ -83,6 +92,11 @@ def test_the_text() -> None:
     assert "kernel_shape: ints = [1, 3], pads: ints = [0, 1, 0, 2], strides: ints = [1, 2]" in done.text
     assert "Squeeze <axes: ints = [2]>" in done.text
     assert [n.name for n in done.model.nodes() if n.op == "Conv"] == ["Conv"]
+
+
+def test_a_slice_of_opset_9() -> None:
+    body = f"{CONV}  y = Slice <axes = [2], starts = [1], ends = [9]> (a)"
+    assert run(net(body, ROW, "[2,8,8]", opset=9, w=(8, 8, 3))).ops == ["Unsqueeze", "Conv", "Slice", "Squeeze"]
 
 
 INSIDE = {
@@ -169,6 +183,9 @@ REFUSED = {
     "computed pads": (
         "s = Shape (x)  p = Concat <axis = 0> (s, s)  y = Pad (x, p)", ROW, "[6,24,36]", {},
         "the pads of every axis must be constant",
+    ),
+    "computed bounds": (
+        "s = Shape (x)  y = Slice (x, s, s)", ROW, "[0,0,0]", {}, "input 1 ('s') must be constant",
     ),
     "shapes that meet": ("r = ReduceMax <axes = [2]> (x)  y = Add (x, r)", ROW, ROW, {}, "the shapes must be equal"),
     "a large constant": ("y = Add (x, k)", ROW, "[1,2,8,12]", {"k": (1, 1, 8, 12)}, "must be 3"),
