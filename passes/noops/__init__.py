@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from passes.noops.arithmetic import CastChain, DropNeutral, DropRepeated, SameType
 from passes.noops.expand import DropExpand, ExpandAfterTranspose
-from passes.noops.forms import DropSameForm, MergeReshapes, MergeTransposes, UndoAxes
+from passes.noops.forms import DropSameForm, MergeReshapes, MergeTransposes, MoveOnes, UndoAxes
 from passes.noops.plain import DropDropout, DropIdentity, DropSingle
 from passes.noops.windows import DropPool, DropReduce, DropResize
 from surgery.pipeline import Pass
@@ -34,6 +34,7 @@ class RemoveNoops(Pass):
             DropNeutral(),
             DropRepeated(),
             MergeTransposes(),
+            MoveOnes(),
             UndoAxes(),
             DropSameForm(),
             MergeReshapes(),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from passes.noops.bypass import Drop, same_form, same_shape
 from surgery.ir import Constant, Node, Tensor, ops
 from surgery.ir.infer import dims
-from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule, need
+from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule, build, need
 
 FORMS = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze"})
 END = (1 << 31) - 1
@@ -63,6 +63,28 @@ class Pair:
     node: Node
     source: Tensor
     numbers: tuple[int, ...]
+
+
+class MoveOnes(Rule[Pair]):
+    """``Transpose(x) -> Reshape(x)`` where only axes of size 1 change their place, so that no element moves."""
+
+    name, roots = "move-ones", frozenset({"Transpose"})
+    purpose, exactness = Purpose.NORMALISE, Exactness.EXACT
+
+    def match(self, node: Node, ctx: Context) -> Pair | Mismatch:
+        """The other axes keep their order; next to a Transpose it is left alone, so that the two are merged."""
+        before, order = need.static(node.inputs[0], node), ops.permutation(node)
+        wide = [axis for axis in order or () if before[axis] != 1]
+        if wide != sorted(wide):
+            return Mismatch(f"axes {wide} of {dims(before)} change their order, only those of size 1 may", node)
+        source = node.inputs[0].producer
+        if any(n.op == "Transpose" for n in (*node.outputs[0].consumers, *([source] if source else []))):
+            return Mismatch("it stands next to a Transpose", node)
+        return Pair(node, node.inputs[0], need.static(node.outputs[0], node))
+
+    def rewrite(self, match: Pair, rw: Rewriter) -> None:
+        """The same elements in another shape."""
+        rw.replace(match.node, build.reshape(rw, match.source, match.numbers))
 
 
 class MergeTransposes(Rule[Pair]):

@@ -160,6 +160,12 @@ NOOPS = {
         k=ints(1, 4, 5, 5),
     ),
     "drop-repeated": _noop("c = Relu (a)  b = Relu (c)"),
+    "move-ones": _noop(
+        "c = GlobalMaxPool (a)  d = Transpose <perm = [0, 2, 3, 1]> (c)  e = Sin (d)  "
+        "f = Reshape (e, k)  b = Add (a, f)",
+        UNSIZED,
+        k=ints(1, 4, 1, 1),
+    ),
     "merge-transposes": _noop("c = Transpose <perm = [0, 2, 3, 1]> (a)  b = Transpose <perm = [0, 3, 1, 2]> (c)"),
     "undo-axes": _noop("c = Unsqueeze <axes = [2]> (a)  b = Squeeze <axes = [2]> (c)"),
     # onnx infers no shape from a constant of the graph around a body

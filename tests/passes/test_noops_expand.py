@@ -43,12 +43,12 @@ def test_two_that_stretch_each_other() -> None:
 
 def test_after_a_transpose() -> None:
     applied = apply_pass(
-        graph("e = Expand (a, s)  y = Transpose <perm = [1, 0, 2]> (e)", y="float[4,2,3]"), RemoveNoops()
+        graph("e = Expand (a, s)  y = Transpose <perm = [2, 1, 0]> (e)", y="float[3,4,2]"), RemoveNoops()
     )
     assert applied.ops == ["Sin", "Transpose", "Expand"]
     assert applied.result.drift_total == 0.0
     [expand] = [n for n in applied.model.graph.nodes if n.op == "Expand"]
-    assert expand.inputs[1].values.tolist() == [4, 2, 3]
+    assert expand.inputs[1].values.tolist() == [3, 4, 2]
 
 
 REFUSED = {
