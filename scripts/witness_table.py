@@ -16,11 +16,12 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+import page
+
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = ROOT.parent / "shared/reference/latency/measured.csv"
 LEVELS = {level: ROOT / f"data/witness/latency_{level.lower()}_bayes-e.csv" for level in ("O2", "O3")}
 PAGE = ROOT / "docs/witness.md"
-BEGIN, END = "<!-- table: scripts/witness_table.py -->\n", "<!-- end of table -->\n"
 
 
 class Pair(NamedTuple):
@@ -102,15 +103,7 @@ def main() -> int:
     if not (MEASURED.exists() and LEVELS["O2"].exists()):
         print("no measurements here")
         return 0
-    page = PAGE.read_text(encoding="utf-8")
-    head, _, rest = page.partition(BEGIN)
-    text = f"{head}{BEGIN}\n{table(list(pairs()))}\n{END}{rest.partition(END)[2]}"
-    if "--check" in sys.argv[1:]:
-        print("current" if text == page else "docs/witness.md is not current")
-        return int(text != page)
-    PAGE.write_text(text, encoding="utf-8")
-    print(table(list(pairs())).partition("\n\n")[0])
-    return 0
+    return page.write(PAGE, "witness_table.py", table(list(pairs())))
 
 
 if __name__ == "__main__":

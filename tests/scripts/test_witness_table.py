@@ -30,7 +30,7 @@ def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     monkeypatch.setattr(module, "PAGE", tmp_path / "page.md")
     module.MEASURED.write_text(MEASURED)
     module.LEVELS["O2"].write_text("model,latency_us\nlatency/a,2100\nlatency/b,4000\nlatency/c,1\nlatency/d,\n")
-    module.PAGE.write_text(f"head\n{module.BEGIN}old{module.END}tail\n")
+    module.PAGE.write_text(f"head\n{module.page.begin('witness_table.py')}old{module.page.END}tail\n")
     return module
 
 
