@@ -117,7 +117,7 @@ def table(*, check: bool) -> int:
     for row in found():
         pairs.setdefault((row["march"], row["network"]), {})[row["side"]] = row
     lines = ["| march | network | without | with | rules |", "|---|---|---|---|---|"]
-    for (march, name), sides in pairs.items():
+    for (march, name), sides in sorted(pairs.items(), key=lambda pair: pair[0][0]):
         texts = (said(sides[side]) for side in SIDES)
         lines.append(f"| {march} | {name} | {' | '.join(texts)} | {sides['with']['rules'].replace(' ', ', ')} |")
     page = PAGE.read_text(encoding="utf-8")
