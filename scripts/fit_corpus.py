@@ -6,7 +6,8 @@ Per model and march: opset, and whether the toolchain takes it, as exported and 
 the corpus's index; verified or not, the drift of its outputs; nodes on the CPU and segments. "Taken" is this
 project's own word from the march's data; with --witness the vendor's toolchain is asked about both files, too. A
 model counts as fit when it comes out valid for onnx.checker, static, at an opset and IR version of the march, with
-every output within its bound. Prints a line each and the totals per folder; --out writes the table.
+every output within its bound. Prints a line each and the totals per folder; --out writes the table, and goes on where
+it ends.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import corpus
 import onnx
@@ -153,11 +154,13 @@ def main() -> int:
     models = list(corpus.items(options.only or ["*"], large=options.large))
     corpus.CACHE.mkdir(parents=True, exist_ok=True)
     witness = Witness(surgery.toolchain.find(options.witness)) if options.witness else None
-    rows: list[Row] = []
+    rows = _read(options.out)
+    known = {(row.model, row.march) for row in rows}
     with tempfile.TemporaryDirectory(dir=corpus.CACHE) as folder:
         for march in options.march or MARCHES:
             work = partial(fit, march=march, folder=Path(folder))
-            for item, result in corpus.over(work, models, options.jobs, options.seconds):
+            new = [item for item in models if (item.name, march) not in known]
+            for item, result in corpus.over(work, new, options.jobs, options.seconds):
                 made = Made(Row(item.name, march, reason=f"CRASHED: {result.reason}"), None) if isinstance(
                     result, corpus.Failed) else result  # fmt: skip
                 rows.append(made.row if witness is None else witnessed(witness, item, made))
@@ -184,6 +187,19 @@ def _write(out: Path | None, rows: list[Row]) -> None:
         with out.open("w", newline="") as file:
             table = csv.writer(file, lineterminator="\n")
             table.writerows([Row._fields, *rows])
+
+
+def _read(out: Path | None) -> list[Row]:
+    """The rows that are in the table already."""
+    if out is None or not out.exists():
+        return []
+    with out.open(newline="") as file:
+        return [Row(**{name: _typed(name, text) for name, text in line.items()}) for line in csv.DictReader(file)]
+
+
+def _typed(name: str, text: str) -> Any:
+    kind = type(Row._field_defaults.get(name, text))
+    return kind(text)
 
 
 def _totals(rows: list[Row]) -> None:
