@@ -179,7 +179,7 @@ def test_killed_it_leaves_nothing(tmp_path: Path, how: signal.Signals) -> None:
         command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command]
     before = signal.signal(
         signal.SIGINT, signal.default_int_handler
-    )  # it may be ignored here, and a child inherits that
+    )  # a child inherits it
     asking = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     signal.signal(signal.SIGINT, before)
     child = _hanging(tmp_path / "tmp")
