@@ -177,9 +177,7 @@ def test_killed_it_leaves_nothing(tmp_path: Path, how: signal.Signals) -> None:
     command = [sys.executable, str(ROOT / "scripts/measure.py"), *call(tmp_path)]
     if how == signal.SIGTERM:  # in the background of a shell, where Ctrl-C is ignored
         command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command]
-    before = signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a child inherits it
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a child inherits it
     asking = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     signal.signal(signal.SIGINT, before)
     child = _hanging(tmp_path / "tmp")
