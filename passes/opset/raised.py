@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from passes.opset.base import Form, attr_to_input, drop, known
+from passes.opset.base import Form, attr_to_input, drop
 from surgery.ir import Node, ops
 from surgery.rewrite import Mismatch, Rewriter
 
@@ -41,20 +41,8 @@ def scales_input(node: Node, rw: Rewriter) -> None:
     attr_to_input(node, 1, "scales", rw, like=rw.constant(np.zeros(0, np.float32)))
 
 
-def upsample_as_resize(node: Node, rw: Rewriter) -> None:
-    """``Upsample`` is ``Resize`` with asymmetric coordinates, and takes the point below."""
-    mode = ops.attr(node, "mode", "nearest")
-    scales = known(node, 1, "scales")
-    if scales is None:
-        raise Mismatch("the scales are absent", node)
-    nothing = rw.constant(np.zeros(0, np.float32), name=f"{node.name}/none")
-    attrs = {"mode": mode, "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-    rw.editor.set_inputs(node, [node.inputs[0], nothing, node.inputs[1]])
-    rw.editor.set_op(node, "Resize", attrs)
-
-
-def resize_as_it_was(node: Node, rw: Rewriter) -> None:
-    """``Resize`` of opset 10 has asymmetric coordinates, and takes the point below."""
+def asymmetric(node: Node, rw: Rewriter) -> None:
+    """``Upsample``, and ``Resize`` of opset 10: Resize with asymmetric coordinates that takes the point below."""
     nothing = rw.constant(np.zeros(0, np.float32), name=f"{node.name}/none")
     attrs = {**node.attrs, "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     rw.editor.set_inputs(node, [node.inputs[0], nothing, node.inputs[1]])
@@ -77,10 +65,10 @@ FORMS = {
     "BatchNormalization": (Form(9, per_channel),),
     "Clip": (Form(11, clip_inputs),),
     "Pad": (Form(11, pad_inputs),),
-    "Resize": (Form(11, resize_as_it_was),),
+    "Resize": (Form(11, asymmetric),),
     "Scan": (Form(9, no_batch),),
     "Slice": (Form(10, slice_inputs),),
     "TopK": (Form(10, count_input),),
-    "Upsample": (Form(9, scales_input), Form(10, upsample_as_resize)),
+    "Upsample": (Form(9, scales_input), Form(10, asymmetric)),
 }
 """These operators, oldest boundary first."""

@@ -143,11 +143,6 @@ CASES = {
         "y = Scan <num_scan_inputs = 1, body = b (float[2] i) => (float[2] o) { o = Relu (i) }> (, x) }"),
         "it is the Scan of opset 8, which goes over a batch, newer ones do not",
     ),
-    "computed scales": (
-        9,
-        "g (float[1,1,2,2] x, float[4] s) => (float[?,?,?,?] y) { y = Upsample (x, s) }",
-        "scales 's' is computed, it must be constant to become an attribute",
-    ),
 }  # fmt: skip
 
 
