@@ -19,6 +19,7 @@ from passes.rank.moves import (
     LegaliseOrder,
     OrderChannels,
 )
+from passes.rank.pads import LiftPad
 from passes.rank.views import LegaliseViews, LiftViews
 from passes.rank.volumes import LiftVolumes
 from surgery.pipeline import Outcome, Pass, PassRun
@@ -45,6 +46,7 @@ class NormaliseRank(Pass):
         return (
             LiftLines(),
             LiftVolumes(),
+            LiftPad(),
             LegaliseViews(),
             LiftViews(),
             TakeApart(),

@@ -344,6 +344,14 @@ RANK = {
         "bernoulli2",
         quiet=UNSIZED,
     ),
+    "lift-pad": Sample(
+        "s = Sin (x)  y = Pad (s, k)",
+        {"k": ints(0, 0, 0, 0, 0, 1)},
+        x="float[2,4,5]",
+        y="float[2,4,6]",
+        march="bayes-e",
+        quiet=UNSIZED,
+    ),
     "lift-views": Sample(
         "s = Sin (x)  r = Reshape (s, k)  t = Tanh (r)  y = Reshape (t, l)",
         {"k": ints(4, 25), "l": ints(1, 4, 5, 5)},
