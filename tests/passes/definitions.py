@@ -65,7 +65,7 @@ DEFINED = {
     "CenterCropPad": Defined(
         "g (float[1,8,3] x) => (float[1,5,6] y) { y = CenterCropPad <axes = [1, 2]> (x, s) }",
         18,
-        "Pad Slice",
+        "Reshape Pad Reshape Slice",
         {"s": np.array([5, 6])},
     ),
     "GreaterOrEqual": Defined(
