@@ -9,7 +9,7 @@ from passes.noops.arithmetic import CastChain, DropNeutral, DropRepeated, SameTy
 from passes.noops.expand import DropExpand, ExpandAfterTranspose
 from passes.noops.forms import DropSameForm, MergeReshapes, MergeTransposes, MoveOnes, UndoAxes
 from passes.noops.plain import DropDropout, DropIdentity, DropSingle
-from passes.noops.windows import DropPool, DropReduce, DropResize
+from passes.noops.windows import DropPool, DropReduce, DropResize, IdleDilation
 from surgery.pipeline import Pass
 from surgery.rewrite import Rule
 
@@ -39,6 +39,7 @@ class RemoveNoops(Pass):
             DropSameForm(),
             MergeReshapes(),
             DropPool(),
+            IdleDilation(),
             DropReduce(),
             DropResize(),
             ExpandAfterTranspose(),

@@ -1,10 +1,12 @@
-"""Windows of one element, reductions over axes of one, resizing by one."""
+"""Windows of one element, dilations of one, reductions over axes of one, resizing by one."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from passes.noops.bypass import Drop, same_shape
 from surgery.ir import Node, Tensor, ops
-from surgery.rewrite import Context, Mismatch
+from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule
 
 
 class DropPool(Drop):
@@ -23,6 +25,34 @@ class DropPool(Drop):
         if pads is None or any(pads):
             raise Mismatch(f"has pads {pads}, every pad must be 0", node)
         return node.inputs[0]
+
+
+@dataclass(frozen=True)
+class Idle:
+    """A convolution or pooling, and its dilations where each does something."""
+
+    node: Node
+    dilations: list[int]
+
+
+class IdleDilation(Rule[Idle]):
+    """A dilation along an axis where the kernel is 1 is written as 1: at others the compiler of the X3 fails."""
+
+    name, roots = "idle-dilation", frozenset({"Conv", "ConvTranspose", "MaxPool"})
+    purpose, exactness = Purpose.NORMALISE, Exactness.EXACT
+
+    def match(self, node: Node, ctx: Context) -> Idle | Mismatch:
+        """A kernel of 1 along an axis with a dilation."""
+        kernel = ops.kernel_shape(node) or []
+        given = ops.spatial(node, "dilations", len(kernel))
+        idle = [1 if size == 1 else by for size, by in zip(kernel, given, strict=True)]
+        if idle == given:
+            return Mismatch(f"no dilation of {given} is along an axis where the kernel {kernel} is 1", node)
+        return Idle(node, idle)
+
+    def rewrite(self, match: Idle, rw: Rewriter) -> None:
+        """The attribute alone is written anew."""
+        rw.set_attr(match.node, "dilations", match.dilations)
 
 
 class DropReduce(Drop):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from passes.rank.edges import EvenPads
 from passes.rank.ends import Ends
 from passes.rank.heads import SplitProduct, TakeApart, TakeSplitApart
 from passes.rank.lines import LiftLines
@@ -31,7 +32,7 @@ class NormaliseRank(Pass):
 
     One- and three-dimensional convolutions become two-dimensional ones, with reshapes at the ends of the part of the
     network around them. Fused heads of attention are taken apart before they are reshaped. Reshape-Transpose-Reshape
-    is read as one permutation of elements. Inner values are this pass's own business; inputs and outputs change only
+    is read as one permutation of elements. Pads get the forms that the toolchain does not stop at. Inner values are this pass's own business; inputs and outputs change only
     with ``inputs``.
     """
 
@@ -60,6 +61,7 @@ class NormaliseRank(Pass):
             GatherBlocks(),
             AsBlocks(),
             CollapseMoves(),
+            EvenPads(),
         )
 
     def purposes(self, target: Any) -> list[Purpose]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
 from surgery.target.lookups import fold_lookup, sole_reader
 from surgery.target.params import Params, Unknown
+from surgery.target.params.windows import joins_window
 from surgery.target.target import Target
 
 CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "Gemm"})
@@ -185,11 +186,8 @@ def _per_channel_or_norm(node: Node, data: Tensor) -> bool:
 
 def _pad(node: Node, _folds: Folds) -> Node | None:
     reader = sole_reader(node)
-    if reader is None or reader.op not in ("Conv", "AveragePool"):
-        return None
-    params = Params(node, 0)
     try:
-        return reader if params["mode"] == "constant" and set(params["padded_axes"]) <= {2, 3} else None
+        return reader if reader is not None and joins_window(node, reader) else None
     except Unknown:
         return None
 

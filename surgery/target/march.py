@@ -25,7 +25,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from surgery.errors import InputError, unknown
-from surgery.target.verdict import Evidence
+from surgery.target.verdict import Effect, Evidence
 
 FOLDER = Path(__file__).parent / "marches"
 Text = Annotated[str, Field(min_length=1)]
@@ -46,7 +46,9 @@ class Source(_Data):
 class Limit(_Data):
     """One rule: ``param`` within bounds, among values, or operand shapes of a form, or an expression that holds.
 
-    Bounds and values apply to each element where the parameter is a tuple (``kernel``, ``ranks``).
+    Bounds and values apply to each element where the parameter is a tuple (``kernel``, ``ranks``). ``effect``: where
+    it is broken the node runs on the CPU, or the model is refused, or it is refused where the node breaks another
+    limit, too, and so would run on the CPU.
     """
 
     id: Text | None = None
@@ -60,7 +62,7 @@ class Limit(_Data):
     text: str = ""
     source: str = ""
     evidence: Evidence | None = None
-    effect: Literal["cpu", "refused"] = "cpu"
+    effect: Effect = "cpu"
 
     @model_validator(mode="after")
     def _one_kind(self) -> Limit:

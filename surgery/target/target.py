@@ -16,7 +16,7 @@ from surgery.target.birth import unborn
 from surgery.target.limits import Check, compile_limits
 from surgery.target.march import March, Op
 from surgery.target.params import PARAMS, Params, Unknown
-from surgery.target.verdict import Refusal, Verdict, Violation
+from surgery.target.verdict import Device, Effect, Refusal, Verdict, Violation
 
 if TYPE_CHECKING:
     from surgery.ir import Model
@@ -117,9 +117,8 @@ class Target:
 
     def _checked(self, node: Node, opset: int) -> Verdict:
         params = Params(node, opset)
-        violations: list[Violation] = []
+        broken: list[tuple[Violation, Effect]] = []
         reasons: dict[str, None] = {}
-        refused = False
         for check in self.checks(node.op):
             try:
                 violation = check(params)
@@ -127,11 +126,12 @@ class Target:
                 reasons[f"{check.constraint}: {unknown}"] = None
                 continue
             if violation is not None:
-                violations.append(violation)
-                refused = refused or check.effect == "refused"
-        if violations:
-            return Verdict("refused" if refused else "cpu", tuple(violations), tuple(reasons))
-        return Verdict("unknown" if reasons else "bpu", (), tuple(reasons))
+                broken.append((violation, check.effect))
+        effects = {effect for _, effect in broken}
+        if not effects - {"refused on the cpu"}:
+            return Verdict("unknown" if reasons else "bpu", (), tuple(reasons))
+        device: Device = "cpu" if effects == {"cpu"} else "refused"
+        return Verdict(device, tuple(violation for violation, _ in broken), tuple(reasons))
 
     def _unnamed(self, node: Node, opset: int, row: Op | None) -> Verdict:
         if self.assumed is not None:

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 Device: TypeAlias = Literal["bpu", "cpu", "folded", "refused", "unknown"]
 Evidence: TypeAlias = Literal["read", "probed", "inferred", "assumed"]
+Effect: TypeAlias = Literal["cpu", "refused", "refused on the cpu"]
 BIRTH = "opset"
 """Last part of the id of the limit that an operator exists in an opset which the toolchain takes."""
 

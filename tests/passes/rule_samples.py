@@ -172,6 +172,9 @@ NOOPS = {
     "drop-same-form": _noop("b = Reshape (a, k)", IN_BODIES, k=ints(0, 4, -1, 5)),
     "merge-reshapes": _noop("c = Reshape (a, k)  b = Reshape (c, l)", TAPPED, k=ints(-1, 100), l=ints(-1, 4, 5, 5)),
     "drop-pool": _noop("b = MaxPool <kernel_shape = [1, 1]> (a)"),
+    "idle-dilation": Sample(
+        "s = Sin (x)  y = Conv <kernel_shape = [1, 1], dilations = [2, 2]> (s, w)", {"w": (4, 4, 1, 1)}
+    ),
     "drop-reduce": Sample(
         "a = Sin (x)  b = ReduceMean <axes = [1]> (a)  y = Cos (b)",
         x="float[1,1,5,5]",
@@ -350,6 +353,12 @@ RANK = {
         x="float[2,4,5]",
         y="float[2,4,6]",
         march="bayes-e",
+        quiet=UNSIZED,
+    ),
+    "even-pads": Sample(
+        "s = Sin (x)  y = Conv <pads = [3, 6, 3, 0], dilations = [3, 3], kernel_shape = [3, 3]> (s, w)",
+        {"w": (4, 4, 3, 3)},
+        march="bernoulli2",
         quiet=UNSIZED,
     ),
     "lift-views": Sample(

@@ -86,6 +86,18 @@ def test_what_is_idempotent_is_done_once(op: str) -> None:
     assert applied.ops == ["Sin", op, "Cos"]
 
 
+@pytest.mark.parametrize(
+    ("kernel", "dilations", "left"),
+    [([1, 1], [2, 2], [1, 1]), ([1, 2], [2, 2], [1, 2]), ([2, 1], [3, 4], [3, 1]), ([2, 2], [2, 2], None)],
+    ids=str,
+)
+def test_a_dilation_where_the_kernel_is_1(kernel: list[int], dilations: list[int], left: list[int] | None) -> None:
+    nodes = f"b = MaxPool <kernel_shape = {kernel}, dilations = {dilations}, pads = [0, 0, 2, 2]> (a)  c = Neg (b)"
+    applied = apply_pass(f"g (float[1,2,6,6] x) => (float c) {{ a = Sin (x)  {nodes} }}", RemoveNoops(), opset=11)
+    assert applied.model.graph.nodes[1].attrs["dilations"] == (left or dilations)
+    assert applied.result.applied == int(left is not None)
+
+
 INTEGERS = {
     "times one": ("b = Mul (x, k)", "int64 k = {1}"),
     "plus zero": ("b = Add (k, x)", "int64 k = {0}"),

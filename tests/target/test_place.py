@@ -94,6 +94,12 @@ def test_a_pad_goes_into_a_pool_of_one_pixel_which_then_stays() -> None:
     assert pool.device != "folded"
 
 
+def test_a_pad_of_other_values_than_zero_stays() -> None:
+    """Probed: a Pad of ones in front of a convolution has a row of its own."""
+    assert devices(placed(f"a = {CONV}(x, w) b = Pad(a, some) y = {CONV}(b, w)")) == "bfb"
+    assert devices(placed(f"a = {CONV}(x, w) b = Pad(a, some, k) y = {CONV}(b, w)")) == "bbb"
+
+
 @pytest.mark.parametrize(("body", "march", "expected"), PASSIVE)
 def test_passive_operators_wait_for_a_reader(body: str, march: str, expected: str) -> None:
     assert devices(placed(body, march)) == expected

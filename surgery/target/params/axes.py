@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from math import prod
 
-from surgery.target.params.core import Params, first_input, first_output, ints_of, param, size_of
+from surgery.ir.graph import Constant
+from surgery.target.params.core import Params, Unknown, first_input, first_output, ints_of, param, size_of
 from surgery.target.shapes import Dims, aligned
 
 _AXIS_DEFAULT = {"Flatten": 1, "Softmax": -1, "LogSoftmax": -1, "Hardmax": -1, "TopK": -1, "LayerNormalization": -1}
@@ -86,9 +87,26 @@ def changed_dims(p: Params) -> int:
 
 
 @param
+def pad_amounts(p: Params) -> Dims:
+    """What a Pad adds: at the begin of every axis, then at the ends."""
+    return tuple(p.attr("pads") or ints_of(p.node.input(1), "pads"))
+
+
+@param
+def pad_value(p: Params) -> float:
+    """What a Pad of mode constant fills with."""
+    given = p.node.input(2)
+    if given is None:
+        return float(p.attr("value", 0.0))
+    if not isinstance(given, Constant):
+        raise Unknown("the pad value is not a constant")
+    return float(given.values.reshape(-1)[0])
+
+
+@param
 def padded_axes(p: Params) -> Dims:
     """Axes that a Pad changes."""
-    flat = p.attr("pads") or ints_of(p.node.input(1), "pads")
+    flat = p["pad_amounts"]
     half = len(flat) // 2
     return tuple(i for i in range(half) if flat[i] or flat[i + half])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
+from surgery.ir.graph import Node
 from surgery.target.params.core import PARAMS, Param, Params, Unknown, dims_of, first_input, param, size_of
 from surgery.target.shapes import Dims
 
@@ -65,6 +66,41 @@ def pad(p: Params) -> Dims:
     flat = p["pads"]
     half = len(flat) // 2
     return tuple(max(flat[i], flat[i + half]) for i in range(half))
+
+
+@param
+def merged_pads(p: Params) -> Dims:
+    """``pads`` with those of a Pad in front that the toolchain takes into the convolution."""
+    own: Dims = p["pads"]
+    maker = first_input(p).producer
+    if maker is None or not joins_window(maker, p.node):
+        return own
+    before = Params(maker, p.opset)["pad_amounts"]
+    rank = len(before) // 2
+    spatial = (*before[2:rank], *before[rank + 2 :])
+    return tuple(mine + added for mine, added in zip(own, spatial, strict=True))
+
+
+@param
+def uneven_pads(p: Params) -> bool:
+    """Whether begin and end pads of a spatial axis differ, a Pad in front counted in."""
+    flat = p["merged_pads"]
+    half = len(flat) // 2
+    return bool(flat[:half] != flat[half:])
+
+
+def joins_window(pad: Node, reader: Node) -> bool:
+    """Whether the toolchain takes ``pad`` into ``reader``, a convolution or mean: zeros at height and width alone.
+
+    Raises Unknown where the pads are not known.
+    """
+    out = pad.outputs[0]
+    if pad.op != "Pad" or reader.op not in ("Conv", "AveragePool") or len(out.outputs) != 1:
+        return False
+    if pad.graph is not None and pad.graph.is_output(out):
+        return False
+    params = Params(pad, 0)
+    return params["mode"] == "constant" and set(params["padded_axes"]) <= {2, 3} and params["pad_value"] == 0.0
 
 
 def _axis_of(name: str, from_end: int, default: int) -> Param:
