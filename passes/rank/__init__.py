@@ -32,8 +32,8 @@ class NormaliseRank(Pass):
 
     One- and three-dimensional convolutions become two-dimensional ones, with reshapes at the ends of the part of the
     network around them. Fused heads of attention are taken apart before they are reshaped. Reshape-Transpose-Reshape
-    is read as one permutation of elements. Pads get the forms that the toolchain does not stop at. Inner values are this pass's own business; inputs and outputs change only
-    with ``inputs``.
+    is read as one permutation of elements. Pads get forms that the toolchain does not stop at. Inner values are this
+    pass's own business; inputs and outputs change only with ``inputs``.
     """
 
     name: ClassVar[str] = "normalise-rank"
