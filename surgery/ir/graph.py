@@ -167,7 +167,8 @@ class Node(gs.Node):
 
     ``attrs`` holds Python values (int, float, str, bytes, lists of them), a :class:`Constant` for a tensor, a
     :class:`Graph` for a body, and an ``onnx.AttributeProto`` for what has no such form (references, types).
-    ``position`` orders nodes of one graph; ``graph`` is the graph that owns the node.
+    ``position`` orders nodes of one graph; ``graph`` is the graph that owns the node. ``named`` is false where the
+    name is not of the file but was given at load.
     """
 
     op: str
@@ -176,6 +177,7 @@ class Node(gs.Node):
     attrs: dict[str, Any]
     inputs: list[Tensor]
     outputs: list[Value]
+    named: bool
 
     __eq__ = object.__eq__
     __hash__ = object.__hash__
@@ -194,7 +196,7 @@ class Node(gs.Node):
         fields["attrs"] = {} if attrs is None else attrs
         fields["inputs"], fields["outputs"] = _links(self, "outputs", inputs), _links(self, "inputs", outputs)
         fields["overload"], fields["doc_string"], fields["metadata"] = "", "", {}
-        fields["position"], fields["graph"] = (), None
+        fields["position"], fields["graph"], fields["named"] = (), None, True
         for tensor in self.inputs:
             list.append(tensor.outputs, self)
         for value in self.outputs:

@@ -61,9 +61,9 @@ def _name_nodes(main: Graph) -> Iterator[str]:
     for node in nodes:
         if node.name in seen:
             renamed.append(node.name)
-            node.name = fresh(node.name)
+            node.name, node.named = fresh(node.name), False
         elif not node.name:
-            node.name = fresh(node.op)
+            node.name, node.named = fresh(node.op), False
         seen.add(node.name)
     if unnamed:
         yield f"{len(unnamed)} unnamed nodes were given names"

@@ -97,15 +97,20 @@ class Op(_Data):
 
 
 class Passive(_Data):
-    """Operators that are quantised only when something behind them is.
+    """Operators that are quantised only for the sake of their neighbours (see :mod:`surgery.target.passive`).
 
-    ``after_conv``: those that are so only if a convolution feeds them; ``pulling``: those that have their inputs
-    quantised even where a limit keeps them on the CPU.
+    ``ops``: beside something quantised; ``after_conv``: those that are so only if a convolution feeds them;
+    ``waiting``: only where their result is asked for quantised, by operator the condition under which that is so
+    ("" always); ``pulling``: those that have their inputs quantised
+    even where a limit keeps them on the CPU; ``floats``: those on the BPU whose result is float unless it is asked for
+    quantised (ReduceMean over height and width).
     """
 
     ops: frozenset[str] = frozenset()
     after_conv: frozenset[str] = frozenset()
+    waiting: dict[str, str] = {}
     pulling: frozenset[str] = frozenset()
+    floats: frozenset[str] = frozenset()
     source: str = ""
     evidence: Evidence = "read"
 

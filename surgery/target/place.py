@@ -1,7 +1,7 @@
 """Placement of a whole model: which node runs where, what is folded away, and the numbered BPU segments.
 
-Follows the toolchain: active operators are quantised; passive ones run on the BPU only when an active one reads
-their result (directly, or through passive ones); what lies between two CPU nodes is a segment of its own.
+Follows the toolchain: active operators are quantised; passive ones run on the BPU only beside something quantised
+(see :mod:`surgery.target.passive`); what lies between two CPU nodes is a segment of its own.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from surgery.ir.graph import Constant, Graph, Node, Tensor
-from surgery.target.folds import Folds, find_folds, vanishes
+from surgery.ir.graph import Graph, Node, Tensor
+from surgery.target.folds import Folds, find_folds
 from surgery.target.params import macs
+from surgery.target.passive import Neighbours
 from surgery.target.target import Target
 from surgery.target.verdict import Device, Refusal, Verdict
 
@@ -121,53 +122,23 @@ def place(model: Model, target: Target) -> Placement:
 
 def _place_graph(graph: Graph, target: Target, opset: int, rows: list[Row]) -> tuple[list[Row], Folds]:
     verdicts = {node: target.verdict(node, opset) for node in graph.nodes}
-    bound = _bound(graph, target, verdicts)
-    folds = find_folds(graph, target, bound)
-    main = [_row(node, verdicts[node], target, folds, node in bound) for node in graph.nodes]
+    neighbours = Neighbours(graph, target, verdicts, opset)
+    folds = find_folds(graph, target, neighbours.pulled)
+    idle = neighbours.idle(graph.nodes, folds)
+    main = [_row(node, verdicts[node], folds, idle.get(node)) for node in graph.nodes]
     rows.extend(main)
     return main, folds
 
 
-def _row(node: Node, verdict: Verdict, target: Target, folds: Folds, bound: bool) -> Row:
+def _row(node: Node, verdict: Verdict, folds: Folds, idle: str | None) -> Row:
     if node in folds.into:
         home = folds.home(node)
         return Row(node, "folded", None, _FOLDED, f"into {home.name}" if home is not node else "constant or dropped")
     if node in folds.lookups:
         return Row(node, "bpu", None, Verdict("bpu"), "one lookup")
-    if verdict.device == "bpu" and not bound and _waits(node, target, folds):
-        return Row(node, "cpu", None, verdict, "passive: nothing quantised reads it")
+    if idle is not None:
+        return Row(node, "cpu", None, verdict, idle)
     return Row(node, verdict.device, None, verdict)
-
-
-def _waits(node: Node, target: Target, folds: Folds) -> bool:
-    """Whether the node is one that the toolchain quantises only for the sake of its readers."""
-    return target.is_passive(node.op) or _behind_conv(node, target, folds)
-
-
-def _behind_conv(node: Node, target: Target, folds: Folds | None) -> bool:
-    if node.op not in target.march.passive.after_conv:
-        return False
-    makers = [t.producer for t in node.inputs if not isinstance(t, Constant)]
-    return all(m is not None and (folds.home(m) if folds else m).op in ("Conv", "Gemm") for m in makers)
-
-
-def _bound(graph: Graph, target: Target, verdicts: dict[Node, Verdict]) -> set[Node]:
-    """Nodes that an active BPU node reads, directly or through passive ones (walked from the end)."""
-    bound: set[Node] = set()
-    for node in reversed(graph.nodes):
-        if any(_pulls(reader, target, verdicts, bound) for reader in node.outputs[0].outputs if reader in verdicts):
-            bound.add(node)
-    return bound
-
-
-def _pulls(reader: Node, target: Target, verdicts: dict[Node, Verdict], bound: set[Node]) -> bool:
-    """Whether ``reader`` asks for quantised input: it is active on the BPU, or passes on to one that is."""
-    device = verdicts[reader].device
-    if device == "folded" or vanishes(reader, target):
-        return reader in bound
-    if device not in ("bpu", "unknown"):
-        return device == "cpu" and reader.op in target.march.passive.pulling
-    return reader in bound or not (target.is_passive(reader.op) or _behind_conv(reader, target, None))
 
 
 def _place_body(graph: Graph, target: Target, opset: int, rows: list[Row]) -> None:

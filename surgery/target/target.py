@@ -13,6 +13,7 @@ import yaml
 from surgery.ir.graph import Graph, Node, Tensor
 from surgery.target import march as marches
 from surgery.target.birth import unborn
+from surgery.target.expression import Expression
 from surgery.target.limits import Check, compile_limits
 from surgery.target.march import March, Op
 from surgery.target.params import PARAMS, Params, Unknown
@@ -62,6 +63,16 @@ class Target:
     def is_passive(self, op_type: str) -> bool:
         """Whether the toolchain quantises this operator only for the sake of one behind it."""
         return op_type in self.march.passive.ops
+
+    def is_waiting(self, node: Node, opset: int) -> bool:
+        """Whether the toolchain quantises this node only where its result is asked for quantised."""
+        when = self.march.passive.waiting.get(node.op)
+        if not when:
+            return when is not None
+        try:
+            return bool(_condition(when)(Params(node, opset)))
+        except Unknown:
+            return False
 
     def fuses(self, pattern: str) -> bool:
         """Whether the toolchain is known to do the named fusion (see :mod:`surgery.target.folds`)."""
@@ -159,6 +170,11 @@ class Target:
             return ()
         kind, text = _OFF_BPU[row.device]
         return (Violation(f"{op_type}.{kind}", row.device, "bpu", row.text or text, row.source, row.evidence),)
+
+
+@lru_cache
+def _condition(text: str) -> Expression:
+    return Expression(text, PARAMS)
 
 
 def _unlisted(op_type: str, source: str) -> Violation:

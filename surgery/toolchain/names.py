@@ -15,6 +15,7 @@ from typing import Literal
 from surgery.ir import Model
 from surgery.ir.graph import Constant, Graph, Node
 from surgery.toolchain.results import Placement
+from surgery.toolchain.structure import Op
 
 Device = Literal["bpu", "cpu", "folded"]
 _SUFFIX = re.compile(r"(_quantized|_calibrated|_before|_requantized|_dequantized)+$")
@@ -50,20 +51,31 @@ class Names:
 
 
 class _Mapper:
-    """The walk; a row whose value is none of ours claims the node of its name instead."""
+    """The walk; a row that is a node of ours as it was, or whose value is none of ours, claims the node of its name.
+
+    Nodes without a name in the file are found by their values alone: either side names them as it likes.
+    """
 
     def __init__(self, model: Model, placement: Placement) -> None:
         self.graph = model.graph
-        self.own = {node.name: node for node in model.graph.nodes}
+        self.own = {node.name: node for node in model.graph.nodes if node.named}
         self.makers = {tensor.name: node for node in model.graph.nodes for tensor in node.outputs}
         shown = zip(placement.names, placement.rows, strict=True)
         self.devices = {name: row.device for name, row in shown} | _hidden(placement, self.own)
         rows = [op for op in placement.quantised if op.name in self.devices]
         values = {op.name: [v for name in op.outputs if (v := original(name, self.makers)) is not None] for op in rows}
         self.made = {value for found in values.values() for value in found}
-        self.claimed = {name: self.own[name] for name, found in values.items() if not found and name in self.own}
+        plain = {op.name for op in rows if self._is_plain(op, values[op.name])}
+        self.claimed = {
+            name: self.own[name] for name in values if name in plain or (not values[name] and name in self.own)
+        }
         self.constant = _constant(model.graph)
         self.behind = {name: self._behind(name, found) for name, found in values.items()}
+
+    def _is_plain(self, op: Op, values: Iterable[str]) -> bool:
+        """Whether a row is one of our nodes unchanged: nothing before it can have gone into it."""
+        node = self.own.get(op.name)
+        return node is not None and node.op == op.op and {t.name for t in node.outputs} >= set(values) != set()
 
     def _behind(self, row: str, values: Iterable[str]) -> tuple[str, ...]:
         """Names of the nodes between ``values`` and the nearest values that other rows make."""

@@ -1,0 +1,97 @@
+"""Nodes that the toolchain quantises only for the sake of their neighbours.
+
+An active operator is quantised wherever it stands. A passive one is where what it reads is quantised, or its result is
+asked for quantised; a waiting one only where its result is. A value is quantised when an operator on the BPU reads it,
+or made it; a convolution's result is float unless it is read so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from surgery.ir.graph import Constant, Graph, Node, Tensor
+from surgery.target.folds import Folds, vanishes
+from surgery.target.params import Params, Unknown
+from surgery.target.target import Target
+from surgery.target.verdict import Verdict
+
+
+class Neighbours:
+    """Which nodes of one graph are quantised for the sake of others.
+
+    Args:
+        graph: the graph.
+        target: the chip.
+        verdicts: what the chip says of each node by itself.
+        opset: of the model.
+
+    Attributes:
+        pulled: nodes whose result something on the BPU asks for, directly or through passive ones.
+    """
+
+    def __init__(self, graph: Graph, target: Target, verdicts: dict[Node, Verdict], opset: int) -> None:
+        self.target, self.verdicts = target, verdicts
+        self.waiting = {n for n in graph.nodes if n.op in target.march.passive.waiting and target.is_waiting(n, opset)}
+        self.pulled: set[Node] = set()
+        for node in reversed(graph.nodes):
+            if any(self._pulls(reader) for out in node.outputs for reader in out.outputs):
+                self.pulled.add(node)
+
+    def idle(self, nodes: Iterable[Node], folds: Folds) -> dict[Node, str]:
+        """The nodes that could run on the BPU and are left on the CPU, with the reason, from the front of the graph."""
+        idle: dict[Node, str] = {}
+        for node in nodes:
+            if self.verdicts[node].device != "bpu" or node in self.pulled or node in folds.into:
+                continue
+            if node in self.waiting:
+                idle[node] = "waiting: nothing quantised reads it"
+            elif self._waits(node, folds) and not self._fed(node, idle, folds):
+                idle[node] = "passive: nothing quantised is before or behind it"
+        return idle
+
+    def _fed(self, node: Node, idle: dict[Node, str], folds: Folds) -> bool:
+        """Whether something that ``node`` reads is quantised, and nothing comes from the CPU alone."""
+        quantised = [t for t in folds.computed(node) if self._is_quantised(t, idle, folds)]
+        others = [t.producer for t in folds.computed(node) if t not in quantised]
+        return bool(quantised) and all(maker is not None and folds.home(maker) not in idle for maker in others)
+
+    def _waits(self, node: Node, folds: Folds | None) -> bool:
+        return self.target.is_passive(node.op) or self._behind_conv(node, folds)
+
+    def _behind_conv(self, node: Node, folds: Folds | None) -> bool:
+        if node.op not in self.target.march.passive.after_conv:
+            return False
+        makers = [t.producer for t in node.inputs if not isinstance(t, Constant)]
+        return all(m is not None and (folds.home(m) if folds else m).op in ("Conv", "Gemm") for m in makers)
+
+    def _pulls(self, reader: Node) -> bool:
+        """Whether ``reader`` asks for quantised input: it is active on the BPU, or passes on to one that is."""
+        if reader not in self.verdicts:
+            return False
+        device = self.verdicts[reader].device
+        if device == "folded" or vanishes(reader, self.target):
+            return reader in self.pulled
+        if device not in ("bpu", "unknown"):
+            return device == "cpu" and reader.op in self.target.march.passive.pulling
+        return reader in self.pulled or not (reader in self.waiting or self._waits(reader, None))
+
+    def _is_quantised(self, tensor: Tensor, idle: dict[Node, str], folds: Folds) -> bool:
+        if any(self._pulls(reader) for reader in tensor.outputs):
+            return True
+        maker = tensor.producer
+        if maker is None or maker not in self.verdicts:
+            return False
+        home = folds.home(maker)
+        if self.verdicts[home].device != "bpu" and home not in folds.lookups:
+            return False
+        return home not in idle and not self._gives_floats(home)
+
+    def _gives_floats(self, node: Node) -> bool:
+        """Whether the result of ``node`` leaves the BPU as floats where nothing quantised reads it."""
+        passive = self.target.march.passive
+        if node.op != "ReduceMean" or node.op not in passive.floats:
+            return node.op in passive.floats
+        try:
+            return set(Params(node, 11)["axes"]) == {2, 3}
+        except Unknown:
+            return False
