@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from surgery.ir.graph import Graph, Node, Tensor
+from surgery.ir.graph import Node
 from surgery.target import march as marches
 from surgery.target.birth import unborn
+from surgery.target.facts import FACTS, model_facts
 from surgery.target.limits import Check, compile_limits
 from surgery.target.march import March, Op
 from surgery.target.params import PARAMS, Params, Unknown
@@ -20,8 +20,6 @@ from surgery.target.verdict import Device, Effect, Refusal, Verdict, Violation
 
 if TYPE_CHECKING:
     from surgery.ir import Model
-
-MODEL_FACTS = ("opset", "ir_version", "inputs", "outputs", "input_ranks", "dynamic_dims", "unscaled")
 
 
 class Target:
@@ -111,7 +109,7 @@ class Target:
     def refusals(self, model: Model) -> list[Refusal]:
         """The rules about whole models that this one breaks: opset, IR version, inputs, outputs, dynamic dims."""
         found = model_facts(model)
-        checks = compile_limits(self.march.model, "model", "", "read", MODEL_FACTS, str(self.path))
+        checks = compile_limits(self.march.model, "model", "", "read", FACTS, str(self.path))
         broken = (violation for check in checks if (violation := check(found)) is not None)
         return [Refusal(v.constraint, _plain(v.found), v.allowed, v.text, v.source, v.evidence) for v in broken]
 
@@ -177,26 +175,6 @@ def _plain(value: str | float) -> str | int:
     return value if isinstance(value, str) else int(value)
 
 
-def model_facts(model: Model) -> dict[str, Any]:
-    """What the rules about whole models are written in."""
-    graph = model.graph
-    return {
-        "opset": model.opset,
-        "ir_version": model.ir_version,
-        "inputs": len(graph.inputs),
-        "outputs": len(graph.outputs),
-        "input_ranks": tuple(len(t.shape) for t in graph.inputs if t.shape is not None),
-        "dynamic_dims": tuple(text for t in graph.inputs for text in _dynamic(t)),
-        "unscaled": tuple(_unscaled(graph)),
-    }
-
-
-def _dynamic(tensor: Tensor) -> list[str]:
-    if tensor.shape is None:
-        return [f"{tensor.name}: rank"]
-    return [f"{tensor.name}: {d or f'dim {i}'}" for i, d in enumerate(tensor.shape) if not isinstance(d, int)]
-
-
 @lru_cache(maxsize=32)
 def load_target(name: str, assume: str | None = None) -> Target:
     """The march of that name, board name (``X5``, any case) or march file.
@@ -210,20 +188,3 @@ def load_target(name: str, assume: str | None = None) -> Target:
     """
     path = marches.find(name)
     return Target(marches.load(path), path, load_target(assume) if assume else None)
-
-
-KEEPS_SCALE = frozenset({"Concat", "Flatten", "MaxPool", "Reshape", "Resize", "Slice", "Squeeze", "Transpose"})
-SCALED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
-QUANTISING = frozenset({"QuantizeLinear", "DequantizeLinear"})
-
-
-def _unscaled(graph: Graph) -> Iterator[str]:
-    """Names of the convolutions and matrix products that read no dequantised tensor, in a model that quantises."""
-    if not any(node.op in QUANTISING for node in graph.nodes):
-        return
-    for node in graph.nodes:
-        source = node.inputs[0].producer if node.op in SCALED else None
-        while source is not None and source.op in KEEPS_SCALE:
-            source = source.inputs[0].producer
-        if node.op in SCALED and (source is None or source.op != "DequantizeLinear"):
-            yield node.name
