@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -9,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from surgery.errors import InputError
 from surgery.ir.graph import Node
-from surgery.target import march as marches
+from surgery.target import loading, registry
 from surgery.target.birth import unborn
 from surgery.target.facts import FACTS, model_facts
 from surgery.target.limits import Check, compile_limits
-from surgery.target.march import March, Op
+from surgery.target.march import Limit, March, Op, Probe
 from surgery.target.params import PARAMS, Params, Unknown
-from surgery.target.verdict import Device, Effect, Refusal, Verdict, Violation
+from surgery.target.verdict import Device, Effect, Evidence, Refusal, Verdict, Violation
 
 if TYPE_CHECKING:
     from surgery.ir import Model
@@ -36,6 +38,7 @@ class Target:
         self._checks: dict[str, tuple[Check, ...]] = {}
         self._unborn: dict[str, Violation | None] = {}
         self._cost: dict[str, Any] | None = None
+        self._probed: Mapping[str, Probe] | None = None
 
     def __repr__(self) -> str:
         return f"Target({self.name!r})"
@@ -52,6 +55,18 @@ class Target:
             beside = self.path.with_suffix(".cost.yaml")
             self._cost = yaml.safe_load(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
         return self._cost
+
+    @property
+    def probed(self) -> Mapping[str, Probe]:
+        """What the vendor's checker was asked about this march, by id of the limit (``<march>.probed.yaml``)."""
+        if self._probed is None:
+            self._probed = loading.load_probes(self.path)
+        return self._probed
+
+    def evidence(self, constraint: str, otherwise: Evidence) -> Evidence:
+        """``probed`` for a limit on both sides of which the vendor's checker was asked and agreed."""
+        probe = self.probed.get(constraint)
+        return "probed" if probe is not None and probe.confirms else otherwise
 
     def op(self, op_type: str) -> Op | None:
         """The row of an operator, None when no list names it."""
@@ -71,8 +86,21 @@ class Target:
             row = self.march.ops[op_type]
             common = self.march.every if row.device in ("bpu", "request") else ()
             limits = (*row.limits, *common)
-            self._checks[op_type] = compile_limits(limits, op_type, row.source, row.evidence, PARAMS, str(self.path))
+            self._checks[op_type] = self._compiled(limits, op_type, row.source, row.evidence, PARAMS)
         return self._checks[op_type]
+
+    @property
+    def model_checks(self) -> tuple[Check, ...]:
+        """The compiled rules about whole models."""
+        return self._compiled(self.march.model, "model", "", "read", FACTS)
+
+    def _compiled(
+        self, limits: Sequence[Limit], prefix: str, source: str, evidence: Evidence, known: Iterable[str]
+    ) -> tuple[Check, ...]:
+        checks = compile_limits(limits, prefix, source, evidence, known, str(self.path))
+        for check in checks:
+            check.evidence = self.evidence(check.constraint, check.evidence)
+        return checks
 
     def verdict(self, node: Node, opset: int) -> Verdict:
         """Where this node could run, looked at by itself.
@@ -109,9 +137,14 @@ class Target:
     def refusals(self, model: Model) -> list[Refusal]:
         """The rules about whole models that this one breaks: opset, IR version, inputs, outputs, dynamic dims."""
         found = model_facts(model)
-        checks = compile_limits(self.march.model, "model", "", "read", FACTS, str(self.path))
-        broken = (violation for check in checks if (violation := check(found)) is not None)
+        broken = (violation for check in self.model_checks if (violation := self._asked(check, found)) is not None)
         return [Refusal(v.constraint, _plain(v.found), v.allowed, v.text, v.source, v.evidence) for v in broken]
+
+    def _asked(self, check: Check, facts: dict[str, Any]) -> Violation | None:
+        try:
+            return check(facts)
+        except Unknown as unknown:
+            raise InputError(f"{check.constraint}: {unknown}", where=str(self.path)) from unknown
 
     def _checked(self, node: Node, opset: int) -> Verdict:
         params = Params(node, opset)
@@ -156,7 +189,9 @@ class Target:
         if row.device == "folded":
             return ()
         kind, text = _OFF_BPU[row.device]
-        return (Violation(f"{op_type}.{kind}", row.device, "bpu", row.text or text, row.source, row.evidence),)
+        constraint = f"{op_type}.{kind}"
+        evidence = self.evidence(constraint, row.evidence)
+        return (Violation(constraint, row.device, "bpu", row.text or text, row.source, evidence),)
 
 
 def _unlisted(op_type: str, source: str) -> Violation:
@@ -186,5 +221,5 @@ def load_target(name: str, assume: str | None = None) -> Target:
     Raises:
         InputError: unknown name (the nearest ones are offered), or a file that is not valid.
     """
-    path = marches.find(name)
-    return Target(marches.load(path), path, load_target(assume) if assume else None)
+    path = registry.find(name)
+    return Target(loading.load(path), path, load_target(assume) if assume else None)
