@@ -85,7 +85,7 @@ class Target:
         if op_type not in self._checks:
             row = self.march.ops[op_type]
             common = self.march.every if row.device in ("bpu", "request") else ()
-            limits = (*row.limits, *common)
+            limits = (*row.limits, *(_with_evidence(limit) for limit in common))
             self._checks[op_type] = self._compiled(limits, op_type, row.source, row.evidence, PARAMS)
         return self._checks[op_type]
 
@@ -93,6 +93,11 @@ class Target:
     def model_checks(self) -> tuple[Check, ...]:
         """The compiled rules about whole models."""
         return self._compiled(self.march.model, "model", "", "read", FACTS)
+
+    @property
+    def every_checks(self) -> tuple[Check, ...]:
+        """The compiled limits that every operator on the BPU has, as they stand by themselves."""
+        return self._compiled(self.march.every, "every", "", "read", PARAMS)
 
     def _compiled(
         self, limits: Sequence[Limit], prefix: str, source: str, evidence: Evidence, known: Iterable[str]
@@ -192,6 +197,11 @@ class Target:
         constraint = f"{op_type}.{kind}"
         evidence = self.evidence(constraint, row.evidence)
         return (Violation(constraint, row.device, "bpu", row.text or text, row.source, evidence),)
+
+
+def _with_evidence(limit: Limit) -> Limit:
+    """A limit of every operator, which has no evidence from the row of the one it is put to."""
+    return limit if limit.evidence else limit.model_copy(update={"evidence": "read"})
 
 
 def _unlisted(op_type: str, source: str) -> Violation:
