@@ -102,9 +102,11 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 def beside(path: Path, name: str) -> Path | None:
-    """The file that ``name`` means in ``path``: one beside it, or a march by name; None when there is none."""
-    own = next((p for s in SUFFIXES if (p := path.parent / f"{name}{s}").is_file()), None)
-    return own or (path_of(name) if name in march_names() else None)
+    """The file that ``name`` means in ``path``: another beside it, a march by name, or itself; None without any."""
+    own = [p for s in SUFFIXES if (p := path.parent / f"{name}{s}").is_file()]
+    other = next((p for p in own if p.resolve() != path.resolve()), None)
+    named = path_of(name) if other is None and name in march_names() else None
+    return other or named or next(iter(own), None)
 
 
 def find(name: str) -> Path:

@@ -57,11 +57,24 @@ def test_values(text: str, value: object) -> None:
         ("a >", "is no expression"),
         ("a = 1", "is no expression"),
         ("1" * (LONGEST + 1), "characters, at most"),
+        ("-" * 60 + "a", "nested more than"),
+        ("kernl_h > 1", "unknown name 'kernl_h'"),
     ],
 )
 def test_refusals(text: str, message: str) -> None:
     with pytest.raises(ExpressionError, match=re.escape(message)):
         Expression(text, ENV)
+
+
+def test_an_unknown_name_offers_the_nearest() -> None:
+    with pytest.raises(ExpressionError, match="did you mean kernel_h, kernel_w"):
+        Expression("kernal_h > 1", {"kernel_h", "kernel_w", "rank"})
+
+
+@pytest.mark.parametrize("text", ["name * 900000000", "dims * 900000000", "'%900000000d' % a", "dims + dims"])
+def test_arithmetic_is_of_numbers(text: str) -> None:
+    with pytest.raises(TypeError, match="arithmetic on"):
+        Expression(text, ENV)(ENV)
 
 
 def test_names_are_what_is_read() -> None:

@@ -57,6 +57,12 @@ def test_a_file_extends_one_beside_it(written: Writer) -> None:
     assert set(load_target(written("march: mine\nextends: base\n", "mine")).march.ops) == {"Relu", "Abs"}
 
 
+def test_a_file_overrides_the_march_of_its_own_name(written: Writer) -> None:
+    text = "march: bayes-e\nextends: bayes-e\nops: {Neg: {device: bpu, source: checker}}\n"
+    assert load_target(written(text, "bayes-e")).march.ops["Neg"].device == "bpu"
+    assert load_target("bayes-e").march.ops["Neg"].device == "cpu"
+
+
 def test_cost_stands_beside_the_march(written: Writer) -> None:
     written("engine: 1", "tiny.cost")
     assert load_target(written(MINIMAL)).cost == {"engine": 1}

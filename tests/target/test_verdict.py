@@ -153,6 +153,11 @@ def test_probed_limits_say_so() -> None:
     assert (violation.constraint, violation.evidence, violation.source) == ("Conv.kernel_h", "probed", "checker")
 
 
+def test_a_limit_of_every_operator_has_evidence_of_its_own() -> None:
+    violation = X3.verdict(unary("Exp", (200, 8, 4, 4)), 11).violations[0]
+    assert (violation.constraint, violation.evidence, violation.source) == ("Exp.batch", "read", "x_list")
+
+
 def test_symbolic_dim_is_unknown_and_named() -> None:
     verdict = X5.verdict(node("Relu", [("batch", 8, 4, 4)], ("batch", 8, 4, 4)), 11)
     assert verdict.device == "unknown"
@@ -166,6 +171,12 @@ def test_a_broken_limit_is_stronger_than_an_unknown_one() -> None:
 
 def test_unknown_shape_is_unknown() -> None:
     assert device(X5, node("Sigmoid", [Value("x")], (1,))) == "unknown"
+
+
+def test_attributes_that_contradict_are_unknown() -> None:
+    made = node("ConvTranspose", [MAP, weight(64, 8, 3, 3)], MAP, strides=[2, 2, 2])
+    verdict = X5.verdict(made, 11)
+    assert any("cannot be computed" in reason for reason in verdict.reasons)
 
 
 def test_other_domain_is_unknown() -> None:
