@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import inspect
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
@@ -205,6 +206,12 @@ def _call(node: ast.Call) -> Closure:
     apply, arguments = FUNCTIONS.get(name), [_compile(argument) for argument in node.args]
     if apply is None or node.keywords:
         raise ExpressionError(f"unknown function {name!r} (known: {', '.join(sorted(FUNCTIONS))})")
+    try:
+        inspect.signature(apply).bind(*arguments)
+    except TypeError as error:
+        raise ExpressionError(f"{ast.unparse(node)!r}: {error}") from error
+    except ValueError:  # min and max have no signature
+        pass
     return lambda env: apply(*(argument(env) for argument in arguments))
 
 

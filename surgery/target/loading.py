@@ -62,8 +62,8 @@ def _joined(path: Path, seen: tuple[Path, ...]) -> tuple[dict[str, Any], list[Pa
         at = _where([path], ("extends",))
         raise InputError(f"extends: the files extend each other in a cycle ({beside.name})", where=at)
     base, files = _joined(beside, (*seen, path.resolve()))
-    both = {key: base.get(key, {}) | data[key] for key in ("ops", "sources") if isinstance(data.get(key), dict)}
-    return {**base, **data, **both}, [path, *files]
+    both = [key for key in ("ops", "sources") if isinstance(base.get(key), dict) and isinstance(data.get(key), dict)]
+    return {**base, **data, **{key: base[key] | data[key] for key in both}}, [path, *files]
 
 
 def _mapping(path: Path) -> dict[str, Any]:
@@ -91,7 +91,8 @@ def _refusal(errors: Sequence[ErrorDetails], files: Sequence[Path], root: type[D
     if first["type"] == "extra_forbidden":
         return unknown(f"key {_dotted(keys[:-1])}".rstrip(), str(keys[-1]), _fields(keys[:-1], root), where=where)
     reason = first["msg"].removeprefix("Value error, ")
-    found = "" if isinstance(first["input"], (dict, Data)) else f", found {_short(first['input'])}"
+    told = first["type"] in ("missing", "value_error")
+    found = "" if told else f", found {_short(first['input'])}"
     return InputError(f"{_dotted(keys) or '(top level)'}: {reason}{found}", where=where)
 
 
@@ -106,6 +107,9 @@ def _fields(keys: Keys, root: type[Data]) -> list[str]:
 
 
 def _short(value: Any) -> str:
+    """A value in a few characters; of a collection, which may be any size, what it is."""
+    if isinstance(value, (dict, list, tuple)):
+        return "a mapping" if isinstance(value, dict) else "a list"
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
 

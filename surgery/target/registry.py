@@ -91,7 +91,8 @@ def aliases() -> dict[str, str]:
 @cache
 def _names_of(name: str) -> tuple[str, ...]:
     data = _read(path_of(name))
-    return (*map(str, data.get("aliases") or ()), *map(str, data.get("boards") or ()))
+    lists = [data[key] for key in ("aliases", "boards") if isinstance(data.get(key), list)]
+    return tuple(str(alias) for names in lists for alias in names)
 
 
 def _read(path: Path) -> Mapping[str, Any]:

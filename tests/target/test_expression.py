@@ -46,6 +46,8 @@ def test_values(text: str, value: object) -> None:
         ("min(a, key=b)", "unknown function 'min'"),
         ("().__class__.__base__", "Attribute is not allowed"),
         ("(x for x in dims)", "GeneratorExp is not allowed"),
+        ("within(dims, 1)", "'within(dims, 1)': missing a required argument: 'high'"),
+        ("len(dims, 1) > 1", "too many positional arguments"),
         ("max > 1", "unknown name 'max'"),
         ("lambda: 1", "Lambda is not allowed"),
         ("a ** 9", "operator Pow is not allowed"),

@@ -107,6 +107,9 @@ BAD = [
         3,
         "unknown march in extends 'bayes-f'\n  hint: did you mean bayes",
     ),
+    ("march: tiny", "march: &a [[[1]]]", 2, "march: Input should be a valid string, found a list"),
+    ("march: tiny", "march: tiny\n7: 8", 3, "7: Keys should be strings"),
+    ("    limits:", "    limits: {}\n    text:", 10, "ops.Relu.limits: Input should be a valid tuple, found a mapping"),
     ("ops:", "ops: [", 8, "did not find expected"),
     ("march: tiny", "march: !!python/object:os.system tiny", 2, "could not determine a constructor for the tag"),
 ]
@@ -118,6 +121,18 @@ def test_bad_file(written: Writer, old: str, new: str, line: int, message: str) 
     told = refusal(path)
     assert told.startswith(f"{path}:{line}: ")
     assert message in told
+
+
+@pytest.mark.parametrize("key", ["sources", "ops"])
+def test_the_file_that_is_extended_is_of_another_shape(written: Writer, key: str) -> None:
+    written(f"march: base\n{key}: 3\n", "base")
+    assert "base.yaml" in refusal(written("march: mine\nextends: base\n", "mine"))
+
+
+@pytest.mark.parametrize(("links", "message"), [(400, "unknown key 'a0'"), (20_000, "values of it, at most")])
+def test_a_chain_of_aliases(written: Writer, links: int, message: str) -> None:
+    chain = [f"a{i}: &a{i} [*a{i - 1}]" for i in range(1, links)]
+    assert message in refusal(written("\n".join(["a0: &a0 [1]", *chain, f"march: *a{links - 1}"])))
 
 
 def test_an_error_of_the_file_that_is_extended_names_that_file(written: Writer) -> None:
