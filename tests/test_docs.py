@@ -42,8 +42,9 @@ def commands(block: str) -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with the shipped models in it."""
-    shutil.copytree(ROOT / "models", tmp_path / "models")
+    """A working folder with the shipped models and the examples of the documentation in it."""
+    for folder in ("models", "docs/examples"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -76,9 +77,10 @@ def _run(command: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_the_page_of_passes_is_current() -> None:
+@pytest.mark.parametrize("script", ["doc_passes.py", "doc_marches.py"])
+def test_pages_that_scripts_write_are_current(script: str) -> None:
     done = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "doc_passes.py"), "--check"],
+        [sys.executable, str(ROOT / "scripts" / script), "--check"],
         capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

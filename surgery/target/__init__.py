@@ -1,8 +1,8 @@
 """Chips as data, and what they say about models: limits, verdicts, placement."""
 
-from surgery.target.march import aliases, march_names
 from surgery.target.params import macs
 from surgery.target.place import Placement, Row, Summary, place
+from surgery.target.registry import aliases, march_names
 from surgery.target.target import Target, load_target
 from surgery.target.verdict import Refusal, Verdict, Violation
 

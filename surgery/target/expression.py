@@ -8,6 +8,8 @@ expression reaches it.
 from __future__ import annotations
 
 import ast
+import difflib
+import inspect
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
@@ -17,6 +19,8 @@ Closure: TypeAlias = Callable[[Env], Any]
 
 LONGEST = 400
 """Characters of an expression; a bound on the work of parsing one."""
+DEEPEST = 40
+"""Operators within operators."""
 
 
 class ExpressionError(ValueError):
@@ -52,9 +56,22 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "is_power_of_two": is_power_of_two, "ceil_to": ceil_to, "within": within, "divides": divides,
 }  # fmt: skip
 
+
+def _of_numbers(apply: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """``apply`` of numbers alone: a text or list times a large number would fill the memory."""
+
+    def run(left: Any, right: Any) -> Any:
+        if not (isinstance(left, (int, float)) and isinstance(right, (int, float))):
+            raise TypeError(f"arithmetic on {left!r} and {right!r}")
+        return apply(left, right)
+
+    return run
+
+
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
+    ast.Add: _of_numbers(operator.add), ast.Sub: _of_numbers(operator.sub), ast.Mult: _of_numbers(operator.mul),
+    ast.Div: _of_numbers(operator.truediv), ast.FloorDiv: _of_numbers(operator.floordiv),
+    ast.Mod: _of_numbers(operator.mod),
 }  # fmt: skip
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le,
@@ -86,7 +103,7 @@ class Expression:
         called = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
         self.names = frozenset(n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in called)
         if stray := self.names - set(known):
-            raise ExpressionError(f"unknown name {min(stray)!r} in {text!r}")
+            raise ExpressionError(f"unknown name {min(stray)!r} in {text!r}{_nearest(min(stray), known)}")
 
     def __call__(self, env: Env) -> Any:
         """The value; a name missing in ``env`` raises what ``env`` raises."""
@@ -100,9 +117,21 @@ def _parse(text: str) -> ast.expr:
     if len(text) > LONGEST:
         raise ExpressionError(f"expression of {len(text)} characters, at most {LONGEST}")
     try:
-        return ast.parse(text, mode="eval").body
+        tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ExpressionError(f"{text!r} is no expression ({error})") from error
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise ExpressionError(f"{text!r} is no expression ({reason})") from error
+    level: list[ast.AST] = [tree]
+    for _ in range(DEEPEST):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    if level:
+        raise ExpressionError(f"{text!r} is nested more than {DEEPEST} deep")
+    return tree
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3)
+    return f", did you mean {', '.join(near)}?" if near else ""
 
 
 def _compile(node: ast.expr) -> Closure:
@@ -176,7 +205,13 @@ def _call(node: ast.Call) -> Closure:
     name = node.func.id if isinstance(node.func, ast.Name) else ast.unparse(node.func)
     apply, arguments = FUNCTIONS.get(name), [_compile(argument) for argument in node.args]
     if apply is None or node.keywords:
-        raise ExpressionError(f"unknown function {name!r}, known: {', '.join(sorted(FUNCTIONS))}")
+        raise ExpressionError(f"unknown function {name!r} (known: {', '.join(sorted(FUNCTIONS))})")
+    try:
+        inspect.signature(apply).bind(*arguments)
+    except TypeError as error:
+        raise ExpressionError(f"{ast.unparse(node)!r}: {error}") from error
+    except ValueError:  # min and max have no signature
+        pass
     return lambda env: apply(*(argument(env) for argument in arguments))
 
 

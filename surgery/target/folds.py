@@ -221,9 +221,10 @@ def _reshape(node: Node, _folds: Folds) -> Node | None:
 
 def _flatten_gemm(node: Node, _folds: Folds) -> Node | None:
     reader = sole_reader(node)
-    if reader is None or reader.op != "Gemm" or node.inputs[0].rank != 4:
+    try:
+        return reader if reader is not None and Params(reader, 0)["flattened"] else None
+    except Unknown:
         return None
-    return reader
 
 
 _Fuse = Callable[[Node, Folds], "Node | None"]

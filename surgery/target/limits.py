@@ -51,7 +51,7 @@ class Check:
             if (self._when is not None and not self._applies(self._when, env)) or self._kept(env):
                 return None
             found = show(self._found(env))
-        except (ArithmeticError, TypeError, IndexError) as error:
+        except (ArithmeticError, TypeError, LookupError, ValueError) as error:
             raise Unknown(f"cannot be computed ({error})") from error
         return Violation(self.constraint, found, self.allowed, self.text, self.source, self.evidence)
 

@@ -11,31 +11,29 @@ A file is YAML. ``ops`` has one entry per operator (or several, named in one key
         - {id: kernel_volume, holds: "kernel_h * kernel_w * in_channels_per_group <= 32767"}
 
 The id of a limit is ``<Op>.<id or param>``; the second of the same name gets ``.2``. ``every`` holds limits of
-every BPU operator, ``model`` rules about whole models. ``extends`` names the file whose entries apply where this
-one has none.
+every BPU operator, ``model`` rules about whole models. ``extends`` names the march, or the file beside this one,
+whose entries apply where this one has none. :mod:`surgery.target.loading` reads such files.
 """
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from math import isfinite
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from surgery.errors import InputError, unknown
 from surgery.target.verdict import Effect, Evidence
 
-FOLDER = Path(__file__).parent / "marches"
 Text = Annotated[str, Field(min_length=1)]
 
 
-class _Data(BaseModel):
+class Data(BaseModel):
+    """What a file may hold, and nothing else."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Source(_Data):
+class Source(Data):
     """Where a fact comes from: a repository or page, the revision read, and how far it is to be trusted."""
 
     where: Text
@@ -43,12 +41,12 @@ class Source(_Data):
     note: str = ""
 
 
-class Limit(_Data):
+class Limit(Data):
     """One rule: ``param`` within bounds, among values, or operand shapes of a form, or an expression that holds.
 
     Bounds and values apply to each element where the parameter is a tuple (``kernel``, ``ranks``). ``effect``: where
     it is broken the node runs on the CPU, or the model is refused, or it is refused where the node breaks another
-    limit, too, and so would run on the CPU.
+    limit, too, and so would run on the CPU. ``read``: what the vendor's list says, where probing found something else.
     """
 
     id: Text | None = None
@@ -60,15 +58,22 @@ class Limit(_Data):
     holds: Text | None = None
     when: Text | None = None
     text: str = ""
+    read: str = ""
     source: str = ""
     evidence: Evidence | None = None
     effect: Effect = "cpu"
 
     @model_validator(mode="after")
     def _one_kind(self) -> Limit:
-        kinds = (self.min is not None or self.max is not None, self.values, self.forms, self.holds)
-        if sum(map(bool, kinds)) != 1:
+        kinds = (self.values, self.forms, self.holds)
+        if (self.min is not None or self.max is not None) + sum(kind is not None for kind in kinds) != 1:
             raise ValueError("a limit has min/max, or values, or forms, or holds: exactly one of them")
+        if () in (self.values, self.forms):
+            raise ValueError("nothing is allowed: the list is empty")
+        if not all(isfinite(bound) for bound in (self.min, self.max) if bound is not None):
+            raise ValueError("a bound is a finite number")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"nothing is allowed: min {self.min:g} is above max {self.max:g}")
         if not self.forms and not self.param and not (self.holds and self.id):
             raise ValueError("a limit needs a param (or, with holds, an id)")
         return self
@@ -79,7 +84,7 @@ class Limit(_Data):
         return self.id or self.param or "shapes"
 
 
-class Op(_Data):
+class Op(Data):
     """What is known of one operator.
 
     ``device``: bpu, where every limit holds; request, the same but only when the user asks the toolchain for it;
@@ -96,8 +101,13 @@ class Op(_Data):
     text: str = ""
 
 
+<<<<<<< HEAD
 class Passive(_Data):
     """Operators that are quantised only for the sake of their neighbours (see :mod:`surgery.target.passive`).
+=======
+class Passive(Data):
+    """Operators that are quantised only when something behind them is.
+>>>>>>> h3
 
     ``ops``: beside something quantised; ``after_conv``: those that are so only if a convolution feeds them;
     ``waiting``: only where their result is asked for quantised, by operator the condition under which that is so
@@ -115,7 +125,19 @@ class Passive(_Data):
     evidence: Evidence = "read"
 
 
-class Removal(_Data):
+class Probe(Data):
+    """What the vendor's checker said on both sides of a limit: a device, or a few words why it was not asked."""
+
+    inside: Text
+    outside: Text
+
+    @property
+    def confirms(self) -> bool:
+        """Whether the checker was seen to part the two sides: the BPU within the limit, not beyond it."""
+        return self.inside == "bpu" and self.outside in ("cpu", "refused")
+
+
+class Removal(Data):
     """How the toolchain's ``remove_node_type`` goes through its list: once in its order, or until nothing goes."""
 
     order: Literal["listed", "recursive"] = "recursive"
@@ -123,7 +145,7 @@ class Removal(_Data):
     evidence: Evidence = "read"
 
 
-class March(_Data):
+class March(Data):
     """One chip, as loaded."""
 
     march: Text
@@ -138,95 +160,3 @@ class March(_Data):
     model: tuple[Limit, ...] = ()
     every: tuple[Limit, ...] = ()
     ops: dict[str, Op]
-
-    @model_validator(mode="after")
-    def _sources_exist(self) -> March:
-        cited = {s for op in self.ops.values() for s in (op.source, *(lim.source for lim in op.limits))}
-        cited |= {lim.source for lim in (*self.model, *self.every)} | {
-            self.passive.source,
-            self.removal.source,
-            self.listed_in,
-        }
-        if missing := cited - self.sources.keys() - {""}:
-            raise ValueError(f"source {min(missing)!r} is cited but not described under sources")
-        return self
-
-
-def march_names() -> list[str]:
-    """The marches that come with the package, sorted."""
-    return sorted(p.stem for p in FOLDER.glob("*.yaml") if "." not in p.stem and not p.stem.startswith("_"))
-
-
-def aliases() -> dict[str, str]:
-    """Board and chip names in lower case, and the march of each."""
-    return {alias.lower(): name for name in march_names() for alias in _names_of(name)}
-
-
-@cache
-def _names_of(name: str) -> tuple[str, ...]:
-    data = _read(FOLDER / f"{name}.yaml")
-    return (*data.get("aliases", ()), *data.get("boards", ()))
-
-
-def find(name: str) -> Path:
-    """The file of a march, alias or path; InputError with the nearest names when there is none."""
-    if name in march_names():
-        return FOLDER / f"{name}.yaml"
-    if name.endswith((".yaml", ".yml")):
-        path = Path(name)
-        if not path.is_file():
-            raise InputError("no such march file", where=name)
-        return path
-    known = aliases()
-    if name.lower() in known:
-        return FOLDER / f"{known[name.lower()]}.yaml"
-    if name.lower() in march_names():
-        return FOLDER / f"{name.lower()}.yaml"
-    raise unknown("march", name, [*march_names(), *(a for n in march_names() for a in _names_of(n))])
-
-
-def load(path: Path) -> March:
-    """Read and validate a march file; InputError naming the file and the key at fault."""
-    data = _resolve(path, ())
-    data.pop("extends", None)
-    try:
-        return March.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "(top level)"
-        reason = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{key}: {reason}", where=str(path)) from error
-
-
-def _resolve(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
-    if path in seen:
-        raise InputError(f"extends: the files extend each other in a cycle ({path.name})", where=str(seen[0]))
-    data = _read(path)
-    data["ops"] = _single_keys(data.get("ops", {}), path)
-    if not (parent := data.get("extends")):
-        return data
-    base_path = next((p for p in (path.parent / f"{parent}.yaml", FOLDER / f"{parent}.yaml") if p.is_file()), None)
-    if base_path is None:
-        raise InputError(f"extends: there is no march file {parent!r}", where=str(path))
-    base = _resolve(base_path, (*seen, path))
-    return {**base, **data, "ops": base["ops"] | data["ops"], "sources": base["sources"] | data.get("sources", {})}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"cannot be read ({' '.join(str(error).split())})", where=str(path)) from error
-    if not isinstance(data, dict) or not isinstance(data.get("ops", {}), dict):
-        raise InputError("is no march file: a mapping with march, sources and ops is expected", where=str(path))
-    return data
-
-
-def _single_keys(ops: dict[str, Any], path: Path) -> dict[str, Any]:
-    single: dict[str, Any] = {}
-    for key, entry in ops.items():
-        for name in str(key).split():
-            if name in single:
-                raise InputError(f"ops.{name}: written twice", where=str(path))
-            single[name] = entry
-    return single

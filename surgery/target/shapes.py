@@ -91,7 +91,8 @@ def matmul_batch_ok(left: Dims, right: Dims) -> bool:
 
 
 @cache
-def _parse_form(form: str) -> tuple[tuple[str, ...], ...]:
+def parse_form(form: str) -> tuple[tuple[str, ...], ...]:
+    """The terms of every operand of a form: ``"1xMxK,KxN"`` has ``1 M K`` and ``K N``."""
     return tuple(tuple(operand.split("x")) for operand in re.sub(r"\s", "", form).split(","))
 
 
@@ -101,7 +102,7 @@ def fits_form(shapes: Sequence[Dims], form: str) -> bool:
     >>> fits_form([(1, 8, 4, 4), (1, 8, 1, 1)], "NxCxHxW,NxCx1x1")
     True
     """
-    operands = _parse_form(form)
+    operands = parse_form(form)
     if [len(o) for o in operands] != [len(s) for s in shapes]:
         return False
     bound: dict[str, int] = {}

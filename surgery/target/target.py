@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from surgery.ir.graph import Graph, Node, Tensor
-from surgery.target import march as marches
+from surgery.errors import InputError
+from surgery.ir.graph import Node
+from surgery.target import loading, registry
 from surgery.target.birth import unborn
 from surgery.target.expression import Expression
+from surgery.target.facts import FACTS, model_facts
 from surgery.target.limits import Check, compile_limits
-from surgery.target.march import March, Op
+from surgery.target.march import Limit, March, Op, Probe
 from surgery.target.params import PARAMS, Params, Unknown
-from surgery.target.verdict import Device, Effect, Refusal, Verdict, Violation
+from surgery.target.verdict import Device, Effect, Evidence, Refusal, Verdict, Violation
 
 if TYPE_CHECKING:
     from surgery.ir import Model
-
-MODEL_FACTS = ("opset", "ir_version", "inputs", "outputs", "input_ranks", "dynamic_dims", "unscaled")
 
 
 class Target:
@@ -39,6 +39,7 @@ class Target:
         self._checks: dict[str, tuple[Check, ...]] = {}
         self._unborn: dict[str, Violation | None] = {}
         self._cost: dict[str, Any] | None = None
+        self._probed: Mapping[str, Probe] | None = None
 
     def __repr__(self) -> str:
         return f"Target({self.name!r})"
@@ -55,6 +56,18 @@ class Target:
             beside = self.path.with_suffix(".cost.yaml")
             self._cost = yaml.safe_load(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
         return self._cost
+
+    @property
+    def probed(self) -> Mapping[str, Probe]:
+        """What the vendor's checker was asked about this march, by id of the limit (``<march>.probed.yaml``)."""
+        if self._probed is None:
+            self._probed = loading.load_probes(self.path)
+        return self._probed
+
+    def evidence(self, constraint: str, otherwise: Evidence) -> Evidence:
+        """``probed`` for a limit on both sides of which the vendor's checker was asked and agreed."""
+        probe = self.probed.get(constraint)
+        return "probed" if probe is not None and probe.confirms else otherwise
 
     def op(self, op_type: str) -> Op | None:
         """The row of an operator, None when no list names it."""
@@ -83,9 +96,27 @@ class Target:
         if op_type not in self._checks:
             row = self.march.ops[op_type]
             common = self.march.every if row.device in ("bpu", "request") else ()
-            limits = (*row.limits, *common)
-            self._checks[op_type] = compile_limits(limits, op_type, row.source, row.evidence, PARAMS, str(self.path))
+            limits = (*row.limits, *(_with_evidence(limit) for limit in common))
+            self._checks[op_type] = self._compiled(limits, op_type, row.source, row.evidence, PARAMS)
         return self._checks[op_type]
+
+    @property
+    def model_checks(self) -> tuple[Check, ...]:
+        """The compiled rules about whole models."""
+        return self._compiled(self.march.model, "model", "", "read", FACTS)
+
+    @property
+    def every_checks(self) -> tuple[Check, ...]:
+        """The compiled limits that every operator on the BPU has, as they stand by themselves."""
+        return self._compiled(self.march.every, "every", "", "read", PARAMS)
+
+    def _compiled(
+        self, limits: Sequence[Limit], prefix: str, source: str, evidence: Evidence, known: Iterable[str]
+    ) -> tuple[Check, ...]:
+        checks = compile_limits(limits, prefix, source, evidence, known, str(self.path))
+        for check in checks:
+            check.evidence = self.evidence(check.constraint, check.evidence)
+        return checks
 
     def verdict(self, node: Node, opset: int) -> Verdict:
         """Where this node could run, looked at by itself.
@@ -122,9 +153,14 @@ class Target:
     def refusals(self, model: Model) -> list[Refusal]:
         """The rules about whole models that this one breaks: opset, IR version, inputs, outputs, dynamic dims."""
         found = model_facts(model)
-        checks = compile_limits(self.march.model, "model", "", "read", MODEL_FACTS, str(self.path))
-        broken = (violation for check in checks if (violation := check(found)) is not None)
+        broken = (violation for check in self.model_checks if (violation := self._asked(check, found)) is not None)
         return [Refusal(v.constraint, _plain(v.found), v.allowed, v.text, v.source, v.evidence) for v in broken]
+
+    def _asked(self, check: Check, facts: dict[str, Any]) -> Violation | None:
+        try:
+            return check(facts)
+        except Unknown as unknown:
+            raise InputError(f"{check.constraint}: {unknown}", where=str(self.path)) from unknown
 
     def _checked(self, node: Node, opset: int) -> Verdict:
         params = Params(node, opset)
@@ -169,7 +205,14 @@ class Target:
         if row.device == "folded":
             return ()
         kind, text = _OFF_BPU[row.device]
-        return (Violation(f"{op_type}.{kind}", row.device, "bpu", row.text or text, row.source, row.evidence),)
+        constraint = f"{op_type}.{kind}"
+        evidence = self.evidence(constraint, row.evidence)
+        return (Violation(constraint, row.device, "bpu", row.text or text, row.source, evidence),)
+
+
+def _with_evidence(limit: Limit) -> Limit:
+    """A limit of every operator, which has no evidence from the row of the one it is put to."""
+    return limit if limit.evidence else limit.model_copy(update={"evidence": "read"})
 
 
 @lru_cache
@@ -193,26 +236,6 @@ def _plain(value: str | float) -> str | int:
     return value if isinstance(value, str) else int(value)
 
 
-def model_facts(model: Model) -> dict[str, Any]:
-    """What the rules about whole models are written in."""
-    graph = model.graph
-    return {
-        "opset": model.opset,
-        "ir_version": model.ir_version,
-        "inputs": len(graph.inputs),
-        "outputs": len(graph.outputs),
-        "input_ranks": tuple(len(t.shape) for t in graph.inputs if t.shape is not None),
-        "dynamic_dims": tuple(text for t in graph.inputs for text in _dynamic(t)),
-        "unscaled": tuple(_unscaled(graph)),
-    }
-
-
-def _dynamic(tensor: Tensor) -> list[str]:
-    if tensor.shape is None:
-        return [f"{tensor.name}: rank"]
-    return [f"{tensor.name}: {d or f'dim {i}'}" for i, d in enumerate(tensor.shape) if not isinstance(d, int)]
-
-
 @lru_cache(maxsize=32)
 def load_target(name: str, assume: str | None = None) -> Target:
     """The march of that name, board name (``X5``, any case) or march file.
@@ -224,22 +247,5 @@ def load_target(name: str, assume: str | None = None) -> Target:
     Raises:
         InputError: unknown name (the nearest ones are offered), or a file that is not valid.
     """
-    path = marches.find(name)
-    return Target(marches.load(path), path, load_target(assume) if assume else None)
-
-
-KEEPS_SCALE = frozenset({"Concat", "Flatten", "MaxPool", "Reshape", "Resize", "Slice", "Squeeze", "Transpose"})
-SCALED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
-QUANTISING = frozenset({"QuantizeLinear", "DequantizeLinear"})
-
-
-def _unscaled(graph: Graph) -> Iterator[str]:
-    """Names of the convolutions and matrix products that read no dequantised tensor, in a model that quantises."""
-    if not any(node.op in QUANTISING for node in graph.nodes):
-        return
-    for node in graph.nodes:
-        source = node.inputs[0].producer if node.op in SCALED else None
-        while source is not None and source.op in KEEPS_SCALE:
-            source = source.inputs[0].producer
-        if node.op in SCALED and (source is None or source.op != "DequantizeLinear"):
-            yield node.name
+    path = registry.find(name)
+    return Target(loading.load(path), path, load_target(assume) if assume else None)

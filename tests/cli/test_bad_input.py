@@ -158,3 +158,18 @@ def test_models_of_one_name(surgery: Surgery) -> None:
     Path("other/clean.onnx").write_bytes(Path("clean.onnx").read_bytes())
     called = refused(surgery, "run", "clean.onnx", "other/clean.onnx", "-m", "X5", "-o", "out")
     assert "two models of one name" in called.err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("march: m\nsources: {}\nops: {Relu: {device: bpv}}", "npu.yaml:3: ops.Relu.device: Input should be"),
+        ("march: m\nops: {}\nsources: {}\nmodel: [{param: inputz, max: 1}]", "npu.yaml:4: model.0.param: unknown name"),
+        ("march: [", "npu.yaml:2: did not find expected"),
+        ("march: \N{LATIN SMALL LETTER E WITH ACUTE}", "npu.yaml: is not UTF-8 text"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["check", "cost"])
+def test_a_bad_march_file(surgery: Surgery, verb: str, text: str, message: str) -> None:
+    Path("npu.yaml").write_text(text, encoding="latin-1")
+    assert message in refused(surgery, verb, "clean.onnx", "-m", "npu.yaml").err

@@ -6,8 +6,8 @@ import pytest
 
 from surgery.cost import estimate
 from surgery.ir import Model
-from surgery.target.march import march_names
 from surgery.target.place import place
+from surgery.target.registry import march_names
 from surgery.target.target import load_target
 from tests.cost.make import X5, estimated
 from tests.support import SHARED, model_of

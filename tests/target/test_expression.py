@@ -46,6 +46,8 @@ def test_values(text: str, value: object) -> None:
         ("min(a, key=b)", "unknown function 'min'"),
         ("().__class__.__base__", "Attribute is not allowed"),
         ("(x for x in dims)", "GeneratorExp is not allowed"),
+        ("within(dims, 1)", "'within(dims, 1)': missing a required argument: 'high'"),
+        ("len(dims, 1) > 1", "too many positional arguments"),
         ("max > 1", "unknown name 'max'"),
         ("lambda: 1", "Lambda is not allowed"),
         ("a ** 9", "operator Pow is not allowed"),
@@ -57,11 +59,24 @@ def test_values(text: str, value: object) -> None:
         ("a >", "is no expression"),
         ("a = 1", "is no expression"),
         ("1" * (LONGEST + 1), "characters, at most"),
+        ("-" * 60 + "a", "nested more than"),
+        ("kernl_h > 1", "unknown name 'kernl_h'"),
     ],
 )
 def test_refusals(text: str, message: str) -> None:
     with pytest.raises(ExpressionError, match=re.escape(message)):
         Expression(text, ENV)
+
+
+def test_an_unknown_name_offers_the_nearest() -> None:
+    with pytest.raises(ExpressionError, match="did you mean kernel_h, kernel_w"):
+        Expression("kernal_h > 1", {"kernel_h", "kernel_w", "rank"})
+
+
+@pytest.mark.parametrize("text", ["name * 900000000", "dims * 900000000", "'%900000000d' % a", "dims + dims"])
+def test_arithmetic_is_of_numbers(text: str) -> None:
+    with pytest.raises(TypeError, match="arithmetic on"):
+        Expression(text, ENV)(ENV)
 
 
 def test_names_are_what_is_read() -> None:

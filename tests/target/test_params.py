@@ -111,11 +111,14 @@ EXAMPLES: list[tuple[str, Node, object]] = [
     ("blocksize", node("DepthToSpace", [(1, 4, 2, 2)], (1, 1, 4, 4), blocksize=2), 2),
     ("padding_mode", node("GridSample", [(1, 1, 2, 2)], (1, 1, 2, 2)), "zeros"),
     ("coordinate_transformation_mode", RESIZE, "half_pixel"),
+    ("roi_constant", RESIZE, True),
+    ("roi_constant", node("Resize", [(1, 8, 5, 6), (8,)], (1, 8, 5, 6)), False),
     ("is_sorted", node("TopK", [(1, 8)], (1, 2), sorted=0), 0),
     ("scale_h", RESIZE, 2),
     ("scale_w", RESIZE, 3),
     ("shapes", ADD, ((1, 8, 4, 4), (8, 1, 1))),
     ("constants", ADD, 1),
+    ("dtypes", GATHER, ("float32", "int64")),
     ("constant_joins", ADD, False),
     ("a_constant", ADD, False),
     ("b_constant", ADD, True),
@@ -174,6 +177,13 @@ def test_a_gemm_behind_flatten_is_a_convolution_of_the_whole_map() -> None:
     assert params["kernel_volume"] == 288
 
 
+@pytest.mark.parametrize(("size", "channels"), [((7, 7), 8), ((7, 8), 8 * 56), ((8, 1), 64)])
+def test_a_gemm_behind_a_larger_map_is_one_of_the_flat_values(size: tuple[int, int], channels: int) -> None:
+    gemm = node("Gemm", [(1, 8 * size[0] * size[1]), weight(8 * size[0] * size[1], 10)], (1, 10))
+    Node("Flatten", "f", {}, [value("map", 1, 8, *size)], [gemm.inputs[0]])
+    assert Params(gemm, 11)["in_channels"] == channels
+
+
 def test_shortcut_add_has_two_computed_operands() -> None:
     made = conv()
     Node("Add", "add", {}, [made.outputs[0], weight(8, 1, 1)], [value("z", 1, 8, 32, 32)])
@@ -197,6 +207,7 @@ def test_softmax_axis_by_opset() -> None:
         ("exponent", node("Pow", [(1, 2), (1,)], (1, 2)), "the exponent is not one constant number"),
         ("kernel", node("Conv", [(1, 2, 4, 4)], (1, 2, 4, 4)), "there is no weight"),
         ("rank", node("Relu", [], (1,)), "there is no first input"),
+        ("dtypes", node("Add", [Value("x", None, (1,))], (1,)), "the type of 'x' is not known"),
         ("indices_dtype", node("Gather", [(1, 2), Value("i", None, (1,))], (1, 2)), "the type of the indices"),
     ],
 )

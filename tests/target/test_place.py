@@ -188,3 +188,10 @@ def test_nash_with_borrowed_limits() -> None:
     )
     assert devices(place(model, load_target("nash-e"))) == "uf"
     assert devices(place(model, load_target("nash-e", assume="bayes-e"))) == "bf"
+
+
+@pytest.mark.parametrize(("size", "device"), [(7, "folded"), (8, "cpu")])
+def test_a_flattened_map_of_seven_by_seven_at_most_goes_into_the_gemm(size: int, device: str) -> None:
+    inputs = f"float[1,2,{size},{size}] x, float[{2 * size * size},3] w"
+    text = f"g ({inputs}) => (float[1,3] y) {{ a = Flatten(x) y = Gemm(a, w) }}"
+    assert place(model_of(text, opset=11), load_target("bernoulli2")).rows[0].device == device

@@ -26,6 +26,11 @@ def binary(op: str, one: tuple[int, ...], other: tuple[int, ...] | Constant) -> 
     return node(op, [one, other], one)
 
 
+def crop(region: tuple[int, ...] | Constant) -> Node:
+    mode = b"tf_crop_and_resize"
+    return node("Resize", [MAP, region], MAP, mode=b"linear", coordinate_transformation_mode=mode)
+
+
 BOX = (1, 8, 8, 16, 16)
 PROBED = [
     # node, devices on bernoulli2, bayes and bayes-e, the first limit in the way where one is
@@ -104,6 +109,10 @@ PROBED = [
     (node("AveragePool", [BOX], (1, 8, 7, 15, 15), kernel_shape=[2, 2, 2]), "cpu cpu cpu", "AveragePool.rank"),
     (node("GlobalAveragePool", [(1, 64, 256)], (1, 64, 1)), "bpu bpu bpu", None),
     (node("GlobalAveragePool", [BOX], (1, 8, 1, 1, 1)), "refused refused refused", "GlobalAveragePool.rank"),
+    (node("GlobalMaxPool", [(1, 64, 256)], (1, 64, 1)), "refused bpu bpu", "GlobalMaxPool.rank.2"),
+    (node("GlobalMaxPool", [BOX], (1, 8, 1, 1, 1)), "cpu refused refused", "GlobalMaxPool.rank"),
+    (crop(ints(0, 0, 0, 0, 1, 1, 1, 1)), "bpu bpu bpu", None),
+    (crop((8,)), "refused refused refused", "Resize.roi"),
     (node("Resize", [(1, 64, 256)], (1, 64, 512)), "refused refused refused", "Resize.rank"),
     (binary("Add", (256,), (256,)), "cpu cpu cpu", "Add.ranks"),
     (binary("Sub", (256,), (256,)), "cpu cpu cpu", "Sub.device"),
@@ -144,6 +153,11 @@ def test_probed_limits_say_so() -> None:
     assert (violation.constraint, violation.evidence, violation.source) == ("Conv.kernel_h", "probed", "checker")
 
 
+def test_a_limit_of_every_operator_has_evidence_of_its_own() -> None:
+    violation = X3.verdict(unary("Exp", (200, 8, 4, 4)), 11).violations[0]
+    assert (violation.constraint, violation.evidence, violation.source) == ("Exp.batch", "read", "x_list")
+
+
 def test_symbolic_dim_is_unknown_and_named() -> None:
     verdict = X5.verdict(node("Relu", [("batch", 8, 4, 4)], ("batch", 8, 4, 4)), 11)
     assert verdict.device == "unknown"
@@ -159,6 +173,12 @@ def test_unknown_shape_is_unknown() -> None:
     assert device(X5, node("Sigmoid", [Value("x")], (1,))) == "unknown"
 
 
+def test_attributes_that_contradict_are_unknown() -> None:
+    made = node("ConvTranspose", [MAP, weight(64, 8, 3, 3)], MAP, strides=[2, 2, 2])
+    verdict = X5.verdict(made, 11)
+    assert any("cannot be computed" in reason for reason in verdict.reasons)
+
+
 def test_other_domain_is_unknown() -> None:
     made = unary("Relu")
     made.domain = "com.example"
@@ -170,6 +190,12 @@ def test_nash_rows_without_limits_are_unknown() -> None:
     assert S100.verdict(unary("Erf"), 11).reasons == ("no public row for Erf on nash-e",)
     assert device(S100, binary("Add", MAP, MAP)) == "bpu"
     assert device(S100, unary("Abs")) == "bpu"
+
+
+def test_nash_adds_numbers_of_some_types() -> None:
+    numbers = Value("x", np.dtype(np.float64), MAP)
+    verdict = S100.verdict(node("Add", [numbers, numbers], MAP), 11)
+    assert (verdict.device, ids(verdict)) == ("cpu", ["Add.dtypes"])
 
 
 def test_assumed_limits_are_marked() -> None:

@@ -147,6 +147,13 @@ def coordinate_transformation_mode(p: Params) -> str:
 
 
 @param
+def roi_constant(p: Params) -> bool:
+    """Whether the region that a Resize crops is a constant, or not given."""
+    region = p.node.input(1) if p.node.op == "Resize" and p.opset > 10 else None
+    return region is None or isinstance(region, Constant)
+
+
+@param
 def is_sorted(p: Params) -> int:
     """Whether TopK sorts its result."""
     return int(p.attr("sorted", 1))

@@ -20,6 +20,15 @@ def shapes(p: Params) -> tuple[Dims, ...]:
 
 
 @param
+def dtypes(p: Params) -> tuple[str, ...]:
+    """Element types of every operand."""
+    for tensor in _operands(p):
+        if tensor.dtype is None:
+            raise Unknown(f"the type of {tensor.name!r} is not known")
+    return tuple(str(t.dtype) for t in _operands(p))
+
+
+@param
 def constants(p: Params) -> int:
     """How many operands are constants."""
     return sum(isinstance(t, Constant) for t in p.node.inputs)

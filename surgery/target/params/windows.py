@@ -123,9 +123,13 @@ def group(p: Params) -> int:
     return int(p.attr("group", 1))
 
 
+LARGEST_MAP = 7
+"""Height and width up to which the toolchain makes a Gemm of a flattened map one convolution of the map (probed)."""
+
+
 @param
 def flattened(p: Params) -> Dims:
-    """Channels and area of the feature map whose Flatten or Reshape feeds a Gemm; empty where none does."""
+    """Channels and area of the map, of 7 by 7 at most, whose Flatten or Reshape feeds a Gemm; empty where none does."""
     maker = first_input(p).producer
     if p.node.op != "Gemm" or maker is None or maker.op not in ("Flatten", "Reshape"):
         return ()
@@ -133,7 +137,7 @@ def flattened(p: Params) -> Dims:
     if before is None or len(before) != 4 or not all(isinstance(d, int) for d in before[1:]):
         return ()
     sizes = tuple(d for d in before[1:] if isinstance(d, int))
-    return sizes if prod(sizes) == p["inner"] else ()
+    return sizes if prod(sizes) == p["inner"] and max(sizes[1:]) <= LARGEST_MAP else ()
 
 
 @param
