@@ -9,6 +9,7 @@ from pydantic import Field
 
 from surgery.report.base import Document, InputShape, ModelRef, Number, Part, Scalar, Text, schema
 from surgery.report.padding import PaddingNote, padding_notes
+from surgery.report.text import shorten
 from surgery.report.witness import WitnessCheck
 from surgery.target.params import macs
 
@@ -34,6 +35,13 @@ class Violation(Part):
     source: str = ""
     text: str = ""
     evidence: str = ""
+
+    def __str__(self) -> str:
+        """The limit in a few words, marked where it is borrowed from another march."""
+        mark = " (assumed)" if self.evidence == "assumed" else ""
+        if self.allowed == "bpu" and self.text:
+            return f"{self.constraint}: {self.text}{mark}"
+        return f"{self.constraint} is {shorten(str(self.found), 48)}, allowed {self.allowed}{mark}"
 
 
 class Refusal(Part):

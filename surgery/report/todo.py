@@ -87,15 +87,10 @@ def _uncured(document: CheckDocument) -> Iterator[_Ranked]:
     for members in groups.values():
         rows = _rows(members)
         limits = {v.constraint: v for _, v in members}
-        told = listed([_limit(v) for v in limits.values()])
+        told = listed([str(v) for v in limits.values()])
         text = f"Change {_where(document, rows)}, no pass cures it: {told}."
         step = _step(text, rows)
         yield _Ranked(_REFUSED_UNCURED if _any_refused(rows) else _UNCURED, step, (step.macs, step.nodes))
-
-
-def _limit(broken: Violation) -> str:
-    mark = " (assumed)" if broken.evidence == "assumed" else ""
-    return f"{broken.constraint} is {shorten(str(broken.found), 48)}, allowed {broken.allowed}{mark}"
 
 
 def _unknown(document: CheckDocument) -> Iterator[_Ranked]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from surgery.report.check import NodeRow, Violation
+from surgery.report.view.content import Note
 from surgery.report.view.nodes import Listing, node_table
 from surgery.report.view.placed import check_page
 from tests.report import samples
@@ -72,6 +73,11 @@ def test_a_listing_that_is_asked_for_is_no_detail() -> None:
     assert (asked.title, asked.detail) == ("Node by node: cpu, unknown only", False)
     assert [row[0].text for row in asked.blocks[0].rows] == ["conv_1", "mish"]
     assert not check_page(document, Listing(by="macs")).sections[-1].detail
+
+
+def test_a_listing_without_nodes_says_so() -> None:
+    section = check_page(samples.check(), Listing(frozenset({"refused"}))).sections[-1]
+    assert section.blocks == (Note("None.", "muted"),)
 
 
 def test_a_listing_leaves_the_summary_alone() -> None:

@@ -108,6 +108,13 @@ def test_a_node_with_a_limit_that_no_pass_cures_is_not_said_to_be_cured() -> Non
     assert told == ["Change a (50.0 % of the MACs), no pass cures it: Conv.y is 9, allowed 1..7 (assumed)."]
 
 
+def test_a_device_that_is_no_limit_is_said_in_the_words_of_the_march() -> None:
+    only = Violation(
+        constraint="Conv.request", found="request", allowed="bpu", text="stays on the CPU unless asked for"
+    )
+    assert texts(node("a", only)) == ["Change a, no pass cures it: Conv.request: stays on the CPU unless asked for."]
+
+
 def test_limits_without_a_cure_go_by_macs() -> None:
     told = texts(node("a", limit("x")), node("b", limit("x")), node("c", limit("y"), limit("z"), macs=5))
     assert told == [

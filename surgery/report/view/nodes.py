@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from surgery.report.check import NodeRow, Violation
-from surgery.report.text import amount, visible
+from surgery.report.text import amount
 from surgery.report.view.content import Cell, Table, Tone, code, table
 
 DEVICES: dict[str, Tone] = {"bpu": "good", "folded": "muted", "cpu": "warn", "refused": "bad", "unknown": "warn"}
@@ -66,20 +66,10 @@ def _row(row: NodeRow) -> list[Cell | str]:
         "" if row.segment is None else f"id({row.segment})",
         code(row.op),
         Cell(amount(row.macs) if row.macs else "", key=row.macs),
-        "; ".join(map(told, row.violations)),
+        "; ".join(map(str, row.violations)),
         _cures(row.violations),
         row.note,
     ]
-
-
-def told(broken: Violation) -> str:
-    """A broken limit in a few words, marked where it is borrowed from another march."""
-    return f"{broken.constraint} is {visible(broken.found)}, allowed {broken.allowed}{assumed_mark(broken)}"
-
-
-def assumed_mark(broken: Violation) -> str:
-    """The mark of a limit that is borrowed from another march."""
-    return " (assumed)" if broken.evidence == "assumed" else ""
 
 
 def _cures(broken: Sequence[Violation]) -> Cell:

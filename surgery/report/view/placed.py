@@ -11,7 +11,7 @@ from surgery.report.padding import PaddingNote
 from surgery.report.text import amount, interval, listed, number, percent, plural
 from surgery.report.verdict import closing
 from surgery.report.view.content import Block, Cell, Note, Page, Section, Stack, Table, Tone, code, table
-from surgery.report.view.nodes import DEVICES, Listing, assumed_mark, node_table
+from surgery.report.view.nodes import DEVICES, Listing, node_table
 from surgery.report.view.witness import check_blocks
 
 _ALL = Listing()
@@ -23,7 +23,7 @@ def check_page(document: CheckDocument, listing: Listing = _ALL) -> Page:
     ``listing`` says which nodes are listed and in which order: where it asks for anything, that is no detail.
     """
     found = [(row, v) for row in document.nodes for v in row.violations]
-    listed_nodes = node_table(listing.rows(document.nodes))
+    rows = listing.rows(document.nodes)
     sections = (
         Section("What to do first", _steps(document.todo)),
         Section("Refused by the toolchain", refusal_blocks(document.refusals)),
@@ -32,7 +32,9 @@ def check_page(document: CheckDocument, listing: Listing = _ALL) -> Page:
         Section("Off the BPU without a broken limit", _unplaced(document.nodes)),
         Section("Padded by the hardware (no limit is broken)", _padded(document.notes)),
         Section("The vendor's toolchain", check_blocks(document.witness)),
-        Section(listing.title, (listed_nodes,), detail=not listing.asked, open=True),
+        Section(
+            listing.title, (node_table(rows) if rows else Note("None.", "muted"),), detail=not listing.asked, open=True
+        ),
     )
     kept = tuple(s for s in sections if s.blocks)
     subject = document.model.path or "in memory"
@@ -120,7 +122,7 @@ def _group(key: tuple[str, str, tuple[str, ...]], members: list[tuple[str, Viola
     values = list(dict.fromkeys(str(v.found) for _, v in members))
     nodes = list(dict.fromkeys(node for node, _ in members))
     where, first = code(listed(nodes, 2)), members[0][1]
-    source = f"{first.source}{assumed_mark(first)}"
+    source = f"{first.source}{' (assumed)' if first.evidence == 'assumed' else ''}"
     return [code(constraint), listed(values), allowed, str(len(nodes)), where, cures(cured_by), source]
 
 
