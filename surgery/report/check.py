@@ -137,7 +137,7 @@ class CheckDocument(Document):
 
 def check_document(model: Model, placement: target.Placement, cures: Cures | None = None) -> CheckDocument:
     """The document of a placement; ``cures`` are the passes that cure a limit of a node, by node name and limit."""
-    nodes = tuple(_row(row, _reasons(row, placement.target, model.opset), cures or {}) for row in placement.rows)
+    nodes = tuple(_row(row, cures or {}) for row in placement.rows)
     borrowed = placement.target.assumed
     return CheckDocument(
         model=ModelRef.of(model),
@@ -172,24 +172,17 @@ def violations(row: target.Row, cures: Cures) -> Iterable[dict[str, object]]:
         yield {**fields, "cured_by": by}
 
 
-def _row(row: target.Row, reasons: tuple[str, ...], cures: Cures) -> NodeRow:
+def _row(row: target.Row, cures: Cures) -> NodeRow:
     return NodeRow(
         name=row.node.name,
         op=row.node.op,
         device=row.device,
         segment=row.segment,
-        note="; ".join(filter(None, (row.note, *reasons))),
+        note="; ".join(filter(None, (row.note, *row.verdict.reasons))),
         violations=tuple(Violation.model_validate(fields) for fields in violations(row, cures)),
         macs=macs(row.node),
-        assumed=any(map(_is_borrowed, reasons)),
+        assumed=any(map(_is_borrowed, row.verdict.reasons)),
     )
-
-
-def _reasons(row: target.Row, chip: target.Target, opset: int) -> tuple[str, ...]:
-    """The reasons for the verdict; of a node that shares a lookup, whose verdict has none, whether it is assumed."""
-    if chip.assumed is None or row.device != "bpu" or row.verdict.reasons:
-        return row.verdict.reasons
-    return tuple(filter(_is_borrowed, chip.verdict(row.node, opset).reasons))
 
 
 def _is_borrowed(reason: str) -> bool:

@@ -206,11 +206,3 @@ def test_unknown_is_said_where_nothing_is_assumed(surgery: Surgery) -> None:
     for name in unknown:
         assert re.search(rf"^ *{name} +unknown ", called.out, re.MULTILINE)
         assert re.search(rf"<code>{name}</code></th>\s*<td[^>]*>unknown</td>", page)
-
-
-def test_a_shared_lookup_by_assumed_limits_is_marked(surgery: Surgery) -> None:
-    text = "g (float[1,4,8,8] x) => (float[1,4,8,8] y) { r = Neg (x) s = HardSigmoid (r) y = Mul (r, s) }"
-    model_of(text, opset=11).save("swish.onnx")
-    surgery("check", "swish.onnx", "-m", "S100", "--assume", "bayes-e", "--json", "d.json")
-    rows = json.loads(Path("d.json").read_text())["nodes"]
-    assert all(row["assumed"] for row in rows if row["device"] == "bpu")
