@@ -30,6 +30,7 @@ from surgery.report.check import CheckDocument, check_document
 from surgery.report.cost import CostDocument, cost_document, no_estimate
 from surgery.report.diff import DiffDocument, diff_document
 from surgery.report.run import RunDocument, run_document
+from surgery.report.todo import with_todo
 from surgery.report.trace import BisectDocument, ExplainDocument, bisect_document, explain_document
 from surgery.target import load_target, march_names
 
@@ -101,7 +102,7 @@ def check(
     loaded, target = _loaded(model, input_shape), load_target(march, assume)
     twin = folded(loaded)
     placement = place_as_seen(loaded, target, twin)
-    document = _at(check_document(loaded, placement, cures(twin, placement)), input_shape)
+    document = with_todo(_at(check_document(loaded, placement, cures(twin, placement)), input_shape))
     if witness is None:
         return document
     from surgery.witnessed import check_witnessed, opened

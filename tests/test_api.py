@@ -16,7 +16,20 @@ from surgery.errors import SurgeryError
 from tests.support import model_of, proto_of
 
 TEXT = "g (float[1,4] x) => (float[1,4] y) { a = Relu (x) b = Identity (a) y = Relu (b) }"
-CLI_ONLY = {"json", "quiet", "verbose", "fail_on", "report", "out", "in_place", "dry_run", "models"}
+CLI_ONLY = {
+    "json",
+    "quiet",
+    "verbose",
+    "fail_on",
+    "report",
+    "out",
+    "in_place",
+    "dry_run",
+    "models",
+    "html",
+    "only",
+    "sort",
+}
 PIPELINE = "schema: surgery.pipeline/1\npasses: []\n"
 
 

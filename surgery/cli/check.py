@@ -2,7 +2,38 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
 from surgery.cli import options as opt
+
+
+class Device(StrEnum):
+    """Where a node may run."""
+
+    BPU = "bpu"
+    CPU = "cpu"
+    FOLDED = "folded"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+class Sort(StrEnum):
+    """The orders in which nodes are listed."""
+
+    GRAPH = "graph"
+    NAME = "name"
+    OP = "op"
+    DEVICE = "device"
+    MACS = "macs"
+
+
+Only = Annotated[list[Device] | None, Option("--only", help="List the nodes of this device; repeatable.")]
+Order = Annotated[Sort, Option("--sort", help="List every node in this order.")]
+Html = Annotated[Path | None, Option(metavar="F.html", help="Write a page whose table of nodes filters and sorts.")]
 
 
 def check(
@@ -11,6 +42,9 @@ def check(
     assume: opt.Assume = None,
     input_shape: opt.InputShapes = None,
     witness: opt.Witness = None,
+    only: Only = None,
+    sort: Order = Sort.GRAPH,
+    html: Html = None,
     json: opt.Json = None,
     fail_on: opt.FailOn = None,
     quiet: opt.Quiet = False,
@@ -18,15 +52,22 @@ def check(
 ) -> None:
     """Say where every node would run, which limits it breaks, and which pass cures it.
 
-    Needs no weights. Exits 1 when the toolchain would refuse the model, or a node is on the CPU or unknown.
+    Lists every node with -v, --only or --sort. Needs no weights. Exits 1 when the toolchain would refuse the model, or
+    a node is on the CPU or unknown.
     """
+    from functools import partial
+
     from surgery import api
     from surgery.cli import parse
     from surgery.cli.jobs import jobs
     from surgery.cli.output import Output
     from surgery.cli.witness import asked
+    from surgery.report.view.nodes import Listing
+    from surgery.report.view.placed import check_page
 
-    out = Output(json, taken=tuple(models), fail_on=frozenset(fail_on or ()), quiet=quiet, verbose=verbose)
+    content = partial(check_page, listing=Listing(frozenset(only or ()), sort))
+    taken, finds = tuple(models), frozenset(fail_on or ())
+    out = Output(json, (), taken, finds, quiet, verbose, html, content)
     todo, shapes = jobs(models, march, assume), parse.shapes(input_shape or ())
     with asked(witness) as toolchain:
         for job in todo:

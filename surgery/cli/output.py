@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from surgery.cli.jobs import Job
     from surgery.report import Document
     from surgery.report.batch import Failure
+    from surgery.report.view import Page
 
 _WIDE = 160  # columns of a page that goes to a file or a pipe
 
@@ -31,8 +32,10 @@ class Output:
     Args:
         json: file of the JSON document, ``-`` for stdout, which then holds nothing else.
         reports: files of the report, in the format their suffix names.
+        html: file of the pages as HTML, one section for each.
         taken: files that no result may overwrite: the models read and written.
         fail_on: the findings that make the exit code 1; all when empty.
+        content: from a document to what is shown of it; the usual page when None.
 
     Raises:
         InputError: a file cannot be written.
@@ -44,6 +47,8 @@ class Output:
     fail_on: frozenset[str] = frozenset()
     quiet: bool = False
     verbose: bool = False
+    html: Path | None = None
+    content: Callable[[Any], Page] | None = None
     documents: list[Document] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     code: int = 0
@@ -52,7 +57,7 @@ class Output:
         from surgery.report.write import check_report, check_writable
 
         files = [Path(self.json)] if self.json not in (None, "-") else []
-        files += self.reports
+        files += [*self.reports, self.html] if self.html else self.reports
         taken = [file.resolve() for file in (*self.taken, *files) if file is not None]
         for file in files:
             if taken.count(file.resolve()) > 1:
@@ -85,7 +90,7 @@ class Output:
     def finish(self) -> None:
         """Write the files, and end with the exit code."""
         from surgery.report.batch import as_json
-        from surgery.report.write import write_report, write_text
+        from surgery.report.write import write_html, write_report, write_text
 
         if self.json == "-":
             sys.stdout.write(as_json(self.documents, self.failures))
@@ -93,19 +98,26 @@ class Output:
             write_text(as_json(self.documents, self.failures), Path(self.json))
         for path in self.reports if self.documents else ():
             write_report(self.documents, path)
+        if self.html:
+            write_html(map(self._page, self.documents), self.failures, self.html)
         raise typer.Exit(self.code)
 
     def _show(self, document: Document) -> None:
         if self.json == "-":
             return
-        from surgery.report.view import page, show
+        from surgery.report.view import show
         from surgery.report.view.terminal import close
 
-        content = page(document)
+        content = self._page(document)
         if self.quiet:
             close(content, _console())
         else:
             show(content, _console(), details=self.verbose)
+
+    def _page(self, document: Document) -> Page:
+        from surgery.report.view import page
+
+        return (self.content or page)(document)
 
 
 def _console() -> Console:

@@ -5,6 +5,7 @@ from surgery.cost.coefficients import Basis, NoCoefficients
 from surgery.cost.estimate import Estimate, estimate, estimate_nodes, local_us
 from surgery.cost.interval import Interval
 from surgery.cost.nodes import NodeCost, node_cost
+from surgery.cost.padding import Padding, paddings
 from surgery.cost.speedup import Speedup, speedup
 
 __all__ = [
@@ -13,11 +14,13 @@ __all__ = [
     "Interval",
     "NoCoefficients",
     "NodeCost",
+    "Padding",
     "Speedup",
     "Transfer",
     "estimate",
     "estimate_nodes",
     "local_us",
     "node_cost",
+    "paddings",
     "speedup",
 ]

@@ -22,6 +22,23 @@ class Traffic(NamedTuple):
     written: int
 
 
+class Side(NamedTuple):
+    """One size of a layer on the dense engine, and the multiple it is rounded up to."""
+
+    what: str
+    size: int
+    step: int
+
+    @property
+    def aligned(self) -> int:
+        """The size as the engine works on it.
+
+        >>> Side("width", 20, 16).aligned
+        32
+        """
+        return -(-self.size // self.step) * self.step
+
+
 def elements(tensor: Tensor) -> int:
     """Number of elements; NotStatic, naming the dim, when a dim is symbolic or the rank unknown."""
     if tensor.shape is None:
@@ -97,34 +114,58 @@ def _plain(node: Node) -> int:
     return over * prod(weight[1:])
 
 
+def dense(node: Node, align: Alignment) -> tuple[int, tuple[Side, ...]]:
+    """Multiply-accumulates of a layer on the dense engine: what is not rounded, and the sides that are."""
+    if node.op in ("Gemm", "MatMul"):
+        return _matrix(node, align)
+    return _convolution(node, align)
+
+
 def _dense(node: Node, align: Alignment) -> int:
-    return _matrix(node, align) if node.op in ("Gemm", "MatMul") else _convolution(node, align)
+    rest, sides = dense(node, align)
+    return rest * prod(side.aligned for side in sides)
 
 
-def _matrix(node: Node, align: Alignment) -> int:
-    out = _dims(node.outputs[0])
+def _matrix(node: Node, align: Alignment) -> tuple[int, tuple[Side, ...]]:
     weight = next(t for t in reversed(node.inputs[:2]) if is_weight(t))
-    columns = out[-1] if weight is node.inputs[1] else out[-2]
+    columns = _columns(node, weight)
     inner = elements(weight) // max(1, columns)
     if len(_dims(weight)) > 2:
         inner = _dims(node.inputs[0])[-1]
     rows = elements(node.outputs[0]) // max(1, columns)
-    return rows * _up(inner, align.in_channels) * _up(columns, align.out_channels)
+    return rows, (
+        Side("input features", inner, align.in_channels),
+        Side("output features", columns, align.out_channels),
+    )
 
 
-def _convolution(node: Node, align: Alignment) -> int:
+def _columns(node: Node, weight: Tensor) -> int:
+    """Output features: the size of the weight that is not summed over, 1 for a vector."""
+    dims, right = _dims(weight), weight is node.inputs[1]
+    turned = bool(node.attrs.get("transB" if right else "transA", 0))
+    if len(dims) < 2:
+        return 1
+    return dims[-1] if right != turned else dims[-2]
+
+
+def _convolution(node: Node, align: Alignment) -> tuple[int, tuple[Side, ...]]:
     weight, group = _dims(filters(node)), int(node.attrs.get("group", 1))
     grid = _dims(node.inputs[0] if node.op == "ConvTranspose" else node.outputs[0])
     first, second = weight[0], weight[1]
     inputs, outputs = (first // group, second) if node.op == "ConvTranspose" else (second, first // group)
     step = align.stem_in_channels if feeder(node.inputs[0], alone=False) is None else align.in_channels
-    area = _up(grid[-1], align.width) * prod(grid[2:-1]) if len(grid) < 4 else _area(grid, align)
-    return grid[0] * group * _up(inputs, step) * _up(outputs, align.out_channels) * area * prod(weight[2:])
+    each = " per group" if group > 1 else ""
+    channels = (
+        Side(f"input channels{each}", inputs, step),
+        Side(f"output channels{each}", outputs, align.out_channels),
+    )
+    rest, area = _area(grid, align)
+    return grid[0] * group * rest * prod(weight[2:]), (*channels, *area)
 
 
-def _area(grid: tuple[int, ...], align: Alignment) -> int:
-    return prod(grid[2:-2]) * _up(grid[-2], align.height) * _up(grid[-1], align.width)
-
-
-def _up(size: int, step: int) -> int:
-    return -(-size // step) * step
+def _area(grid: tuple[int, ...], align: Alignment) -> tuple[int, tuple[Side, ...]]:
+    """The positions of a convolution: its height is rounded where it has one, its width always."""
+    width = Side("width", grid[-1], align.width)
+    if len(grid) < 4:
+        return prod(grid[2:-1]), (width,)
+    return prod(grid[2:-2]), (Side("height", grid[-2], align.height), width)

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from surgery.report.base import Document, InputShape, ModelRef, Number, Part, Scalar, Text, schema
+from surgery.report.padding import PaddingNote, padding_notes
+from surgery.report.text import shorten
 from surgery.report.witness import WitnessCheck
+from surgery.target.params import macs
 
 if TYPE_CHECKING:
     from surgery import target
@@ -32,6 +35,13 @@ class Violation(Part):
     source: str = ""
     text: str = ""
     evidence: str = ""
+
+    def __str__(self) -> str:
+        """The limit in a few words, marked where it is borrowed from another march."""
+        mark = " (assumed)" if self.evidence == "assumed" else ""
+        if self.allowed == "bpu" and self.text:
+            return f"{self.constraint}: {self.text}{mark}"
+        return f"{self.constraint} is {shorten(str(self.found), 48)}, allowed {self.allowed}{mark}"
 
 
 class Refusal(Part):
@@ -61,7 +71,10 @@ class Summary(Part):
 
 
 class NodeRow(Part):
-    """One node: its device, BPU segment, why it is there, and its violations."""
+    """One node: its device, BPU segment, why it is there, its violations, and its multiply-accumulates.
+
+    ``assumed`` says that its device rests on limits borrowed from another march.
+    """
 
     name: Text
     op: Text
@@ -69,10 +82,35 @@ class NodeRow(Part):
     segment: int | None
     note: Text = ""
     violations: tuple[Violation, ...] = ()
+    macs: int = 0
+    assumed: bool = False
+
+
+class Assumed(Part):
+    """The march whose limits stand in for those that are not known, and how many nodes were judged by them."""
+
+    march: str
+    nodes: int
+
+
+class Step(Part):
+    """One thing to do: a sentence, the command that does it ("" where no command does), and whom it concerns.
+
+    ``nodes`` counts the nodes of the model, ``macs`` their multiply-accumulates; 0 for rules about whole models.
+    """
+
+    text: Text
+    command: Text = ""
+    nodes: int = 0
+    macs: int = 0
 
 
 class CheckDocument(Document):
-    """The placement of a model on a march; ``witness`` is what the vendor's own toolchain says, if it was asked."""
+    """The placement of a model on a march; ``witness`` is what the vendor's own toolchain says, if it was asked.
+
+    ``todo`` are the first things to do, the most pressing one first; ``notes`` the layers that the hardware pads by
+    much, the largest loss first (no limit is broken); ``assumed`` where limits were borrowed.
+    """
 
     kind: Literal["surgery.check/1"] = schema("surgery.check/1")
     model: ModelRef
@@ -82,6 +120,9 @@ class CheckDocument(Document):
     refusals: tuple[Refusal, ...]
     summary: Summary
     nodes: tuple[NodeRow, ...]
+    todo: tuple[Step, ...] = ()
+    notes: tuple[PaddingNote, ...] = ()
+    assumed: Assumed | None = None
     witness: WitnessCheck | None = None
 
     @property
@@ -96,13 +137,17 @@ class CheckDocument(Document):
 
 def check_document(model: Model, placement: target.Placement, cures: Cures | None = None) -> CheckDocument:
     """The document of a placement; ``cures`` are the passes that cure a limit of a node, by node name and limit."""
+    nodes = tuple(_row(row, cures or {}) for row in placement.rows)
+    borrowed = placement.target.assumed
     return CheckDocument(
         model=ModelRef.of(model),
         march=placement.target.name,
         accepted=placement.accepted,
         refusals=tuple(refusal(found, cures or {}) for found in placement.refusals),
         summary=Summary.model_validate(placement.summary().as_dict()),
-        nodes=tuple(_row(row, cures or {}) for row in placement.rows),
+        nodes=nodes,
+        notes=padding_notes(placement),
+        assumed=Assumed(march=borrowed.name, nodes=sum(row.assumed for row in nodes)) if borrowed else None,
     )
 
 
@@ -128,12 +173,18 @@ def violations(row: target.Row, cures: Cures) -> Iterable[dict[str, object]]:
 
 
 def _row(row: target.Row, cures: Cures) -> NodeRow:
-    why = [row.note, *row.verdict.reasons]
     return NodeRow(
         name=row.node.name,
         op=row.node.op,
         device=row.device,
         segment=row.segment,
-        note="; ".join(filter(None, why)),
+        note="; ".join(filter(None, (row.note, *row.verdict.reasons))),
         violations=tuple(Violation.model_validate(fields) for fields in violations(row, cures)),
+        macs=macs(row.node),
+        assumed=any(map(_is_borrowed, row.verdict.reasons)),
     )
+
+
+def _is_borrowed(reason: str) -> bool:
+    """Whether a reason is that limits are those of another march."""
+    return reason.startswith("limits assumed from ")

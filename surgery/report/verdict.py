@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from surgery.pipeline import Pipeline
 from surgery.report.base import Document, ModelRef
-from surgery.report.check import CheckDocument, Refusal, Summary
+from surgery.report.check import Assumed, CheckDocument, Refusal, Summary
 from surgery.report.cost import CostDocument
 from surgery.report.diff import DiffDocument
 from surgery.report.run import RunDocument
@@ -103,13 +103,13 @@ def drifted(document: DiffDocument) -> bool:
 
 @closing.register
 def _(document: CheckDocument) -> Closing:
-    sentence = takes(document.march, document.accepted, document.refusals, document.summary)
+    sentence = takes(document.march, document.accepted, document.refusals, document.summary, document.assumed)
     if document.witness is not None:
         sentence = took(document.march, document.witness.side)
     curable = any(v.cured_by for row in document.nodes for v in row.violations)
     curable = curable or any(r.cured_by for r in document.refusals)
-    default = {step.id for step in Pipeline.default(document.march).steps}
-    following = _run(document, document.march, _more(document.refusals, default)) if curable else _look(document)
+    cures = [name for r in document.refusals for name in r.cured_by]
+    following = run_with(document, cures) if curable else _look(document)
     return Closing(not findings(document), sentence, following)
 
 
@@ -168,13 +168,22 @@ def _(document: BisectDocument) -> Closing:
     return Closing(False, f"{document.guilty} breaks the numbers{at}: {document.reason}.", command(*words))
 
 
-def takes(march: str, accepted: bool, refusals: tuple[Refusal, ...], side: Summary) -> str:
-    """Whether the toolchain of ``march`` will take the model, and with what left."""
+def takes(
+    march: str, accepted: bool, refusals: tuple[Refusal, ...], side: Summary, assumed: Assumed | None = None
+) -> str:
+    """Whether the toolchain of ``march`` will take the model, with what left, and on whose limits that rests."""
+    if assumed is None or not assumed.nodes:
+        return _takes(march, accepted, refusals, side, sure=not side.unknown)
+    sentence = _takes(march, accepted, refusals, side, sure=False)
+    return f"{sentence} The limits of {plural(assumed.nodes, 'node')} are assumed from {assumed.march}."
+
+
+def _takes(march: str, accepted: bool, refusals: tuple[Refusal, ...], side: Summary, *, sure: bool) -> str:
     if not accepted:
         reasons = [f"{r.rule} is {r.found}, must hold: {r.text or r.allowed}" for r in refusals]
         reasons = reasons or [f"it fails on {plural(side.refused, 'node')}"]
         return f"The {march} toolchain will refuse the model: {listed(reasons)}."
-    known = "will take the model" if not side.unknown else "takes the model as far as is known"
+    known = "will take the model" if sure else "takes the model as far as is known"
     return f"The {march} toolchain {known}: {_left(side)}."
 
 
@@ -218,21 +227,38 @@ def _march(march: str | None) -> list[str]:
     return ["--march", march or "MARCH"]
 
 
+def _assume(document: OfModel) -> list[str]:
+    assumed = document.assumed if isinstance(document, CheckDocument) else None
+    return ["--assume", assumed.march] if assumed else []
+
+
 def _run(document: OfModel, march: str | None, more: Collection[str] = ()) -> str:
     path, *sizes = _sized(document)
     out = f"{PurePath(path).stem}.{march or 'MARCH'}.onnx"
     added = (word for name in more for word in ("--add", name))
-    return command("run", path, "-o", out, *_march(march), *sizes, *added)
+    return command("run", path, "-o", out, *_march(march), *_assume(document), *sizes, *added)
 
 
-def _more(refusals: Iterable[Refusal], present: Collection[str]) -> list[str]:
-    """The passes that cure a refusal and are not in the pipeline yet."""
-    return list(dict.fromkeys(name for r in refusals for name in r.cured_by if name not in present))
+def run_with(document: CheckDocument, cures: Iterable[str]) -> str:
+    """The run whose pipeline holds the passes ``cures``: the default one, and those of them that are not in it."""
+    default = {step.id for step in Pipeline.default(document.march).steps}
+    return _run(document, document.march, _missing(cures, default))
+
+
+def _missing(names: Iterable[str], present: Collection[str]) -> list[str]:
+    """The passes that are not in the pipeline yet."""
+    return list(dict.fromkeys(name for name in names if name not in present))
+
+
+def look_again(document: CheckDocument, *more: str) -> str:
+    """The check of the same model with further options."""
+    return command("check", *_sized(document), "--march", document.march, *_assume(document), *more)
 
 
 def _look(document: CheckDocument) -> str:
-    verb, *more = ("cost",) if document.accepted else ("check", "-v")
-    return command(verb, *_sized(document), "--march", document.march, *more)
+    if not document.accepted:
+        return look_again(document, "-v")
+    return command("cost", *_sized(document), "--march", document.march, *_assume(document))
 
 
 def _check(document: CostDocument) -> str:
@@ -244,7 +270,8 @@ def _after_run(document: RunDocument) -> str:
         return _run(document, document.march)
     if any(row.status in ("rolled-back", "failed") for row in document.passes):
         return command("bisect", *_sized(document), "--march", document.march)
-    if more := _more(document.after.refusals, {row.name for row in document.passes}):
+    cures = (name for refusal in document.after.refusals for name in refusal.cured_by)
+    if more := _missing(cures, {row.name for row in document.passes}):
         return _run(document, document.march, more)
     if document.violations or not document.after.accepted:
         return command("check", document.output, "--march", document.march)

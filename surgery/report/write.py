@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from surgery.errors import InputError
 from surgery.report.base import Document
-from surgery.report.batch import as_json
-from surgery.report.view import page, to_html, to_markdown
+from surgery.report.batch import Failure, as_json
+from surgery.report.view import Page, failure_page, page, to_html, to_markdown
 
 
 def _html(documents: Sequence[Document]) -> str:
@@ -51,6 +51,11 @@ def check_writable(path: Path) -> None:
 def write_report(documents: Sequence[Document], path: Path) -> None:
     """Write ``documents`` in the format the suffix of ``path`` names."""
     write_text(FORMATS[path.suffix.lower()](documents), path)
+
+
+def write_html(pages: Iterable[Page], failures: Iterable[Failure], path: Path) -> None:
+    """Write ``pages`` as one HTML file, a section for each, and one for each model that could not be worked on."""
+    write_text(to_html(*pages, *map(failure_page, failures)), path)
 
 
 def write_text(text: str, path: Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from surgery.report.base import ModelRef, Span
-from surgery.report.check import CheckDocument, NodeRow, Refusal, Summary, Violation
+from surgery.report.check import Assumed, CheckDocument, NodeRow, Refusal, Step, Summary, Violation
 from surgery.report.cost import CostDocument, NodeTime, Traffic, TransferTime
 from surgery.report.diff import DiffDocument, FirstBad, ValueDrift
+from surgery.report.padding import PaddedSize, PaddingNote
 from surgery.report.run import Accuracy, Bound, Edit, Interface, Left, PassRow, Port, RunDocument, Side
 
 HOSTILE = "a|b`c`<script>alert(1)</script>[bold]x[/bold]\x1b[31m\n# h\u202e"
@@ -45,8 +46,33 @@ def check(name: str = "conv_1", *, accepted: bool = True) -> CheckDocument:
     )
     refusals = () if accepted else (refusal,)
     return CheckDocument(
-        model=MODEL, march="bayes-e", accepted=accepted, refusals=refusals, summary=summary(), nodes=rows
+        model=MODEL,
+        march="bayes-e",
+        accepted=accepted,
+        refusals=refusals,
+        summary=summary(),
+        nodes=rows,
+        todo=(Step(text=f"split-kernels cures Conv.kernel_h at {name}.", command=f"surgery run {name}", nodes=1),),
+        notes=(padding(name),),
     )
+
+
+def padding(name: str = "conv_1") -> PaddingNote:
+    sizes = (PaddedSize(what="width", size=20, aligned=32),)
+    return PaddingNote(
+        name=name, op="Conv", device="bpu", sizes=sizes, waste=0.375, share=0.02, lost_macs=600, source="fit"
+    )
+
+
+def assumed_check() -> CheckDocument:
+    """A node on the CPU by limits of another march."""
+    borrowed = violation().model_copy(update={"evidence": "assumed"})
+    row = NodeRow(
+        name="conv_1", op="Conv", device="cpu", segment=None, violations=(borrowed,), assumed=True,
+        note="limits assumed from bayes-e", macs=600,
+    )  # fmt: skip
+    plain = check().model_copy(update={"march": "nash-e", "nodes": (row,)})
+    return plain.model_copy(update={"assumed": Assumed(march="bayes-e", nodes=1)})
 
 
 def cost(name: str = "conv_1") -> CostDocument:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
+from hashlib import sha256
+from html import unescape
 from html.parser import HTMLParser
 from io import StringIO
 
@@ -10,7 +13,9 @@ import pytest
 from rich.console import Console
 
 from surgery.report.base import Document
-from surgery.report.view import page, show, to_html, to_markdown
+from surgery.report.batch import Failure
+from surgery.report.view import failure_page, page, show, to_html, to_markdown
+from surgery.report.view.html import ROWS
 from tests.report import samples
 
 HOSTILE = [samples.check(samples.HOSTILE), samples.cost(samples.HOSTILE), samples.diff(samples.HOSTILE, 0.5)]
@@ -62,7 +67,7 @@ def terminal(document: Document, *, details: bool = False, width: int = 200) -> 
 @pytest.mark.parametrize("document", HOSTILE, ids=lambda d: d.kind)
 def test_html_shows_hostile_names_as_text(document: Document) -> None:
     reader = parsed(to_html(page(document)))
-    assert "script" not in reader.tags
+    assert reader.tags.count("script") == (document.kind == "surgery.check/1")
     assert "bold" not in reader.tags
     assert SHOWN in reader.text
 
@@ -74,6 +79,83 @@ def test_html_needs_nothing_from_outside() -> None:
     assert "url(" not in html
     assert "@import" not in html
     assert "default-src 'none'" in html
+
+
+def test_html_runs_one_script_of_ours_and_no_other() -> None:
+    html = to_html(page(samples.check(samples.HOSTILE)))
+    (script,) = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    assert re.findall(r"script-src '([^']*)'", html) == [f"sha256-{digest}"]
+    assert "fetch" not in script
+    assert "innerHTML" not in script
+    assert not re.search(r"<[^>]* on[a-z]+=", html)
+
+
+def test_a_page_without_a_live_table_has_no_script() -> None:
+    assert "script" not in to_html(page(samples.run()))
+
+
+def test_the_table_of_nodes_is_whole_and_plain_without_scripts() -> None:
+    short = samples.check()
+    rows = tuple(short.nodes[0].model_copy(update={"name": f"n{i}", "macs": 1500}) for i in range(ROWS + 7))
+    html = to_html(page(short.model_copy(update={"nodes": rows})))
+    table = html[html.index('<table role="table" class="wide live">') : html.index("<script>")]
+    assert table.count('<th role="rowheader"') == ROWS + 7
+    assert "rows more" not in table
+    assert "<details open>" in html
+    assert '<th role="columnheader" scope="col" data-choice>ON</th>' in table
+    assert 'data-key="1500">1.5 k</td>' in table
+    assert "<button" not in html[: html.index("<script>")]
+
+
+def test_a_model_that_failed_has_a_section() -> None:
+    failed = Failure(model=samples.HOSTILE, march="bayes-e", error=f"no {samples.HOSTILE}\n  hint: see <b>here</b>")
+    reader = parsed(to_html(page(samples.check()), failure_page(failed)))
+    assert "Failed for bayes-e" in reader.text
+    assert "hint: see <b>here</b>" in reader.text
+    assert "b" not in reader.tags
+
+
+VIEWS = ["html", "markdown", "terminal"]
+
+
+def seen(view: str, document: Document) -> str:
+    if view == "html":
+        return parsed(to_html(page(document))).text
+    return unescape(to_markdown(page(document))) if view == "markdown" else terminal(document, details=True, width=300)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_what_is_assumed_is_said_in_the_summary_per_limit_and_per_node(view: str) -> None:
+    told = ["1 node, limits of bayes-e", "as far as is known", "x5-operator-list (assumed)"]
+    told += ["Conv.kernel_h is 9, allowed 1..7 (assumed)", "limits assumed from bayes-e"]
+    told += ["The limits of 1 node are assumed from bayes-e."]
+    text = seen(view, samples.assumed_check())
+    assert [word for word in told if word not in text] == []
+    assert "assumed" not in seen(view, samples.check())
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_what_is_unknown_is_said_in_the_summary_and_per_node(view: str) -> None:
+    text = seen(view, samples.check())
+    told = ["as far as is known", "Unknown", "1 node unknown", "not in the operator table"]
+    assert [word for word in told if word not in text] == []
+    row = text[text.rindex("mish") :]
+    assert row.index("unknown") < row.index("not in the operator table")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_first_things_to_do_come_before_everything_else(view: str) -> None:
+    text = seen(view, samples.check())
+    assert "1. split-kernels cures Conv.kernel_h at conv_1." in text
+    assert text.index("surgery run conv_1") < text.index("Placement")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_padding_is_told_apart_from_limits(view: str) -> None:
+    section = seen(view, samples.check()).split("Padded by the hardware (no limit is broken)\n", 1)[1]
+    told = ["conv_1", "width 20 → 32", "37.5 %", "2.0 %", "Multiples: fit"]
+    assert [word for word in told if word not in section] == []
 
 
 def test_html_is_accessible() -> None:

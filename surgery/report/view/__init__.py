@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from surgery.report.view.content import Page
 from surgery.report.view.html import to_html
 from surgery.report.view.markdown import to_markdown
-from surgery.report.view.page import page
+from surgery.report.view.page import failure_page, page
 from surgery.report.view.terminal import show
 
-__all__ = ["page", "show", "to_html", "to_markdown"]
+__all__ = ["Page", "failure_page", "page", "show", "to_html", "to_markdown"]

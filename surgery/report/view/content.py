@@ -13,28 +13,31 @@ Tone = Literal["", "good", "warn", "bad", "muted"]
 
 @dataclass(frozen=True)
 class Cell:
-    """Text with a tone; ``code`` for names that come from models."""
+    """Text with a tone; ``code`` for names that come from models, ``key`` the number that its row is sorted by."""
 
     text: str
     tone: Tone = ""
     code: bool = False
+    key: float | None = None
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column's title; numbers are set to the right."""
+    """A column's title; numbers are set to the right; a ``choice`` has few values, one of which may be picked."""
 
     title: str
     numeric: bool = False
+    choice: bool = False
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells; the first column names the row."""
+    """Rows of cells; the first column names the row. One that is ``live`` is whole, to be filtered and sorted."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     caption: str = ""
+    live: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,12 @@ Block = Table | Bars | Stack | Note
 
 @dataclass(frozen=True)
 class Section:
-    """A titled part; ``detail`` is left out on the terminal unless asked for."""
+    """A titled part; ``detail`` is left out on the terminal unless asked for, and folded up in HTML unless ``open``."""
 
     title: str
     blocks: tuple[Block, ...]
     detail: bool = False
+    open: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,8 @@ class Page:
 
 
 def table(head: str, rows: Iterable[Iterable[Cell | str]], caption: str = "") -> Table:
-    """A table from its column titles, separated by ``|``; a title that starts with ``#`` is a column of numbers."""
-    columns = tuple(Column(title.lstrip("#"), title.startswith("#")) for title in head.split("|"))
+    """A table from its column titles, separated by ``|``: ``#`` begins a column of numbers, ``=`` one of few values."""
+    columns = tuple(Column(t.lstrip("#="), t.startswith("#"), t.startswith("=")) for t in head.split("|"))
     cells = (tuple(Cell(c) if isinstance(c, str) else c for c in row) for row in rows)
     return Table(columns, tuple(cells), caption)
 

@@ -1,4 +1,4 @@
-"""From any document to its content."""
+"""From any document, or from what came instead of one, to its content."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from surgery.report.base import Document
+from surgery.report.batch import Failure
 from surgery.report.catalogue import MarchesDocument, PassesDocument
 from surgery.report.check import CheckDocument
 from surgery.report.cost import CostDocument
 from surgery.report.diff import DiffDocument
 from surgery.report.run import RunDocument
 from surgery.report.trace import BisectDocument, ExplainDocument
+from surgery.report.verdict import Closing
 from surgery.report.view.content import Page
 from surgery.report.view.drift import diff_page
 from surgery.report.view.listed import bisect_page, explain_page, marches_page, passes_page
@@ -33,3 +35,9 @@ _PAGES: dict[type[Document], Callable[[Any], Page]] = {
 def page(document: Document) -> Page:
     """The content of ``document``."""
     return _PAGES[type(document)](document)
+
+
+def failure_page(failure: Failure) -> Page:
+    """The model that could not be worked on, and why."""
+    said = " ".join(failure.error.split())
+    return Page(f"Failed for {failure.march}", failure.model, closing=Closing(False, said))

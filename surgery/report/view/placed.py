@@ -1,44 +1,103 @@
-"""Content of ``check`` and ``cost``: placement, limits broken, where the time goes."""
+"""Content of ``check`` and ``cost``: placement, what to do, limits broken, padding, where the time goes."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from surgery.report.check import CheckDocument, NodeRow, Refusal, Violation
+from surgery.report.check import CheckDocument, NodeRow, Refusal, Step, Violation
 from surgery.report.cost import CostDocument, NodeTime
+from surgery.report.padding import PaddingNote
 from surgery.report.text import amount, interval, listed, number, percent, plural
 from surgery.report.verdict import closing
 from surgery.report.view.content import Block, Cell, Note, Page, Section, Stack, Table, Tone, code, table
+from surgery.report.view.nodes import DEVICES, Listing, node_table
 from surgery.report.view.witness import check_blocks
 
-DEVICES: dict[str, Tone] = {"bpu": "good", "folded": "muted", "cpu": "warn", "refused": "bad", "unknown": "warn"}
-"""Every device with its tone, in the order they are shown."""
+_ALL = Listing()
 
 
-def check_page(document: CheckDocument) -> Page:
-    """The placement of a model: by operator, limits broken with their cures, and node by node."""
-    side = document.summary
-    accepted = document.accepted if document.witness is None else document.witness.side.accepted
-    facts = (
-        ("Accepted", Cell("yes", "good") if accepted else Cell("no", "bad")),
-        ("Nodes", Cell(str(side.nodes))),
-        ("On the CPU", Cell(str(side.cpu), "warn" if side.cpu else "good")),
-        ("BPU segments", Cell(str(side.segments))),
-        ("MACs", Cell(amount(side.macs))),
-        ("MACs on the BPU", Cell(percent(side.mac_coverage))),
-    )
+def check_page(document: CheckDocument, listing: Listing = _ALL) -> Page:
+    """The placement of a model: what to do, by operator, limits broken with their cures, and node by node.
+
+    ``listing`` says which nodes are listed and in which order: where it asks for anything, that is no detail.
+    """
     found = [(row, v) for row in document.nodes for v in row.violations]
+    rows = listing.rows(document.nodes)
     sections = (
+        Section("What to do first", _steps(document.todo)),
         Section("Refused by the toolchain", refusal_blocks(document.refusals)),
         Section("Placement", (_stack(document), _by_operator(document.nodes))),
         Section("Limits broken", violation_blocks((row.name, v) for row, v in found)),
         Section("Off the BPU without a broken limit", _unplaced(document.nodes)),
+        Section("Padded by the hardware (no limit is broken)", _padded(document.notes)),
         Section("The vendor's toolchain", check_blocks(document.witness)),
-        Section("Node by node", (_placement(document.nodes),), detail=True),
+        Section(
+            listing.title, (node_table(rows) if rows else Note("None.", "muted"),), detail=not listing.asked, open=True
+        ),
     )
     kept = tuple(s for s in sections if s.blocks)
-    return Page(f"Check for {document.march}", document.model.path or "in memory", facts, kept, closing(document))
+    subject = document.model.path or "in memory"
+    return Page(f"Check for {document.march}", subject, tuple(_facts(document)), kept, closing(document))
+
+
+def _facts(document: CheckDocument) -> Iterable[tuple[str, Cell]]:
+    side = document.summary
+    yield "Accepted", _accepted(document)
+    yield "Nodes", Cell(str(side.nodes))
+    yield "On the BPU", Cell(str(side.bpu))
+    yield "On the CPU", Cell(str(side.cpu), "warn" if side.cpu else "good")
+    yield "Folded", Cell(str(side.folded))
+    if side.refused:
+        yield "Refused", Cell(str(side.refused), "bad")
+    yield "Unknown", Cell(str(side.unknown), "warn" if side.unknown else "good")
+    if (assumed := document.assumed) is not None:
+        said = f"{plural(assumed.nodes, 'node')}, limits of {assumed.march}"
+        yield "Assumed", Cell(said, "warn" if assumed.nodes else "good")
+    yield "BPU segments", Cell(str(side.segments))
+    yield "MACs", Cell(amount(side.macs))
+    yield "MACs on the BPU", Cell(percent(side.mac_coverage))
+
+
+def _accepted(document: CheckDocument) -> Cell:
+    """What the toolchain said where it was asked, what the march says otherwise, with every rule that is broken."""
+    if document.witness is not None:
+        return Cell("yes", "good") if document.witness.side.accepted else Cell("no", "bad")
+    if not document.accepted:
+        side = document.summary
+        reasons = [r.rule for r in document.refusals] + ([plural(side.refused, "node")] if side.refused else [])
+        return Cell(f"no: {', '.join(reasons)}", "bad")
+    sure = not document.summary.unknown and not (document.assumed and document.assumed.nodes)
+    return Cell("yes", "good") if sure else Cell("as far as is known", "warn")
+
+
+def _steps(todo: Sequence[Step]) -> tuple[Block, ...]:
+    """Each step as a sentence, and its command."""
+    return tuple(note for at, step in enumerate(todo, 1) for note in _step(f"{at}. {step.text}", step.command))
+
+
+def _step(text: str, command: str) -> Iterable[Note]:
+    yield Note(text)
+    if command:
+        yield Note(f"   {command}", "muted")
+
+
+def _padded(notes: Sequence[PaddingNote]) -> tuple[Block, ...]:
+    if not notes:
+        return ()
+    head = "Layer|Operator|ON|Rounded up|#Waste|#Of the model's MACs"
+    rows = (
+        (
+            code(note.name),
+            code(note.op),
+            Cell(note.device, DEVICES.get(note.device, "")),
+            ", ".join(f"{s.what} {s.size} → {s.aligned}" for s in note.sizes),
+            percent(note.waste),
+            percent(note.share),
+        )
+        for note in notes
+    )
+    return (table(head, rows), Note(f"Multiples: {notes[0].source}", "muted"))
 
 
 def refusal_blocks(refusals: Sequence[Refusal]) -> tuple[Block, ...]:
@@ -62,8 +121,9 @@ def _group(key: tuple[str, str, tuple[str, ...]], members: list[tuple[str, Viola
     constraint, allowed, cured_by = key
     values = list(dict.fromkeys(str(v.found) for _, v in members))
     nodes = list(dict.fromkeys(node for node, _ in members))
-    where = code(listed(nodes, 2))
-    return [code(constraint), listed(values), allowed, str(len(nodes)), where, cures(cured_by), members[0][1].source]
+    where, first = code(listed(nodes, 2)), members[0][1]
+    source = f"{first.source}{' (assumed)' if first.evidence == 'assumed' else ''}"
+    return [code(constraint), listed(values), allowed, str(len(nodes)), where, cures(cured_by), source]
 
 
 def cures(names: Sequence[str]) -> Cell:
@@ -107,21 +167,6 @@ def _unplaced(nodes: Sequence[NodeRow]) -> tuple[Block, ...]:
         for (device, op, note), names in sorted(groups.items(), key=lambda g: -len(g[1]))
     ]
     return (table("Operator|Device|#Nodes|Where|Why", rows),) if rows else ()
-
-
-def _placement(nodes: Sequence[NodeRow]) -> Table:
-    rows = (
-        (
-            code(row.name),
-            code(row.op),
-            Cell(row.device, DEVICES[row.device]),
-            "" if row.segment is None else str(row.segment),
-            code(", ".join(v.constraint for v in row.violations)),
-            row.note,
-        )
-        for row in nodes
-    )
-    return table("Node|Operator|Device|#Segment|Limits broken|Note", rows)
 
 
 def cost_page(document: CostDocument) -> Page:
