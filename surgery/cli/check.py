@@ -11,6 +11,7 @@ def check(
     assume: opt.Assume = None,
     input_shape: opt.InputShapes = None,
     witness: opt.Witness = None,
+    log: opt.Log = None,
     json: opt.Json = None,
     fail_on: opt.FailOn = None,
     quiet: opt.Quiet = False,
@@ -22,16 +23,18 @@ def check(
     """
     from surgery import api
     from surgery.cli import parse
-    from surgery.cli.jobs import jobs
+    from surgery.cli.jobs import jobs, need_one
     from surgery.cli.output import Output
     from surgery.cli.witness import asked
 
-    out = Output(json, taken=tuple(models), fail_on=frozenset(fail_on or ()), quiet=quiet, verbose=verbose)
+    out = Output(json, taken=(*models, log), fail_on=frozenset(fail_on or ()), quiet=quiet, verbose=verbose)
     todo, shapes = jobs(models, march, assume), parse.shapes(input_shape or ())
+    need_one(todo, log)
     with asked(witness) as toolchain:
         for job in todo:
             with out.attempt(job):
                 source = job.model if toolchain is None else job.path
-                done = api.check(source, march=job.march, assume=assume, input_shape=shapes, witness=toolchain)
-                out.add(done)
+                out.add(
+                    api.check(source, march=job.march, assume=assume, input_shape=shapes, witness=toolchain, log=log)
+                )
     out.finish()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from surgery.report.base import Document, InputShape, ModelRef, Number, Part, Scalar, Text, schema
+from surgery.report.log import LogPart
 from surgery.report.witness import WitnessCheck
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Summary(Part):
 
 
 class NodeRow(Part):
-    """One node: its device, BPU segment, why it is there, and its violations."""
+    """One node: its device, BPU segment, why it is there, and its violations; ``from_log``: the vendor's log tells."""
 
     name: Text
     op: Text
@@ -69,10 +70,14 @@ class NodeRow(Part):
     segment: int | None
     note: Text = ""
     violations: tuple[Violation, ...] = ()
+    from_log: bool = False
 
 
 class CheckDocument(Document):
-    """The placement of a model on a march; ``witness`` is what the vendor's own toolchain says, if it was asked."""
+    """The placement of a model on a march.
+
+    ``witness`` is what the vendor's own toolchain says, if it was asked, ``log`` what a log of it has changed.
+    """
 
     kind: Literal["surgery.check/1"] = schema("surgery.check/1")
     model: ModelRef
@@ -83,6 +88,7 @@ class CheckDocument(Document):
     summary: Summary
     nodes: tuple[NodeRow, ...]
     witness: WitnessCheck | None = None
+    log: LogPart | None = None
 
     @property
     def cpu_nodes(self) -> tuple[NodeRow, ...]:

@@ -222,7 +222,7 @@ def _run(document: OfModel, march: str | None, more: Collection[str] = ()) -> st
     path, *sizes = _sized(document)
     out = f"{PurePath(path).stem}.{march or 'MARCH'}.onnx"
     added = (word for name in more for word in ("--add", name))
-    return command("run", path, "-o", out, *_march(march), *sizes, *added)
+    return command("run", path, "-o", out, *_march(march), *_logged(document), *sizes, *added)
 
 
 def _more(refusals: Iterable[Refusal], present: Collection[str]) -> list[str]:
@@ -232,11 +232,17 @@ def _more(refusals: Iterable[Refusal], present: Collection[str]) -> list[str]:
 
 def _look(document: CheckDocument) -> str:
     verb, *more = ("cost",) if document.accepted else ("check", "-v")
-    return command(verb, *_sized(document), "--march", document.march, *more)
+    return command(verb, *_sized(document), "--march", document.march, *_logged(document), *more)
 
 
 def _check(document: CostDocument) -> str:
-    return command("check", *_sized(document), "--march", document.march)
+    return command("check", *_sized(document), "--march", document.march, *_logged(document))
+
+
+def _logged(document: OfModel) -> list[str]:
+    """The log that the document took verdicts from."""
+    log = None if isinstance(document, BisectDocument) else document.log
+    return [] if log is None else ["--log", log.path]
 
 
 def _after_run(document: RunDocument) -> str:

@@ -129,6 +129,8 @@ def _place_graph(graph: Graph, target: Target, opset: int, rows: list[Row]) -> t
 
 
 def _row(node: Node, verdict: Verdict, target: Target, folds: Folds, bound: bool) -> Row:
+    if (word := target.said(node)) is not None:
+        return Row(node, word.device, None, verdict, "as in the vendor's log")
     if node in folds.into:
         home = folds.home(node)
         return Row(node, "folded", None, _FOLDED, f"into {home.name}" if home is not node else "constant or dropped")

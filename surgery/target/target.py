@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from surgery.target import march as marches
 from surgery.target.birth import unborn
 from surgery.target.limits import Check, compile_limits
 from surgery.target.march import March, Op
+from surgery.target.overlay import Word
 from surgery.target.params import PARAMS, Params, Unknown
 from surgery.target.verdict import Device, Effect, Refusal, Verdict, Violation
 
@@ -38,6 +40,7 @@ class Target:
         self._checks: dict[str, tuple[Check, ...]] = {}
         self._unborn: dict[str, Violation | None] = {}
         self._cost: dict[str, Any] | None = None
+        self._words: Mapping[str, Word] = {}
 
     def __repr__(self) -> str:
         return f"Target({self.name!r})"
@@ -77,10 +80,26 @@ class Target:
         return self._checks[op_type]
 
     def verdict(self, node: Node, opset: int) -> Verdict:
-        """Where this node could run, looked at by itself.
+        """Where this node could run, looked at by itself; where the vendor's log says so, as that has it.
 
         Reads shapes, dtypes, attributes and small integer operands; never a weight's bytes.
         """
+        verdict, word = self._judged(node, opset), self.said(node)
+        return verdict if word is None else word.over(verdict)
+
+    def overlaid(self, words: Mapping[str, Word]) -> Target:
+        """This march with what the vendor's toolchain said of single nodes, by name."""
+        twin = copy(self)
+        twin._words = {**words}
+        return twin
+
+    def said(self, node: Node) -> Word | None:
+        """What the vendor's log says of ``node``; None when nothing, or of what it was before it was rewritten."""
+        word = self._words.get(node.name)
+        return word if word is not None and word.about(node) else None
+
+    def _judged(self, node: Node, opset: int) -> Verdict:
+        """The verdict of the march's data."""
         if not node.is_onnx:
             return Verdict("unknown", reasons=(f"operator of domain {node.domain!r}",))
         verdict = self._placed(node, opset)

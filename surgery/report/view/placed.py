@@ -10,6 +10,7 @@ from surgery.report.cost import CostDocument, NodeTime
 from surgery.report.text import amount, interval, listed, number, percent, plural
 from surgery.report.verdict import closing
 from surgery.report.view.content import Block, Cell, Note, Page, Section, Stack, Table, Tone, code, table
+from surgery.report.view.log import log_section
 from surgery.report.view.witness import check_blocks
 
 DEVICES: dict[str, Tone] = {"bpu": "good", "folded": "muted", "cpu": "warn", "refused": "bad", "unknown": "warn"}
@@ -34,6 +35,7 @@ def check_page(document: CheckDocument) -> Page:
         Section("Placement", (_stack(document), _by_operator(document.nodes))),
         Section("Limits broken", violation_blocks((row.name, v) for row, v in found)),
         Section("Off the BPU without a broken limit", _unplaced(document.nodes)),
+        log_section(document.log),
         Section("The vendor's toolchain", check_blocks(document.witness)),
         Section("Node by node", (_placement(document.nodes),), detail=True),
     )
@@ -137,6 +139,7 @@ def cost_page(document: CostDocument) -> Page:
     sections = (
         Section("No estimate", (Note(document.reason, "warn"),) if document.reason else ()),
         Section("Slowest nodes", (_times(slowest[:12]),) if slowest else ()),
+        log_section(document.log),
         Section("Between host and BPU", _transfers(document)),
         Section("Node by node", (_times(document.nodes),) if slowest else (), detail=True),
     )
