@@ -71,7 +71,7 @@ def _text(path: Path) -> str:
 
 def _cut(table: Table, place: str) -> InputError:
     names = [row["Node"] for row in table.rows]
-    read = f"{len(names)} rows were read, the last of them {names[-1]!r}" if names else "no row was read"
+    read = f"{len(names)} of its rows read, the last {names[-1]!r}" if names else "none of its rows read"
     return InputError(f"its table (line {table.line}) is cut: {read}", where=place, hint="take the whole log")
 
 

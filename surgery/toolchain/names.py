@@ -118,7 +118,7 @@ def named(model: Model, rows: Sequence[TableRow]) -> Names:
     clear = _clear(rows, list(own))
     ops = []
     for row, name in zip(clear, whole_names(clear, list(own)), strict=True):
-        if (node := own.get(_called(name, own))) is not None:
+        if (node := own.get(called(name, own))) is not None:
             ops.append(Op(row.type, name, (), tuple(tensor.name for tensor in node.outputs)))
     names = map_names(model, Placement(tuple(clear), (), tuple(ops), ()))
     nodes = {row: _sure(row, behind, names, own) for row, behind in names.nodes.items()}
@@ -144,10 +144,10 @@ def _is_cut(name: str) -> bool:
     return name.startswith(CUT)
 
 
-def _called(row: str, own: Mapping[str, Node]) -> str:
+def called(row: str, own: Mapping[str, Node]) -> str:
     """The name of the node that a row is called after, whole, renamed or as a part of it; the row's own otherwise.
 
-    >>> _called("UNIT_CONV_FOR_add", {"add": 0}), _called("n_sqrt", {"n": 0}), _called("n_reshape", {"n": 0})
+    >>> called("UNIT_CONV_FOR_add", {"add": 0}), called("n_sqrt", {"n": 0}), called("n_reshape", {"n": 0})
     ('add', 'n', 'n_reshape')
     """
     candidates = (row, row.removeprefix(_RENAMED), _PART.sub("", row))
@@ -156,9 +156,9 @@ def _called(row: str, own: Mapping[str, Node]) -> str:
 
 def _sure(row: str, behind: tuple[str, ...], names: Names, own: Mapping[str, Node]) -> tuple[str, ...]:
     """The nodes behind a row that it certainly stands for."""
-    called = _called(row, own)
+    name = called(row, own)
     fused = names.devices[row] == "bpu"
-    return tuple(n for n in behind if n == called or (fused and own[n].op != "Transpose" and n not in names.devices))
+    return tuple(n for n in behind if n == name or (fused and own[n].op != "Transpose" and n not in names.devices))
 
 
 def _ends(model: Model) -> dict[str, str]:

@@ -98,19 +98,19 @@ def test_binary(path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "nothing of that kind\n", "Node  ON\n" * 3])
 def test_no_table(path: Path, content: str) -> None:
-    assert "holds no placement table" in refused(path, content) or "no row was read" in refused(path, content)
+    assert "holds no placement table" in refused(path, content) or "none of its rows read" in refused(path, content)
 
 
 def test_a_cut_table(path: Path) -> None:
     whole = logs.log(ROWS)
     message = refused(path, whole[: whole.index("other") + 9])
-    assert "is cut: 2 rows were read, the last of them 'softmax'" in message
+    assert "is cut: 2 of its rows read, the last 'softmax'" in message
     assert "take the whole log" in message
 
 
 def test_a_table_cut_in_its_headings(path: Path) -> None:
     whole = logs.log(ROWS)
-    assert "is cut: no row was read" in refused(path, whole[: whole.index("conv")])
+    assert "is cut: none of its rows read" in refused(path, whole[: whole.index("conv")])
 
 
 def test_another_model(path: Path) -> None:
