@@ -92,3 +92,12 @@ def test_the_march_itself_stays_as_it_is() -> None:
     word = Word.of(model_of(TEXT).graph.nodes[0], "cpu")
     assert target.overlaid({"a": word}).name == "bayes-e"
     assert target.said(model_of(TEXT).graph.nodes[0]) is None
+
+
+def test_a_passive_node_at_the_end_is_where_the_log_has_it() -> None:
+    text = "g (float[1,4,8,8] x, float[4,4,1,1] w) => (float[1,8,8,4] y) { [c] c = Conv (x, w) [s] s = Elu (c) "
+    model = model_of(text + "[t] y = Transpose <perm = [0,3,1,2]> (s) }")
+    tail, target = model.graph.nodes[-1], load_target("bayes-e")
+    assert place(model, target).device(tail) == "cpu"
+    row = place(model, target.overlaid({"t": Word.of(tail, "bpu")})).row(tail)
+    assert (row.device, row.segment, row.note) == ("bpu", 0, "as in the vendor's log")
