@@ -68,7 +68,7 @@ def _conv(net: Net) -> None:
     x = net.feature()
     n, c, h, w = net.values[x]
     kernel = net.pick([k for k in (1, 1, 3, 3, 3, 5, 7, 9) if k <= min(h, w)] or [1])
-    dilation = net.pick((1, 1, 1, 2, 3, 4)) if 1 < kernel and 4 * kernel < min(h, w) else 1
+    dilation = net.pick((1, 1, 1, 2, 3, 4)) if kernel > 1 and 4 * kernel < min(h, w) else 1
     stride, group = net.pick((1, 1, 2)), net.pick((1, 1, 1, c))
     out = c * net.pick((1, 2)) if group > 1 else net.pick((8, 16, 24, 64))
     pad = dilation * (kernel - 1) // 2

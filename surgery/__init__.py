@@ -42,9 +42,9 @@ _HOMES = {
 class _Verb(ModuleType):
     """A package that is also a verb: ``surgery.cost`` holds the estimates, ``surgery.cost(model)`` makes one."""
 
-    def __call__(self, model: Any, *, march: str, assume: str | None = None) -> Any:
+    def __call__(self, model: Any, *, march: str, **options: Any) -> Any:
         """See :func:`surgery.api.cost`."""
-        return import_module("surgery.api").cost(model, march=march, assume=assume)
+        return import_module("surgery.api").cost(model, march=march, **options)
 
 
 class _Package(ModuleType):

@@ -36,15 +36,19 @@ from surgery.target import load_target, march_names
 
 if TYPE_CHECKING:
     from surgery.ir.model import Source
+    from surgery.overlaid import Overlay
     from surgery.pipeline.result import RunResult
     from surgery.report.base import Span
+    from surgery.target import Target
     from surgery.witnessed import Asked
 
 Steps: TypeAlias = "Passes | str | os.PathLike[str] | None"
 Data: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | None"
+Log: TypeAlias = "str | os.PathLike[str] | None"
 Shapes: TypeAlias = "Mapping[str, Sequence[int]] | None"
 Ranges: TypeAlias = "Mapping[str, tuple[float, float]] | None"
 D = TypeVar("D", CheckDocument, CostDocument, RunDocument, ExplainDocument, BisectDocument)
+L = TypeVar("L", CostDocument, RunDocument, ExplainDocument)
 Evaluator: TypeAlias = "Callable[[Any], float | Mapping[str, float]]"
 
 
@@ -93,16 +97,21 @@ def check(
     assume: str | None = None,
     input_shape: Shapes = None,
     witness: Asked | None = None,
+    log: Log = None,
 ) -> CheckDocument:
     """Where every node would run on ``march``, which limits it breaks, and which pass cures it. Needs no weights.
 
     ``input_shape`` has it looked at with its inputs at these sizes. ``witness`` asks the vendor's own toolchain, too:
-    its folder, ``"auto"``, or an open one (:class:`surgery.toolchain.Witness`).
+    its folder, ``"auto"``, or an open one (:class:`surgery.toolchain.Witness`). ``log``
+    is what its checker or converter printed, whose verdicts stand in for predicted ones.
     """
     loaded, target = _loaded(model, input_shape), load_target(march, assume)
+    corrected = _overlay(loaded, target, log)
+    target = corrected.target if corrected else target
     twin = folded(loaded)
     placement = place_as_seen(loaded, target, twin)
-    document = with_todo(_at(check_document(loaded, placement, cures(twin, placement)), input_shape))
+    document = _at(check_document(loaded, placement, cures(twin, placement)), input_shape)
+    document = with_todo(corrected.mark(document) if corrected else document)
     if witness is None:
         return document
     from surgery.witnessed import check_witnessed, opened
@@ -112,17 +121,21 @@ def check(
     return document.model_copy(update={"witness": found})
 
 
-def cost(model: Source, *, march: str, assume: str | None = None, input_shape: Shapes = None) -> CostDocument:
+def cost(
+    model: Source, *, march: str, assume: str | None = None, input_shape: Shapes = None, log: Log = None
+) -> CostDocument:
     """The predicted time of ``model`` on ``march``, node by node and in total. Needs no weights.
 
-    ``input_shape`` has it looked at with its inputs at these sizes.
+    ``input_shape`` has it looked at with its inputs at these sizes, ``log`` with the devices of the vendor's log.
     """
     loaded, target = _loaded(model, input_shape), load_target(march, assume)
+    corrected = _overlay(loaded, target, log)
+    target = corrected.target if corrected else target
     try:
         document = cost_document(loaded, target.name, estimate(place_as_seen(loaded, target)))
     except NoCoefficients as error:
         document = no_estimate(loaded, target.name, error.what)
-    return _at(document, input_shape)
+    return _with(_at(document, input_shape), corrected)
 
 
 def run(
@@ -149,6 +162,7 @@ def run(
     witness: Asked | None = None,
     witness_level: str = "O2",
     witness_limit: float = 600.0,
+    log: Log = None,
 ) -> Run:
     """Rewrite ``model`` for ``march``, and prove how far the numbers moved.
 
@@ -177,11 +191,13 @@ def run(
         witness: compile before and after with the vendor's own toolchain: its folder, ``"auto"``, or an open one.
         witness_level: at which of its levels, O0 to O3.
         witness_limit: seconds that it may compile a model.
+        log: what the vendor's checker or converter printed about this model: passes act on its verdicts.
 
     Raises:
         SurgeryError: something given cannot be used; the message says what and what to do.
     """
-    name = load_target(march, assume).name
+    target = load_target(march, assume)
+    name = target.name
     if witness is not None:
         from surgery.witnessed import need_answerable, opened, rerun, run_witnessed
 
@@ -189,12 +205,13 @@ def run(
     chosen = _pipeline(pipeline, name).freezing(input_shape or {})
     options = {**({"normalise-rank.inputs": "true"} if rank4_inputs else {}), **(set_ or {})}
     chosen = chosen.skipping(skip).adding(add).with_options(options)
+    corrected = _overlay(Model.load(model), target, log, chosen) if log is not None else None
+    target = corrected.target if corrected else target
     settings = {"verify": verify, "samples": samples, "seed": seed, "assume": assume, "protect": protect}
     result = run_pipeline(
         model,
-        march=march,
+        march=target,
         pipeline=chosen,
-        assume=assume,
         keep_input_initializers=keep_input_initializers,
         verify=verify,
         inputs=inputs,
@@ -212,14 +229,16 @@ def run(
         "inputs": result.inputs.description if result.inputs else None,
         "pipeline": result.pipeline.to_dict(),
         "versions": versions(),
+        **({} if log is None else {"log": str(log)}),
     }
     left = cures(result.model, result.after.placement)
     document = _at(run_document(result, evaluator=_name(eval_), cures=left, replay=replay), input_shape)
+    document = _with(document, corrected)
     if witness is None:
         return Run(result, document)
     if progress is not None:
         progress(f"compiling before and after at {witness_level}")
-    again = rerun(model, result, march=march, assume=assume, protect=protect)
+    again = rerun(model, result, march=target, protect=protect)
     with opened(witness) as asked:
         found = run_witnessed(model, result, asked, witness_level, witness_limit, again)
     return Run(result, document.model_copy(update={"witness": found}))
@@ -268,16 +287,19 @@ def explain(
     pipeline: Steps = None,
     assume: str | None = None,
     input_shape: Shapes = None,
+    log: Log = None,
 ) -> ExplainDocument:
     """Why the rules of the pass ``pass_`` fire or refuse on ``model``, or on one ``node`` of it.
 
     With a ``pipeline``, the passes before it run first; with an ``input_shape`` it is looked at with its inputs at
-    these sizes. Needs no weights but those that a rule looks at.
+    these sizes, with a ``log`` with the devices of the vendor's. Needs no weights but those that a rule looks at.
     """
     loaded, target = Model.load(model), None if march is None else load_target(march, assume)
     chosen = (Passes(()) if pipeline is None else _pipeline(pipeline, None)).freezing(input_shape or {})
+    corrected = _overlay(loaded, target, log, chosen)
+    target = corrected.target if corrected else target
     found = why(loaded, pass_, target, node=node, pipeline=chosen)
-    return _at(explain_document(loaded, pass_, target, found), input_shape)
+    return _with(_at(explain_document(loaded, pass_, target, found), input_shape), corrected)
 
 
 def bisect(
@@ -334,6 +356,21 @@ def _at(document: D, shapes: Shapes) -> D:
     """The document of a model that was looked at with its inputs at ``shapes``."""
     stated = {name: tuple(shape) for name, shape in (shapes or {}).items()}
     return document.model_copy(update={"input_shape": stated})
+
+
+def _overlay(model: Model, target: Target | None, log: Log, pipeline: Passes | None = None) -> Overlay | None:
+    """What ``log`` says of ``model``, at the sizes that ``pipeline`` gives its inputs; None without a log."""
+    if log is None:
+        return None
+    from surgery.overlaid import need_march_for, overlay, overlay_at
+
+    if target is None:
+        raise need_march_for(log)
+    return overlay(model, target, log) if pipeline is None else overlay_at(model, pipeline, target, log)
+
+
+def _with(document: L, corrected: Overlay | None) -> L:
+    return document if corrected is None else document.model_copy(update={"log": corrected.part})
 
 
 def _loaded(model: Source, shapes: Shapes) -> Model:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from surgery.ir.model import Source
     from surgery.pipeline.result import RunResult
     from surgery.report.check import CheckDocument
+    from surgery.target import Target
 
 Asked: TypeAlias = "Witness | str | os.PathLike[str]"
 Array: TypeAlias = "np.ndarray[Any, Any]"
@@ -80,7 +81,7 @@ def need_answerable(asked: Asked, march: str, level: str) -> None:
         find(asked)
 
 
-def rerun(given: Source, result: RunResult, *, march: str, assume: str | None, protect: str | None) -> Rerun:
+def rerun(given: Source, result: RunResult, *, march: Target, protect: str | None) -> Rerun:
     """What makes the model after the first n passes of a run again, of those that were applied."""
     applied = {done.name for done in result.passes if done.status is Status.APPLIED}
 
@@ -88,7 +89,7 @@ def rerun(given: Source, result: RunResult, *, march: str, assume: str | None, p
         names = {done.name for done in result.passes[:count]} & applied
         steps = tuple(step for step in result.pipeline.steps if step.id in names)
         some = replace(result.pipeline, steps=steps)
-        return run_pipeline(given, march=march, pipeline=some, assume=assume, protect=protect, verify="off").model
+        return run_pipeline(given, march=march, pipeline=some, protect=protect, verify="off").model
 
     return again
 

@@ -23,8 +23,8 @@ class Found(Protocol):
 
 
 M = TypeVar("M", bound=Found)
-LACKS = ("device", "kernel", "opset", "unlisted")
-"""The ways in which a march says that it has no kernel on the BPU for an operator at all."""
+LACKS = ("device", "kernel", "log", "opset", "unlisted")
+"""The ways in which a march, or the vendor's log, says that the BPU has no kernel for an operator at all."""
 
 
 @dataclass(frozen=True)

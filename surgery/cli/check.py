@@ -42,6 +42,7 @@ def check(
     assume: opt.Assume = None,
     input_shape: opt.InputShapes = None,
     witness: opt.Witness = None,
+    log: opt.Log = None,
     only: Only = None,
     sort: Order = Sort.GRAPH,
     html: Html = None,
@@ -59,20 +60,22 @@ def check(
 
     from surgery import api
     from surgery.cli import parse
-    from surgery.cli.jobs import jobs
+    from surgery.cli.jobs import jobs, need_one
     from surgery.cli.output import Output
     from surgery.cli.witness import asked
     from surgery.report.view.nodes import Listing
     from surgery.report.view.placed import check_page
 
     content = partial(check_page, listing=Listing(frozenset(only or ()), sort))
-    taken, finds = tuple(models), frozenset(fail_on or ())
+    taken, finds = (*models, log), frozenset(fail_on or ())
     out = Output(json, (), taken, finds, quiet, verbose, html, content)
     todo, shapes = jobs(models, march, assume), parse.shapes(input_shape or ())
+    need_one(todo, log)
     with asked(witness) as toolchain:
         for job in todo:
             with out.attempt(job):
                 source = job.model if toolchain is None else job.path
-                done = api.check(source, march=job.march, assume=assume, input_shape=shapes, witness=toolchain)
-                out.add(done)
+                out.add(
+                    api.check(source, march=job.march, assume=assume, input_shape=shapes, witness=toolchain, log=log)
+                )
     out.finish()

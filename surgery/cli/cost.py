@@ -10,6 +10,7 @@ def cost(
     march: opt.Marches,
     assume: opt.Assume = None,
     input_shape: opt.InputShapes = None,
+    log: opt.Log = None,
     json: opt.Json = None,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -20,12 +21,13 @@ def cost(
     """
     from surgery import api
     from surgery.cli import parse
-    from surgery.cli.jobs import jobs
+    from surgery.cli.jobs import jobs, need_one
     from surgery.cli.output import Output
 
-    out = Output(json, taken=tuple(models), quiet=quiet, verbose=verbose)
-    shapes = parse.shapes(input_shape or ())
-    for job in jobs(models, march, assume):
+    out = Output(json, taken=(*models, log), quiet=quiet, verbose=verbose)
+    todo, shapes = jobs(models, march, assume), parse.shapes(input_shape or ())
+    need_one(todo, log)
+    for job in todo:
         with out.attempt(job):
-            out.add(api.cost(job.model, march=job.march, assume=assume, input_shape=shapes))
+            out.add(api.cost(job.model, march=job.march, assume=assume, input_shape=shapes, log=log))
     out.finish()

@@ -17,6 +17,7 @@ def explain(
     assume: opt.Assume = None,
     pipeline: opt.Before = None,
     input_shape: opt.InputShapes = None,
+    log: opt.Log = None,
     json: opt.Json = None,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -26,8 +27,10 @@ def explain(
     from surgery.cli import parse
     from surgery.cli.output import Output
 
-    out = Output(json, taken=(model,), quiet=quiet, verbose=verbose or node is not None)
+    out = Output(json, taken=(model, log), quiet=quiet, verbose=verbose or node is not None)
     shapes = parse.shapes(input_shape or ())
-    document = api.explain(model, pass_, march=march, node=node, pipeline=pipeline, assume=assume, input_shape=shapes)
+    document = api.explain(
+        model, pass_, march=march, node=node, pipeline=pipeline, assume=assume, input_shape=shapes, log=log
+    )
     out.add(document)
     out.finish()

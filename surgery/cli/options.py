@@ -61,6 +61,10 @@ Witness = Annotated[
     str | None,
     Option(metavar="[DIR]", help="Ask the vendor's own toolchain, too; looked for without DIR.", rich_help_panel=_CHIP),
 ]
+Log = Annotated[
+    Path | None,
+    Option(metavar="VENDOR.log", help="Take verdicts from what the vendor's checker printed.", rich_help_panel=_CHIP),
+]
 WitnessLevel = Annotated[str, Option(metavar="O0..O3", help="Level at which it compiles.", rich_help_panel=_CHIP)]
 WitnessLimit = Annotated[
     float, Option(min=1, metavar="SECONDS", help="How long it may compile a model.", rich_help_panel=_CHIP)

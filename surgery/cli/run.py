@@ -56,6 +56,7 @@ def run(
     witness: opt.Witness = None,
     witness_level: opt.WitnessLevel = "O2",
     witness_limit: opt.WitnessLimit = 600.0,
+    log: opt.Log = None,
     inputs: opt.Inputs = None,
     samples: opt.Samples = 4,
     seed: opt.Seed = 0,
@@ -73,15 +74,16 @@ def run(
     from surgery import api
     from surgery.cli import parse
     from surgery.cli.evaluator import load_evaluator
-    from surgery.cli.jobs import jobs
+    from surgery.cli.jobs import jobs, need_one
     from surgery.cli.output import Output
     from surgery.cli.places import places
     from surgery.cli.progress import progress
     from surgery.cli.witness import asked
 
     todo = jobs(models, march, assume)
+    need_one(todo, log)
     files = places(todo, out, in_place=in_place, dry_run=dry_run)
-    output = Output(json, tuple(report or ()), (*models, *files), frozenset(fail_on or ()), quiet, verbose)
+    output = Output(json, tuple(report or ()), (*models, *files, log), frozenset(fail_on or ()), quiet, verbose)
     settings: dict[str, Any] = {
         "pipeline": pipeline,
         "add": add or (),
@@ -101,6 +103,7 @@ def run(
         "input_range": parse.ranges(input_range or ()),
         "witness_level": witness_level,
         "witness_limit": witness_limit,
+        "log": log,
     }
     with progress(quiet=quiet, verbose=verbose) as bar, asked(witness) as toolchain:
         for job, file in zip(todo, files, strict=True):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from surgery.report.base import Document, InputShape, ModelRef, Number, Part, Scalar, Text, schema
+from surgery.report.log import LogPart
 from surgery.report.padding import PaddingNote, padding_notes
 from surgery.report.text import shorten
 from surgery.report.witness import WitnessCheck
@@ -73,7 +74,8 @@ class Summary(Part):
 class NodeRow(Part):
     """One node: its device, BPU segment, why it is there, its violations, and its multiply-accumulates.
 
-    ``assumed`` says that its device rests on limits borrowed from another march.
+    ``assumed`` says that its device rests on limits borrowed from another march, ``from_log`` that a log of the
+    vendor's tells it.
     """
 
     name: Text
@@ -84,6 +86,7 @@ class NodeRow(Part):
     violations: tuple[Violation, ...] = ()
     macs: int = 0
     assumed: bool = False
+    from_log: bool = False
 
 
 class Assumed(Part):
@@ -106,8 +109,9 @@ class Step(Part):
 
 
 class CheckDocument(Document):
-    """The placement of a model on a march; ``witness`` is what the vendor's own toolchain says, if it was asked.
+    """The placement of a model on a march.
 
+    ``witness`` is what the vendor's own toolchain says, if it was asked, ``log`` what a log of it has changed.
     ``todo`` are the first things to do, the most pressing one first; ``notes`` the layers that the hardware pads by
     much, the largest loss first (no limit is broken); ``assumed`` where limits were borrowed.
     """
@@ -124,6 +128,7 @@ class CheckDocument(Document):
     notes: tuple[PaddingNote, ...] = ()
     assumed: Assumed | None = None
     witness: WitnessCheck | None = None
+    log: LogPart | None = None
 
     @property
     def cpu_nodes(self) -> tuple[NodeRow, ...]:

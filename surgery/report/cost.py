@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from surgery.report.base import Document, InputShape, ModelRef, Part, Span, Text, schema
+from surgery.report.log import LogPart
 
 if TYPE_CHECKING:
     from surgery.cost import Estimate, NodeCost, Transfer
@@ -61,6 +62,7 @@ class CostDocument(Document):
     bytes: Traffic
     nodes: tuple[NodeTime, ...] = ()
     transfers: tuple[TransferTime, ...] = ()
+    log: LogPart | None = None
 
 
 def cost_document(model: Model, march: str, estimate: Estimate) -> CostDocument:

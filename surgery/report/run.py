@@ -9,6 +9,7 @@ from pydantic import Field
 from surgery.report.base import Document, InputShape, ModelRef, Number, Part, Scalar, Span, Text, renamed, schema
 from surgery.report.check import Cures, Refusal, Summary, Violation, refusal, violations
 from surgery.report.diff import DiffDocument, diff_document
+from surgery.report.log import LogPart
 from surgery.report.witness import WitnessRun
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ class RunDocument(Document):
     exceeded: tuple[Text, ...] = ()
     seconds: float = 0.0
     witness: WitnessRun | None = None
+    log: LogPart | None = None
     replay: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from surgery.report.base import Document, InputShape, ModelRef, Part, Text, renamed, schema
+from surgery.report.log import LogPart
 
 if TYPE_CHECKING:
     from surgery.ir import Model
@@ -44,6 +45,7 @@ class ExplainDocument(Document):
     status: str = ""
     reason: Text = ""
     reasons: tuple[Reason, ...]
+    log: LogPart | None = None
 
 
 class BisectDocument(Document):

@@ -236,7 +236,7 @@ def _run(document: OfModel, march: str | None, more: Collection[str] = ()) -> st
     path, *sizes = _sized(document)
     out = f"{PurePath(path).stem}.{march or 'MARCH'}.onnx"
     added = (word for name in more for word in ("--add", name))
-    return command("run", path, "-o", out, *_march(march), *_assume(document), *sizes, *added)
+    return command("run", path, "-o", out, *_march(march), *_assume(document), *_logged(document), *sizes, *added)
 
 
 def run_with(document: CheckDocument, cures: Iterable[str]) -> str:
@@ -252,17 +252,24 @@ def _missing(names: Iterable[str], present: Collection[str]) -> list[str]:
 
 def look_again(document: CheckDocument, *more: str) -> str:
     """The check of the same model with further options."""
-    return command("check", *_sized(document), "--march", document.march, *_assume(document), *more)
+    return command("check", *_sized(document), "--march", document.march, *_assume(document), *_logged(document), *more)
 
 
 def _look(document: CheckDocument) -> str:
     if not document.accepted:
         return look_again(document, "-v")
-    return command("cost", *_sized(document), "--march", document.march, *_assume(document))
+    more = (*_assume(document), *_logged(document))
+    return command("cost", *_sized(document), "--march", document.march, *more)
 
 
 def _check(document: CostDocument) -> str:
-    return command("check", *_sized(document), "--march", document.march)
+    return command("check", *_sized(document), "--march", document.march, *_logged(document))
+
+
+def _logged(document: OfModel) -> list[str]:
+    """The log that the document took verdicts from."""
+    log = None if isinstance(document, BisectDocument) else document.log
+    return [] if log is None else ["--log", log.path]
 
 
 def _after_run(document: RunDocument) -> str:

@@ -156,7 +156,7 @@ def _layers(answer: Answer, names: Names | None) -> Iterable[LayerCost]:
 def witness_check(rows: Iterable[NodeRow], answer: Answer, names: Names | None, *, made_up: bool) -> WitnessCheck:
     """The toolchain's verdict beside our ``rows``; nothing to compare where it refused the model."""
     pairs = [(row, names.device(row.name)) for row in rows] if names else []
-    differ = [(row, theirs) for row, theirs in pairs if not _same(row.device, theirs)]
+    differ = [(row, theirs) for row, theirs in pairs if not same_place(row.device, theirs)]
     return WitnessCheck(
         versions=answer.versions,
         side=witness_side(answer, names, made_up=made_up),
@@ -168,7 +168,7 @@ def witness_check(rows: Iterable[NodeRow], answer: Answer, names: Names | None, 
     )
 
 
-def _same(ours: str, theirs: Device) -> bool:
+def same_place(ours: str, theirs: Device) -> bool:
     """Whether two devices mean the same: what is folded into a node on the BPU costs nothing there either."""
     return ours == theirs or {ours, theirs} == {"bpu", "folded"}
 

@@ -1,5 +1,6 @@
 """Chips as data, and what they say about models: limits, verdicts, placement."""
 
+from surgery.target.overlay import Word
 from surgery.target.params import macs
 from surgery.target.place import Placement, Row, Summary, place
 from surgery.target.registry import aliases, march_names
@@ -7,6 +8,6 @@ from surgery.target.target import Target, load_target
 from surgery.target.verdict import Refusal, Verdict, Violation
 
 __all__ = [
-    "Placement", "Refusal", "Row", "Summary", "Target", "Verdict", "Violation",
+    "Placement", "Refusal", "Row", "Summary", "Target", "Verdict", "Violation", "Word",
     "aliases", "load_target", "macs", "march_names", "place",
 ]  # fmt: skip

@@ -56,12 +56,16 @@ def find_folds(graph: Graph, target: Target, bound: AbstractSet[Node]) -> Folds:
     """The nodes of ``graph`` that go away on ``target``.
 
     ``bound`` holds nodes with something quantised behind them: only these are fused where the march calls the
-    operator passive behind a convolution.
+    operator passive behind a convolution. What the vendor's log names stays.
     """
     folds = Folds()
     for node in graph.nodes:
-        if node.is_onnx and not _fold_constant(node, target, folds) and not fold_lookup(node, target, folds):
+        if target.said(node) is not None or not node.is_onnx:
+            continue
+        if not _fold_constant(node, target, folds) and not fold_lookup(node, target, folds):
             _fold_local(node, target, folds, bound)
+    for node in [node for node in folds.into if target.said(node)]:
+        del folds.into[node]
     return folds
 
 

@@ -101,19 +101,14 @@ class Op(Data):
     text: str = ""
 
 
-<<<<<<< HEAD
-class Passive(_Data):
-    """Operators that are quantised only for the sake of their neighbours (see :mod:`surgery.target.passive`).
-=======
 class Passive(Data):
-    """Operators that are quantised only when something behind them is.
->>>>>>> h3
+    """Operators that are quantised only for the sake of their neighbours (see :mod:`surgery.target.passive`).
 
     ``ops``: beside something quantised; ``after_conv``: those that are so only if a convolution feeds them;
     ``waiting``: only where their result is asked for quantised, by operator the condition under which that is so
-    ("" always); ``pulling``: those that have their inputs quantised
-    even where a limit keeps them on the CPU; ``floats``: those on the BPU whose result is float unless it is asked for
-    quantised (ReduceMean over height and width).
+    ("" always); ``pulling``: those that have their inputs quantised even where a limit keeps them on the CPU;
+    ``floats``: those on the BPU whose result is float unless it is asked for quantised (ReduceMean over height and
+    width).
     """
 
     ops: frozenset[str] = frozenset()

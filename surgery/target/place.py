@@ -125,12 +125,14 @@ def _place_graph(graph: Graph, target: Target, opset: int, rows: list[Row]) -> t
     neighbours = Neighbours(graph, target, verdicts, opset)
     folds = find_folds(graph, target, neighbours.pulled)
     idle = neighbours.idle(graph.nodes, folds)
-    main = [_row(node, verdicts[node], folds, idle.get(node)) for node in graph.nodes]
+    main = [_row(node, verdicts[node], target, folds, idle.get(node)) for node in graph.nodes]
     rows.extend(main)
     return main, folds
 
 
-def _row(node: Node, verdict: Verdict, folds: Folds, idle: str | None) -> Row:
+def _row(node: Node, verdict: Verdict, target: Target, folds: Folds, idle: str | None) -> Row:
+    if (word := target.said(node)) is not None:
+        return Row(node, word.device, None, verdict, "as in the vendor's log")
     if node in folds.into:
         home = folds.home(node)
         return Row(node, "folded", None, _FOLDED, f"into {home.name}" if home is not node else "constant or dropped")

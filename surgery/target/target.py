@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from surgery.target.expression import Expression
 from surgery.target.facts import FACTS, model_facts
 from surgery.target.limits import Check, compile_limits
 from surgery.target.march import Limit, March, Op, Probe
+from surgery.target.overlay import Word
 from surgery.target.params import PARAMS, Params, Unknown
 from surgery.target.verdict import Device, Effect, Evidence, Refusal, Verdict, Violation
 
@@ -40,6 +42,7 @@ class Target:
         self._unborn: dict[str, Violation | None] = {}
         self._cost: dict[str, Any] | None = None
         self._probed: Mapping[str, Probe] | None = None
+        self._words: Mapping[str, Word] = {}
 
     def __repr__(self) -> str:
         return f"Target({self.name!r})"
@@ -119,10 +122,26 @@ class Target:
         return checks
 
     def verdict(self, node: Node, opset: int) -> Verdict:
-        """Where this node could run, looked at by itself.
+        """Where this node could run, looked at by itself; where the vendor's log says so, as that has it.
 
         Reads shapes, dtypes, attributes and small integer operands; never a weight's bytes.
         """
+        verdict, word = self._judged(node, opset), self.said(node)
+        return verdict if word is None else word.over(verdict)
+
+    def overlaid(self, words: Mapping[str, Word]) -> Target:
+        """This march with what the vendor's toolchain said of single nodes, by name."""
+        twin = copy(self)
+        twin._words = {**words}
+        return twin
+
+    def said(self, node: Node) -> Word | None:
+        """What the vendor's log says of ``node``; None when nothing, or of what it was before it was rewritten."""
+        word = self._words.get(node.name)
+        return word if word is not None and word.about(node) else None
+
+    def _judged(self, node: Node, opset: int) -> Verdict:
+        """The verdict of the march's data."""
         if not node.is_onnx:
             return Verdict("unknown", reasons=(f"operator of domain {node.domain!r}",))
         verdict = self._placed(node, opset)

@@ -7,6 +7,8 @@ from typing import Literal, TypeAlias
 
 Device: TypeAlias = Literal["bpu", "cpu", "folded", "refused", "unknown"]
 Evidence: TypeAlias = Literal["read", "probed", "inferred", "assumed"]
+Known: TypeAlias = Literal["read", "probed", "inferred", "assumed", "log"]
+"""How the limit that a node breaks is known: the evidence of a march file, or the vendor's log of this model."""
 Effect: TypeAlias = Literal["cpu", "refused", "refused on the cpu"]
 BIRTH = "opset"
 """Last part of the id of the limit that an operator exists in an opset which the toolchain takes."""
@@ -22,7 +24,8 @@ class Violation:
         allowed: what the march allows, as text.
         text: the limit as a rule in general form.
         source: where the limit stands (a source id of the march file).
-        evidence: read in the vendor's text, probed with the vendor's tool, inferred, or assumed from another march.
+        evidence: read in the vendor's text, probed with the vendor's tool, inferred, assumed from another march, or
+            the vendor's log of this very model.
         cured_by: passes that can satisfy the limit; filled in by those who know passes.
     """
 
@@ -31,7 +34,7 @@ class Violation:
     allowed: str
     text: str
     source: str
-    evidence: Evidence
+    evidence: Known
     cured_by: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -66,5 +69,5 @@ class Refusal:
     allowed: str
     text: str
     source: str
-    evidence: Evidence
+    evidence: Known
     cured_by: tuple[str, ...] = ()

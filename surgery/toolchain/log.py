@@ -1,6 +1,6 @@
 """What the toolchain's log says: lines by level, the placement table, versions, the compiler's own figure.
 
-Formats: ``reference/toolchain`` section 3.1 of the issue's material; all table variants since 2022 are read.
+Formats: ``reference/toolchain`` section 3.1 of the issue's material; tables by :mod:`surgery.toolchain.tables`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
-_PREFIX = re.compile(r"^\d{4}-\d\d-\d\d [\d:]+,\d+ (?:file: .* message |(DEBUG|INFO|WARNING|ERROR|CRITICAL) )")
+from surgery.toolchain.tables import STAMP, Cells, clean, tables
+
 _VERSION = re.compile(r"\b(hbdk|horizon_nn|hb_mapper) version\s*:?\s+(\d\S*)")
 _SPEED = re.compile(r"FPS=([\d.]+), latency = ([\d.]+) us, DDR = (\d+) bytes")
+_DATA_TYPES = ("DataType", "In/Out DataType", "Output Data Type")
 _METHOD = re.compile(r"Select (\S+) method\.")
-_HEADINGS = ("The converted model node information:", "The main quantized node information:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """One row of the placement table; ``name`` may be cut to ``...tail``, ``segment`` is None on the CPU."""
+    """One row of the placement table; ``name`` may be cut to ``...tail``.
+
+    ``segment`` is None on the CPU, and everywhere in tables without such a column.
+    """
 
     name: str
     device: Literal["bpu", "cpu"]
@@ -51,8 +54,8 @@ class Speed:
 def lines(text: str) -> Iterator[Line]:
     """The messages of a log, progress bars left out."""
     level, said = "", list[str]()
-    for raw in _ANSI.sub("", text).replace("\r", "\n").splitlines():
-        if found := _PREFIX.match(raw):
+    for raw in clean(text).splitlines():
+        if found := STAMP.match(raw):
             if said:
                 yield Line(level, "\n".join(said))
             level, said = found[1] or "INFO", [raw[found.end() :]]
@@ -64,42 +67,26 @@ def lines(text: str) -> Iterator[Line]:
 
 def table(text: str) -> tuple[TableRow, ...]:
     """The rows of the last placement table of a log; empty when there is none."""
-    rows: list[TableRow] = []
-    for line in lines(text):
-        heading, _, body = line.text.partition("\n")
-        if heading.strip() in _HEADINGS:
-            rows = list(_rows(body.splitlines()))
-    return tuple(rows)
+    found = tables(text)
+    return table_rows(found[-1].rows) if found else ()
 
 
-def _rows(body: Iterable[str]) -> Iterator[TableRow]:
-    columns: list[str] = []
-    for raw in body:
-        cells = re.split(r"\s{2,}", raw.strip())
-        if not columns:
-            columns = _columns(raw)
-        elif set(raw.strip()) <= {"-"}:
-            continue
-        elif len(cells) < 4 or cells[1] not in ("BPU", "CPU"):
-            return
-        else:
-            yield _row(dict(zip(columns, cells, strict=False)))
+def table_rows(rows: Iterable[Cells]) -> tuple[TableRow, ...]:
+    """Rows of a table, whichever columns it has."""
+    return tuple(map(_row, rows))
 
 
-def _columns(raw: str) -> list[str]:
-    return re.findall(r"Cosine Similarity|In/Out DataType|\w+", raw) if raw.lstrip().startswith("Node") else []
-
-
-def _row(cells: dict[str, str]) -> TableRow:
-    segment = re.fullmatch(r"id\((\d+)\)", cells["Subgraph"])
+def _row(cells: Cells) -> TableRow:
+    segment = re.fullmatch(r"id\((\d{1,9})\)", cells.get("Subgraph", ""))
+    types = (cells[name] for name in _DATA_TYPES if name in cells)
     return TableRow(
         name=cells["Node"],
         device="bpu" if cells["ON"] == "BPU" else "cpu",
         segment=int(segment[1]) if segment else None,
-        type=cells["Type"],
-        data_type=cells.get("DataType") or cells.get("In/Out DataType", ""),
+        type=cells.get("Type") or cells.get("NodeType", ""),
+        data_type=next(types, ""),
         threshold=_number(cells.get("Threshold")),
-        cosine=_number(cells.get("Cosine Similarity")),
+        cosine=_number(cells.get("Cosine Similarity") or cells.get("Quantized Cosine")),
     )
 
 
@@ -117,7 +104,7 @@ def speeds(text: str) -> tuple[Speed, ...]:
 
 def versions(text: str) -> dict[str, str]:
     """Versions of the tools, by name."""
-    return dict(_VERSION.findall(_ANSI.sub("", text)))
+    return dict(_VERSION.findall(clean(text)))
 
 
 def calibration(text: str) -> str | None:

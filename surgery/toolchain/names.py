@@ -2,24 +2,31 @@
 
 A row carries the name of one node (often the last of those it does the work of) or one made up from it. Its value
 keeps its name up to a suffix, so the nodes it stands for are those between that value and the nearest values that
-other rows make.
+other rows make. Where there is a table alone, without the toolchain's graphs, names have to do (:func:`named`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from surgery.ir import Model
 from surgery.ir.graph import Constant, Graph, Node
-from surgery.toolchain.results import Placement
+from surgery.toolchain.log import TableRow
+from surgery.toolchain.results import CUT, Placement, whole_names
 from surgery.toolchain.structure import Op
 
 Device = Literal["bpu", "cpu", "folded"]
 _SUFFIX = re.compile(r"(_quantized|_calibrated|_before|_requantized|_dequantized)+$")
 _SHAPES = frozenset({"Shape", "Size"})
+_RENAMED = "UNIT_CONV_FOR_"
+"""In front of the name of a node that was made a convolution."""
+_FOR_INPUT = "HZ_PREPROCESS_FOR_"
+_PART = re.compile(r"_(?:reciprocal|mul|gemm|square|sqrt|sum|expand)$")
+"""Behind the name of a node that was taken apart."""
 _FLOAT = frozenset({"HzDequantize"})
 
 
@@ -110,6 +117,79 @@ class _Mapper:
 def map_names(model: Model, placement: Placement) -> Names:
     """Which rows of ``placement`` do the work of which nodes of ``model``."""
     return _Mapper(model, placement).names()
+
+
+def named(model: Model, rows: Sequence[TableRow]) -> Names:
+    """As :func:`map_names`, from the rows of a table alone: a row makes the values of the node that it is called after.
+
+    ``nodes`` of a row is empty, and so is the name in ``inserted``, where nothing in the model is called like it. Of a
+    row on the CPU, and of Transposes, which tables hide, only the node of that name counts.
+    """
+    own = {node.name: node for node in model.graph.nodes}
+    clear = _clear(rows, list(own))
+    ops = []
+    for row, name in zip(clear, whole_names(clear, list(own)), strict=True):
+        if (node := own.get(called(name, own))) is not None:
+            ops.append(Op(row.type, name, (), tuple(tensor.name for tensor in node.outputs)))
+    names = map_names(model, Placement(tuple(clear), (), tuple(ops), ()))
+    nodes = {row: _sure(row, behind, names, own) for row, behind in names.nodes.items()}
+    behind = {node: tuple(row for row in found if node in nodes[row]) for node, found in names.rows.items()}
+    ends = _ends(model)
+    inserted = {row: _owner(row, ends) for row, found in nodes.items() if not found}
+    inserted |= {row.name: "" for row in rows if row not in clear}
+    return Names({n: found for n, found in behind.items() if found}, nodes, inserted, names.devices)
+
+
+def _clear(rows: Sequence[TableRow], own: Sequence[str]) -> list[TableRow]:
+    """``rows`` without those whose cut names may stand for nodes on different devices, or for more than there are."""
+    whole = {row.name for row in rows}
+    counts, devices = Counter(row.name for row in rows), dict[str, set[str]]()
+    for row in rows:
+        devices.setdefault(row.name, set()).add(row.device)
+    fits = {name: sum(n.endswith(name[len(CUT) :]) and n not in whole for n in own) for name in whole if _is_cut(name)}
+    dim = {name for name, count in fits.items() if count > 1 and (len(devices[name]) > 1 or count != counts[name])}
+    return [row for row in rows if row.name not in dim]
+
+
+def _is_cut(name: str) -> bool:
+    return name.startswith(CUT)
+
+
+def called(row: str, own: Mapping[str, Node]) -> str:
+    """The name of the node that a row is called after, whole, renamed or as a part of it; the row's own otherwise.
+
+    >>> called("UNIT_CONV_FOR_add", {"add": 0}), called("n_sqrt", {"n": 0}), called("n_reshape", {"n": 0})
+    ('add', 'n', 'n_reshape')
+    """
+    candidates = (row, row.removeprefix(_RENAMED), _PART.sub("", row))
+    return next((name for name in candidates if name in own), row)
+
+
+def _sure(row: str, behind: tuple[str, ...], names: Names, own: Mapping[str, Node]) -> tuple[str, ...]:
+    """The nodes behind a row that it certainly stands for."""
+    name = called(row, own)
+    fused = names.devices[row] == "bpu"
+    return tuple(n for n in behind if n == name or (fused and own[n].op != "Transpose" and n not in names.devices))
+
+
+def _ends(model: Model) -> dict[str, str]:
+    """The node that makes each value, by the value's name; inputs and nodes under their own names."""
+    ends = {tensor.name: tensor.name for tensor in model.graph.inputs}
+    ends |= {tensor.name: node.name for node in model.graph.nodes for tensor in node.outputs}
+    return ends | {node.name: node.name for node in model.graph.nodes}
+
+
+def _owner(row: str, ends: Mapping[str, str]) -> str:
+    """The node for whose value a row was inserted; "" where its name tells of none.
+
+    >>> _owner("HZ_PREPROCESS_FOR_x", {"x": "x"}), _owner("...v_out_calibrated_pad", {"conv_out": "conv"})
+    ('x', 'conv')
+    """
+    name = row.removeprefix(_FOR_INPUT).removeprefix(_RENAMED)
+    if _is_cut(name):
+        tail = name[len(CUT) :].partition("_calibrated")[0]
+        return next((node for end, node in ends.items() if tail and end.endswith(tail)), "")
+    return ends.get(name, "") or ends.get(stem(name, ends), "")
 
 
 def original(name: str, known: Mapping[str, object]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +17,20 @@ CUT = "..."
 _REMOVED = re.compile(r"Node (\S+) info: '\S+: scale: \[([^\]]*)\]; zero point: ([^']*)'")
 _TYPED = re.compile(r"Node '([^']+)' found, its OP type is '([^']+)'")
 _GONE = re.compile(r"Node '([^']+)' is removed")
+
+
+def whole_names(rows: Sequence[TableRow], known: Sequence[str]) -> tuple[str, ...]:
+    """The names of ``rows``; of those ``known`` that end as a cut one does, the first that no row before has taken."""
+    taken = {row.name for row in rows}
+    found = []
+    for row in rows:
+        name = row.name
+        if name.startswith(CUT):
+            tail = name[len(CUT) :]
+            name = next((fit for fit in known if fit.endswith(tail) and fit not in taken), name)
+            taken.add(name)
+        found.append(name)
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -50,16 +65,7 @@ class Placement:
 
         Rows are in the order of the quantised model; a name that nothing ends in stays cut.
         """
-        taken = {row.name for row in self.rows}
-        found = []
-        for row in self.rows:
-            name = row.name
-            if name.startswith(CUT):
-                fits = (op.name for op in self.quantised if op.name.endswith(name[len(CUT) :]))
-                name = next((fit for fit in fits if fit not in taken), name)
-                taken.add(name)
-            found.append(name)
-        return tuple(found)
+        return whole_names(self.rows, [op.name for op in self.quantised])
 
     @cached_property
     def hidden(self) -> tuple[Op, ...]:

@@ -10,6 +10,7 @@ from surgery.report.text import listed
 from surgery.report.trace import BisectDocument, ExplainDocument, Reason
 from surgery.report.verdict import closing
 from surgery.report.view.content import Block, Cell, Page, Section, Table, code, table
+from surgery.report.view.log import log_section
 
 
 def explain_page(document: ExplainDocument) -> Page:
@@ -19,6 +20,7 @@ def explain_page(document: ExplainDocument) -> Page:
     sections = (
         Section("Fires", (_reasons(fires),) if fires else ()),
         Section("Refuses", (_grouped(refuses),) if refuses else ()),
+        log_section(document.log),
         Section("Refusals node by node", (_reasons(refuses),) if refuses else (), detail=True),
     )
     kept = tuple(s for s in sections if s.blocks)

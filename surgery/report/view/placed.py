@@ -11,6 +11,7 @@ from surgery.report.padding import PaddingNote
 from surgery.report.text import amount, interval, listed, number, percent, plural
 from surgery.report.verdict import closing
 from surgery.report.view.content import Block, Cell, Note, Page, Section, Stack, Table, Tone, code, table
+from surgery.report.view.log import log_section
 from surgery.report.view.nodes import DEVICES, Listing, node_table
 from surgery.report.view.witness import check_blocks
 
@@ -31,6 +32,7 @@ def check_page(document: CheckDocument, listing: Listing = _ALL) -> Page:
         Section("Limits broken", violation_blocks((row.name, v) for row, v in found)),
         Section("Off the BPU without a broken limit", _unplaced(document.nodes)),
         Section("Padded by the hardware (no limit is broken)", _padded(document.notes)),
+        log_section(document.log),
         Section("The vendor's toolchain", check_blocks(document.witness)),
         Section(
             listing.title, (node_table(rows) if rows else Note("None.", "muted"),), detail=not listing.asked, open=True
@@ -182,6 +184,7 @@ def cost_page(document: CostDocument) -> Page:
     sections = (
         Section("No estimate", (Note(document.reason, "warn"),) if document.reason else ()),
         Section("Slowest nodes", (_times(slowest[:12]),) if slowest else ()),
+        log_section(document.log),
         Section("Between host and BPU", _transfers(document)),
         Section("Node by node", (_times(document.nodes),) if slowest else (), detail=True),
     )

@@ -10,6 +10,7 @@ from surgery.report.text import amount, interval, listed, number, percent, plura
 from surgery.report.verdict import closing
 from surgery.report.view.content import Bar, Bars, Block, Cell, Note, Page, Section, Stack, Tone, code, table
 from surgery.report.view.drift import drift_blocks
+from surgery.report.view.log import log_section
 from surgery.report.view.placed import counts, refusal_blocks, violation_blocks
 from surgery.report.view.witness import run_blocks
 
@@ -32,6 +33,7 @@ def run_page(document: RunDocument) -> Page:
     sections = (
         Section("Before and after", _compared(document)),
         Section("Latency", _latency(document)),
+        log_section(document.log),
         Section("Compiled by the vendor's toolchain", run_blocks(document.witness, _bpu(document))),
         Section("Passes", _passes(document.passes)),
         Section("Numbers", _numbers(document)),
