@@ -6,7 +6,7 @@ import pytest
 
 from surgery.cost.coefficients import Basis, NoCoefficients, rates, sheet_of
 from surgery.errors import InputError
-from surgery.target.march import march_names
+from surgery.target.registry import march_names
 from surgery.target.target import load_target
 from tests.cost.make import X5, estimated
 from tests.support import model_of
