@@ -36,9 +36,9 @@ LOOKUP, ON_CPU = "Sigmoid", "Neg"
 """An operator that is quantised wherever it stands on all three marches, and one that never is."""
 
 PLAIN = (
-    "Abs", "Acos", "Asin", "Atan", "Ceil", "Cos", "Cosh", "Elu", "Erf", "Exp", "Floor", "HardSigmoid", "LeakyRelu", "Log",
-    "Reciprocal", "Relu", "Round", "Selu", "Sigmoid", "Sign", "Sin", "Sinh", "Softplus", "Softsign", "Sqrt", "Tan", "Tanh",
-    "GlobalAveragePool", "GlobalMaxPool", "Softmax", "Hardmax", "LogSoftmax", "ThresholdedRelu", "Asinh",
+    "Abs", "Acos", "Asin", "Asinh", "Atan", "Ceil", "Cos", "Cosh", "Elu", "Erf", "Exp", "Floor", "HardSigmoid",
+    "LeakyRelu", "Log", "Reciprocal", "Relu", "Round", "Selu", "Sigmoid", "Sign", "Sin", "Sinh", "Softplus", "Softsign",
+    "Sqrt", "Tan", "Tanh", "GlobalAveragePool", "GlobalMaxPool", "Softmax", "Hardmax", "LogSoftmax", "ThresholdedRelu",
 )  # fmt: skip
 Array = np.ndarray[Any, Any]
 Operator = tuple[str, dict[str, Any], tuple[Array, ...]]
