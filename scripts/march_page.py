@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from surgery.target import Target
 from surgery.target.birth import births
@@ -41,10 +41,15 @@ def _head(target: Target) -> Iterator[str]:
 
 def every_limit(target: Target) -> Iterator[Pair]:
     """All limits with their checks: of models, of every operator (once), of each operator."""
-    yield from zip(target.march.model, target.model_checks, strict=True)
+    yield from _of_models(target)
     yield from _common(target)
     for name in target.march.ops:
         yield from limits_of(target, name)
+
+
+def _of_models(target: Target) -> list[Pair]:
+    checks = (*target.model_checks, *target.placed_checks)
+    return list(zip((*target.march.model, *target.march.placed), checks, strict=True))
 
 
 def _common(target: Target) -> list[Pair]:
@@ -70,8 +75,7 @@ def _sources(target: Target) -> Iterator[str]:
 
 def _models(target: Target) -> Iterator[str]:
     yield f"## Whole models\n\nA model that breaks one of these is refused.\n\n{COLUMNS}"
-    pairs = zip(target.march.model, target.model_checks, strict=True)
-    yield from (row(target, limit, check, check.constraint) for limit, check in pairs)
+    yield from (row(target, limit, check, check.constraint) for limit, check in _of_models(target))
     yield ""
 
 
@@ -126,8 +130,11 @@ def _placement(target: Target) -> Iterator[str]:
     passive = target.march.passive
     yield "## Placement\n"
     for words, ops in (
-        ("On the BPU only when something quantised reads their result", passive.ops),
+        ("On the BPU only beside something quantised", passive.ops),
         ("The same, where a convolution feeds them", passive.after_conv),
+        ("Of these active where a convolution feeds them", passive.not_after_conv),
+        ("On the BPU only where their result is asked for quantised", _waiting(passive.waiting)),
+        ("Give floats where nothing asks for quantised ones", passive.floats),
         ("Read quantised inputs even where a limit keeps them on the CPU", passive.pulling),
     ):
         if ops:
@@ -135,6 +142,10 @@ def _placement(target: Target) -> Iterator[str]:
     yield f"Fused by the toolchain: {', '.join(sorted(target.march.fuses)) or 'not known'}.\n"
     removal = target.march.removal
     yield f"`remove_node_type` goes through its list: {removal.order} ({removal.source}, {removal.evidence}).\n"
+
+
+def _waiting(waiting: Mapping[str, str]) -> list[str]:
+    return [f"{op} (where {when})" if when else op for op, when in waiting.items()]
 
 
 def _unknown(target: Target) -> Iterator[str]:

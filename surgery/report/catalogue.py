@@ -98,7 +98,10 @@ def march_entry(target: Target) -> MarchEntry:
         name=march.march,
         aliases=(*march.boards, *march.aliases),
         ops=len(march.ops),
-        constraints=sum(len(op.limits) for op in march.ops.values()) + len(march.every) + len(march.model),
+        constraints=sum(len(op.limits) for op in march.ops.values())
+        + len(march.every)
+        + len(march.model)
+        + len(march.placed),
         estimates=bool(target.cost),
         sources=tuple(f"{name}: {source.where}" for name, source in march.sources.items()),
     )

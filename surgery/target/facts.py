@@ -16,6 +16,10 @@ FACTS: dict[str, Fact] = {}
 """Every fact by name."""
 
 
+PLACED = ("nodes", "bpu", "cpu", "folded", "refused", "unknown", "segments")
+"""Counts of a placed model, which the ``placed`` rules are written in."""
+
+
 def fact(function: Fact) -> Fact:
     """Register a function as the fact of its own name."""
     FACTS[function.__name__] = function
@@ -69,6 +73,13 @@ def _bytes(tensor: Tensor) -> int | None:
     if tensor.shape is None or tensor.dtype is None or len(sizes) != len(tensor.shape):
         return None
     return prod(sizes) * int(tensor.dtype.itemsize)
+
+
+@fact
+def domains(model: Model) -> tuple[str, ...]:
+    """Domains of the operators that are not ONNX's own."""
+    nodes = (node for graph in model.graph.walk() for node in graph.nodes)
+    return tuple(dict.fromkeys(node.domain for node in nodes if not node.is_onnx))
 
 
 @fact

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
-from surgery.target.lookups import fold_lookup, sole_reader
+from surgery.target.lookups import fold_lookup, fold_shuffle, sole_reader
 from surgery.target.params import Params, Unknown
 from surgery.target.params.windows import joins_window
 from surgery.target.target import Target
@@ -26,12 +26,15 @@ _WAITING = frozenset({"conv-relu", "conv-clip", "conv-residual"})
 
 @dataclass
 class Folds:
-    """The nodes that go away and where each goes; ``lookups`` are survivors that stand for a fused activation."""
+    """The nodes that go away and where each goes.
+
+    ``lookups`` are survivors that stand for a fused activation or movement, and its name.
+    """
 
     into: dict[Node, Node] = field(default_factory=dict)
     constants: set[Value | Constant] = field(default_factory=set)
     activated: set[Node] = field(default_factory=set)
-    lookups: set[Node] = field(default_factory=set)
+    lookups: dict[Node, str] = field(default_factory=dict)
 
     def home(self, node: Node) -> Node:
         """The survivor that computes what ``node`` computed."""
@@ -62,7 +65,9 @@ def find_folds(graph: Graph, target: Target, bound: AbstractSet[Node]) -> Folds:
     for node in graph.nodes:
         if target.said(node) is not None or not node.is_onnx:
             continue
-        if not _fold_constant(node, target, folds) and not fold_lookup(node, target, folds):
+        if not (
+            _fold_constant(node, target, folds) or fold_lookup(node, target, folds) or fold_shuffle(node, target, folds)
+        ):
             _fold_local(node, target, folds, bound)
     for node in [node for node in folds.into if target.said(node)]:
         del folds.into[node]
@@ -126,7 +131,7 @@ def _open_host(tensor: Tensor, reader: Node, folds: Folds) -> Node | None:
 def _fold_local(node: Node, target: Target, folds: Folds, bound: AbstractSet[Node]) -> None:
     for name, fuse in _LOCAL.get(node.op, ()):
         waits = name in _WAITING and node.op in target.march.passive.after_conv and node not in bound
-        if not target.fuses(name) or waits:
+        if not target.fuses(name) or waits or (name == "tail-transpose" and node in bound):
             continue
         host = fuse(node, folds)
         if host is not None:
@@ -209,10 +214,9 @@ def _inverse_transpose(node: Node, folds: Folds) -> Node | None:
 
 
 def _tail_transpose(node: Node, folds: Folds) -> Node | None:
-    """To NHWC at the graph's output, behind a convolution or lookup: it undoes the toolchain's own transpose there."""
-    maker, out = node.inputs[0].producer, node.outputs[0]
-    at_end = not out.outputs and node.graph is not None and node.graph.is_output(out)
-    if maker is None or not at_end or list(node.attrs.get("perm", ())) != [0, 2, 3, 1]:
+    """To NHWC with nothing quantised behind: it undoes the toolchain's own transpose behind a convolution or lookup."""
+    maker = node.inputs[0].producer
+    if maker is None or sole_reader(maker) is not node or list(node.attrs.get("perm", ())) != [0, 2, 3, 1]:
         return None
     host = folds.home(maker)
     return host if host.op in CONVOLUTIONS or host in folds.lookups else None

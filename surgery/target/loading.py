@@ -16,7 +16,8 @@ from surgery.target.soundness import Keys, faults
 
 _PROBES = TypeAdapter(dict[str, Probe])
 _INNER: dict[str, type[Data]] = {
-    "sources": Source, "ops": Op, "model": Limit, "every": Limit, "passive": Passive, "removal": Removal,
+    "sources": Source, "ops": Op, "model": Limit, "placed": Limit, "every": Limit, "passive": Passive,
+    "removal": Removal,
 }  # fmt: skip
 
 

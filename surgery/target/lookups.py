@@ -33,7 +33,24 @@ def fold_lookup(node: Node, target: Target, folds: Folds) -> bool:
     name = next((name for name, groups in LOOKUPS.items() if ops in groups and target.fuses(name)), None)
     if name is None or _continues(node, ops):
         return False
-    _swallow(node, cone, folds)
+    _swallow(node, cone, name, folds)
+    return True
+
+
+def fold_shuffle(node: Node, target: Target, folds: Folds) -> bool:
+    """Fuse the channel shuffle that ends at ``node``: two groups of channels exchanged between reshapes."""
+    turn = node.inputs[0].producer if node.op == "Reshape" else None
+    if turn is None or turn.op != "Transpose" or not target.fuses("channel-shuffle") or sole_reader(turn) is not node:
+        return False
+    apart = turn.inputs[0].producer
+    if apart is None or apart.op != "Reshape" or sole_reader(apart) is not turn:
+        return False
+    before, between, after = apart.inputs[0].shape, turn.inputs[0].shape, node.outputs[0].shape
+    if list(turn.attrs.get("perm", ())) != [0, 2, 1, 3, 4] or before is None or between is None or before != after:
+        return False
+    if (before[0], *before[2:]) != (between[0], *between[3:]):
+        return False
+    _swallow(node, [apart, turn], "channel-shuffle", folds)
     return True
 
 
@@ -52,11 +69,11 @@ def _continues(node: Node, ops: frozenset[str]) -> bool:
     return bool(constant and reader is not None and reader.op in ("Mul", "Div") and ops & {"Erf", "Clip"})
 
 
-def _swallow(root: Node, cone: list[Node], folds: Folds) -> None:
+def _swallow(root: Node, cone: list[Node], name: str, folds: Folds) -> None:
     for node in cone:
         if node is not root:
             folds.drop(node, root)
-    folds.lookups.add(root)
+    folds.lookups[root] = name
 
 
 def _cone(root: Node, folds: Folds) -> list[Node]:

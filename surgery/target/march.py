@@ -104,15 +104,17 @@ class Op(Data):
 class Passive(Data):
     """Operators that are quantised only for the sake of their neighbours (see :mod:`surgery.target.passive`).
 
-    ``ops``: beside something quantised; ``after_conv``: those that are so only if a convolution feeds them;
-    ``waiting``: only where their result is asked for quantised, by operator the condition under which that is so
-    ("" always); ``pulling``: those that have their inputs quantised even where a limit keeps them on the CPU;
+    ``ops``: beside something quantised; ``after_conv``: those that are so only if a convolution feeds them,
+    ``not_after_conv`` those of ``ops`` that are active then (a BatchNormalization becomes a convolution itself);
+    ``waiting``: only where their result is asked for quantised, by operator or fusion the condition under which that
+    is so ("" always); ``pulling``: those that have their inputs quantised even where a limit keeps them on the CPU;
     ``floats``: those on the BPU whose result is float unless it is asked for quantised (ReduceMean over height and
     width).
     """
 
     ops: frozenset[str] = frozenset()
     after_conv: frozenset[str] = frozenset()
+    not_after_conv: frozenset[str] = frozenset()
     waiting: dict[str, str] = {}
     pulling: frozenset[str] = frozenset()
     floats: frozenset[str] = frozenset()
@@ -153,5 +155,6 @@ class March(Data):
     removal: Removal = Removal()
     fuses: frozenset[str] = frozenset()
     model: tuple[Limit, ...] = ()
+    placed: tuple[Limit, ...] = ()
     every: tuple[Limit, ...] = ()
     ops: dict[str, Op]

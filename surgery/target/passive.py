@@ -41,9 +41,13 @@ class Neighbours:
         """The nodes that could run on the BPU and are left on the CPU, with the reason, from the front of the graph."""
         idle: dict[Node, str] = {}
         for node in nodes:
-            if self.verdicts[node].device != "bpu" or node in self.pulled or node in folds.into:
+            name = folds.lookups.get(node)
+            if node in self.pulled or node in folds.into or (name is None and self.verdicts[node].device != "bpu"):
                 continue
-            if node in self.waiting:
+            if name is not None:
+                if name in self.target.march.passive.waiting:
+                    idle[node] = "waiting: nothing quantised reads it"
+            elif node in self.waiting:
                 idle[node] = "waiting: nothing quantised reads it"
             elif self._waits(node, folds) and not self._fed(node, idle, folds):
                 idle[node] = "passive: nothing quantised is before or behind it"
@@ -56,13 +60,19 @@ class Neighbours:
         return bool(quantised) and all(maker is not None and folds.home(maker) not in idle for maker in others)
 
     def _waits(self, node: Node, folds: Folds | None) -> bool:
-        return self.target.is_passive(node.op) or self._behind_conv(node, folds)
+        passive = self.target.march.passive
+        if node.op in passive.not_after_conv:
+            return not self._behind_conv(node, folds)
+        return node.op in passive.ops or (node.op in passive.after_conv and self._behind_conv(node, folds))
 
     def _behind_conv(self, node: Node, folds: Folds | None) -> bool:
-        if node.op not in self.target.march.passive.after_conv:
-            return False
+        """Whether convolutions on the BPU make everything that ``node`` reads."""
         makers = [t.producer for t in node.inputs if not isinstance(t, Constant)]
-        return all(m is not None and (folds.home(m) if folds else m).op in ("Conv", "Gemm") for m in makers)
+        homes = [folds.home(m) if folds and m is not None else m for m in makers]
+        return all(h is not None and h.op in ("Conv", "Gemm") and self._on_bpu(h) for h in homes)
+
+    def _on_bpu(self, node: Node) -> bool:
+        return node in self.verdicts and self.verdicts[node].device == "bpu"
 
     def _pulls(self, reader: Node) -> bool:
         """Whether ``reader`` asks for quantised input: it is active on the BPU, or passes on to one that is."""

@@ -117,7 +117,9 @@ def place(model: Model, target: Target) -> Placement:
     _number_segments(main, folds)
     for graph in list(model.graph.walk())[1:]:
         _place_body(graph, target, model.opset, rows)
-    return Placement(target, rows, target.refusals(model), folds)
+    placement = Placement(target, rows, target.refusals(model), folds)
+    placement.refusals += target.refusals_once_placed(placement.summary().as_dict())
+    return placement
 
 
 def _place_graph(graph: Graph, target: Target, opset: int, rows: list[Row]) -> tuple[list[Row], Folds]:
@@ -136,10 +138,10 @@ def _row(node: Node, verdict: Verdict, target: Target, folds: Folds, idle: str |
     if node in folds.into:
         home = folds.home(node)
         return Row(node, "folded", None, _FOLDED, f"into {home.name}" if home is not node else "constant or dropped")
-    if node in folds.lookups:
-        return Row(node, "bpu", None, Verdict("bpu"), "one lookup")
     if idle is not None:
         return Row(node, "cpu", None, verdict, idle)
+    if node in folds.lookups:
+        return Row(node, "bpu", None, Verdict("bpu"), f"one node ({folds.lookups[node]})")
     return Row(node, verdict.device, None, verdict)
 
 

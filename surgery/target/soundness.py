@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from surgery.target.expression import Expression, ExpressionError
-from surgery.target.facts import FACTS
+from surgery.target.facts import FACTS, PLACED
 from surgery.target.march import Limit, March
 from surgery.target.params import PARAMS
 from surgery.target.shapes import parse_form
@@ -28,6 +28,7 @@ def faults(march: March) -> Iterator[Fault]:
     """Everything that is wrong with a march, in the order of its file."""
     yield from _uncited(march)
     yield from _limits(("model",), march.model, FACTS)
+    yield from _limits(("placed",), march.placed, PLACED)
     yield from _limits(("every",), march.every, PARAMS)
     for name, op in march.ops.items():
         yield from _limits(("ops", name, "limits"), op.limits, PARAMS)
@@ -45,7 +46,7 @@ def _cited(march: March) -> Iterator[tuple[Keys, str]]:
     yield ("listed_in",), march.listed_in
     yield ("passive", "source"), march.passive.source
     yield ("removal", "source"), march.removal.source
-    for key, limits in (("model", march.model), ("every", march.every)):
+    for key, limits in (("model", march.model), ("placed", march.placed), ("every", march.every)):
         yield from (((key, i, "source"), limit.source) for i, limit in enumerate(limits))
     for name, op in march.ops.items():
         yield ("ops", name, "source"), op.source

@@ -16,7 +16,7 @@ from surgery.ir.graph import Node
 from surgery.target import loading, registry
 from surgery.target.birth import unborn
 from surgery.target.expression import Expression
-from surgery.target.facts import FACTS, model_facts
+from surgery.target.facts import FACTS, PLACED, model_facts
 from surgery.target.limits import Check, compile_limits
 from surgery.target.march import Limit, March, Op, Probe
 from surgery.target.overlay import Word
@@ -76,10 +76,6 @@ class Target:
         """The row of an operator, None when no list names it."""
         return self.march.ops.get(op_type)
 
-    def is_passive(self, op_type: str) -> bool:
-        """Whether the toolchain quantises this operator only for the sake of one behind it."""
-        return op_type in self.march.passive.ops
-
     def is_waiting(self, node: Node, opset: int) -> bool:
         """Whether the toolchain quantises this node only where its result is asked for quantised."""
         when = self.march.passive.waiting.get(node.op)
@@ -107,6 +103,11 @@ class Target:
     def model_checks(self) -> tuple[Check, ...]:
         """The compiled rules about whole models."""
         return self._compiled(self.march.model, "model", "", "read", FACTS)
+
+    @property
+    def placed_checks(self) -> tuple[Check, ...]:
+        """The compiled rules about what becomes of whole models."""
+        return self._compiled(self.march.placed, "model", "", "read", PLACED)
 
     @property
     def every_checks(self) -> tuple[Check, ...]:
@@ -171,8 +172,14 @@ class Target:
 
     def refusals(self, model: Model) -> list[Refusal]:
         """The rules about whole models that this one breaks: opset, IR version, inputs, outputs, dynamic dims."""
-        found = model_facts(model)
-        broken = (violation for check in self.model_checks if (violation := self._asked(check, found)) is not None)
+        return self._refused(self.model_checks, model_facts(model))
+
+    def refusals_once_placed(self, counts: Mapping[str, Any]) -> list[Refusal]:
+        """The rules about placed models that one breaks, by its counts of nodes per device and of segments."""
+        return self._refused(self.placed_checks, counts)
+
+    def _refused(self, checks: Iterable[Check], facts: Mapping[str, Any]) -> list[Refusal]:
+        broken = (violation for check in checks if (violation := self._asked(check, dict(facts))) is not None)
         return [Refusal(v.constraint, _plain(v.found), v.allowed, v.text, v.source, v.evidence) for v in broken]
 
     def _asked(self, check: Check, facts: dict[str, Any]) -> Violation | None:

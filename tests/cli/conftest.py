@@ -19,6 +19,8 @@ CLEAN = f"""g (float[1,3,8,8] x) => (float[1,16,8,8] y) <float[16,3,3,3] w = {{{
     r = Relu (c)
     y = Relu (r)
 }}"""
+POOLED = CLEAN.replace("y = Relu (r)", "y = MaxPool <kernel_shape = [3,3], pads = [1,1,1,1]> (r)")
+"""A pool at the end, which stays on the CPU."""
 NEGATED = """g (float[1,4] x) => (float[1,4] y) {
     [good] a = Neg (x)
     [bad] b = Neg (a)
@@ -50,9 +52,10 @@ def catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder, with four models."""
+    """The working folder, with its models."""
     monkeypatch.chdir(tmp_path)
     model_of(CLEAN, opset=11).save("clean.onnx")
+    model_of(POOLED, opset=11).save("pooled.onnx")
     model_of(NEGATED, opset=11).save("negated.onnx")
     model_of(DYNAMIC, opset=11).save("dynamic.onnx")
     Path("halve.yaml").write_text("schema: surgery.pipeline/1\npasses: [fold-twice, halve]\n")

@@ -17,7 +17,7 @@ def test_exit_0(surgery: Surgery) -> None:
 
 
 def test_exit_1(surgery: Surgery) -> None:
-    assert surgery("check", "clean.onnx", "-m", "X3").code == 1
+    assert surgery("check", "pooled.onnx", "-m", "X3").code == 1
     assert surgery("run", "clean.onnx", "-m", "X5", "-o", "out.onnx", "--verify", "off").code == 1
     assert Path("out.onnx").exists()
     assert surgery("diff", "negated.onnx", "clean.onnx").code == 2
@@ -53,5 +53,5 @@ def test_interrupted(surgery: Surgery, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_fail_on(surgery: Surgery) -> None:
-    assert surgery("check", "clean.onnx", "-m", "X3", "--fail-on", "refused").code == 0
-    assert surgery("check", "clean.onnx", "-m", "X3", "--fail-on", "refused", "--fail-on", "cpu").code == 1
+    assert surgery("check", "pooled.onnx", "-m", "X3", "--fail-on", "refused").code == 0
+    assert surgery("check", "pooled.onnx", "-m", "X3", "--fail-on", "refused", "--fail-on", "cpu").code == 1

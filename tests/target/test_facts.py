@@ -16,7 +16,7 @@ g (float[n, 3, 4, 4] x, float[1, 3, 4, 4] y) => (float[1, 3, 4, 4] z, int64[2] k
 """
 EXPECTED = {
     "opset": 11, "ir_version": 7, "inputs": 2, "outputs": 2, "input_ranks": (4, 4), "io_bytes": (192, 192, 16),
-    "dynamic_dims": ("x: n",), "unscaled": (),
+    "domains": (), "dynamic_dims": ("x: n",), "unscaled": (),
 }  # fmt: skip
 
 
