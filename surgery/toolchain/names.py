@@ -58,7 +58,7 @@ class Names:
 
 
 class _Mapper:
-    """The walk; a row that is a node of ours as it was, or whose value is none of ours, claims the node of its name.
+    """The walk; a row that is a node of ours as it was claims it, as one does of its name whose value is none of ours.
 
     Nodes without a name in the file are found by their values alone: either side names them as it likes.
     """
@@ -72,27 +72,28 @@ class _Mapper:
         rows = [op for op in placement.quantised if op.name in self.devices]
         values = {op.name: [v for name in op.outputs if (v := original(name, self.makers)) is not None] for op in rows}
         self.made = {value for found in values.values() for value in found}
-        plain = {op.name for op in rows if self._is_plain(op, values[op.name])}
-        self.claimed = {
-            name: self.own[name] for name in values if name in plain or (not values[name] and name in self.own)
-        }
+        self.claimed = {op.name: node for op in rows if (node := self._plain(op, values[op.name])) is not None}
+        self.taken = set(self.claimed.values())
         self.constant = _constant(model.graph)
         self.behind = {name: self._behind(name, found) for name, found in values.items()}
 
-    def _is_plain(self, op: Op, values: Iterable[str]) -> bool:
-        """Whether a row is one of our nodes unchanged: nothing before it can have gone into it."""
-        node = self.own.get(op.name)
-        return node is not None and node.op == op.op and {t.name for t in node.outputs} >= set(values) != set()
+    def _plain(self, op: Op, values: Iterable[str]) -> Node | None:
+        """The node of ours that a row is unchanged, so that nothing before it can have gone into it."""
+        makers = {self.makers[value] for value in values}
+        if not makers:
+            return self.own.get(op.name)
+        node = makers.pop()
+        return node if not makers and node.op == op.op else None
 
     def _behind(self, row: str, values: Iterable[str]) -> tuple[str, ...]:
         """Names of the nodes between ``values`` and the nearest values that other rows make."""
         if row in self.claimed:
-            return (row,)
+            return (self.claimed[row].name,)
         found: dict[Node, None] = {}
         waiting = [self.makers[value] for value in values]
         while waiting:
             node = waiting.pop()
-            if node not in found and node.name not in self.claimed and node not in self.constant:
+            if node not in found and node not in self.taken and node not in self.constant:
                 found[node] = None
                 waiting += self._feeding(node)
         behind = tuple(node.name for node in self.graph.nodes if node in found)

@@ -42,6 +42,7 @@ def test_run_writes_the_rewritten_model(surgery: Surgery) -> None:
         "dynamic.onnx",
         "negated.onnx",
         "out.onnx",
+        "pooled.onnx",
     ]
 
 

@@ -66,7 +66,7 @@ def test_rows_that_stand_for_no_node(name: str, owner: str) -> None:
 def test_cut_names_that_may_be_of_several_nodes() -> None:
     loaded = model()
     for node, name in zip(loaded.graph.nodes, "abcdefgh", strict=True):
-        node.name = f"/{name}/Relu"
+        node.name, node.named = f"/{name}/Relu", True
     assert named(loaded, [row(".../Relu", "cpu")]).inserted == {".../Relu": ""}
     both = [row(".../Relu")] * 4 + [row(".../Relu", "cpu")] * 4
     assert named(loaded, both).inserted == {".../Relu": ""}

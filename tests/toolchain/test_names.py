@@ -25,7 +25,7 @@ def row(name: str, device: str = "bpu") -> TableRow:
 def mapped(rows: list[TableRow], ops: list[Op]) -> Names:
     model = model_of(TEXT)
     for node in model.graph.nodes:
-        node.name = f"n_{node.op}"
+        node.name, node.named = f"n_{node.op}", True
     return map_names(model, Placement(tuple(rows), (), tuple(ops), ()))
 
 
