@@ -9,8 +9,7 @@ import pytest
 
 from surgery.cost import paddings
 from surgery.ir import Model
-from surgery.target import load_target, place
-from surgery.target import march as marches
+from surgery.target import load_target, place, registry
 from tests.support import model_of
 
 
@@ -120,5 +119,5 @@ def test_the_sides_of_a_gemm(turned: int, shape: tuple[int, int]) -> None:
 
 def test_a_march_without_coefficients_has_no_notes(tmp_path: Path) -> None:
     copy = tmp_path / "bare.yaml"
-    shutil.copy(marches.find("bayes-e"), copy)
+    shutil.copy(registry.find("bayes-e"), copy)
     assert paddings(place(convolution(65), load_target(str(copy)))) == ()
