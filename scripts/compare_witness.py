@@ -186,7 +186,12 @@ def _totals(rows: Iterable[Compared]) -> None:
     counts: dict[str, Counter[str]] = {}
     for row in (row for row in rows if row.answered):
         both, alike = row.both, row.our_segments == row.segments
-        said = {"models": 1, "verdicts": row.ours == row.theirs, "both": both, "segments": both and alike}
+        said = {
+            "models": 1,
+            "verdicts": int(row.ours == row.theirs),
+            "both": int(both),
+            "segments": int(both and alike),
+        }
         counts.setdefault(row.march, Counter()).update(said | {"nodes": row.nodes, "same": row.same})
     for march, count in counts.items():
         print(

@@ -20,8 +20,12 @@ def placed(body: str, march: str = "bayes-e") -> Placement:
 
 
 WEIGHTS = [("w", "[8,8,3,3]", 576), ("p", "[8,8,1,1]", 64), ("c", "[8]", 8), ("n", "[8,1,1]", 8), ("k", "", 1)]
-SHAPES = "int64[5] five = {1, 8, 2, 8, 16}, int64[1] one = {0}, int64[8] none = {0, 0, 0, 0, 0, 0, 0, 0}"
-SHAPES += ", int64[8] some = {0, 0, 1, 1, 0, 0, 1, 1}"
+SHAPES = (
+    "int64[5] five = {1, 8, 2, 8, 16}, int64[1] one = {0}, int64[1] two = {2}, int64[8] none = {0, 0, 0, 0, 0, 0, 0, 0}"
+)
+SHAPES += (
+    ", int64[8] some = {0, 0, 1, 1, 0, 0, 1, 1}, int64[5] apart = {1, 2, 4, 16, 16}, int64[4] joined = {1, 8, 16, 16}"
+)
 
 
 def devices(placement: Placement) -> str:
@@ -85,6 +89,62 @@ PASSIVE = [
         "bfb",
     ),
 ]
+
+
+POOL = "MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>"
+NEIGHBOURS = [
+    # nodes, march, devices; all put to the vendor's checker
+    (f"a = {CONV}(x, w) b = {POOL}(a) y = {CONV}(a, w)", "bayes-e", "bbb"),
+    (f"a = {CONV}(x, w) s = Tanh(a) y = {POOL}(s)", "bernoulli2", "bbb"),
+    (f"a = {CONV}(x, w) s = Neg(a) y = {POOL}(s)", "bayes-e", "bcc"),
+    (f"b = {POOL}(x) y = {CONV}(x, w)", "bayes-e", "bb"),
+    (f"a = {CONV}(x, w) b = GlobalAveragePool(a) y = Slice(b, one, two, one)", "bayes-e", "bbc"),
+    (f"a = {CONV}(x, w) b = ReduceMax<axes=[1]>(a) y = Slice(b, one, two, one)", "bayes-e", "bbb"),
+    (f"a = {CONV}(x, w) b = {POOL}(a) m = Neg(b) s = Sigmoid(b) y = Concat<axis=1>(m, s)", "bayes-e", "bbcbc"),
+    (f"a = {CONV}(x, w) b, y = Split<axis=1>(a) z = Neg(b)", "bayes-e", "bbc"),
+    (f"a = {CONV}(x, w) b = BatchNormalization(a, c, c, c, c) y = Neg(a)", "bayes-e", "bbc"),
+    (f"a = Neg(x) b = BatchNormalization(a, c, c, c, c) d = Neg(b) y = {CONV}(d, w)", "bayes-e", "cccb"),
+    (f"a = {CONV}(x, w) b = Tanh(a) y = Max(b, n)", "bayes-e", "bbc"),
+    (f"a = {CONV}(x, w) b = Tanh(a) d = Max(b, n) y = {CONV}(d, w)", "bayes-e", "bbbb"),
+    (f"a = {CONV}(x, w) b = Tanh(a) y = Cos(b)", "bernoulli2", "bbc"),
+    (f"a = {CONV}(x, w) b = Tanh(a) y = Cos(b)", "bayes-e", "bbb"),
+    (f"a = {CONV}(x, w) b = Tanh(a) d = Cos(b) y = {CONV}(d, w)", "bernoulli2", "bbbb"),
+    (f"a = {CONV}(x, w) b = Tanh(a) y = Mul(a, b)", "bernoulli2", "bbc"),
+    (f"a = {CONV}(x, w) s = HardSigmoid(a) y = Mul(a, s)", "bernoulli2", "bfc"),
+    (f"a = {CONV}(x, w) b = Tanh(a) d = {CONV}(b, w) e = Tanh(d) y = Add(b, e)", "bernoulli2", "bbbbb"),
+    (f"a = {CONV}(x, w) b = {POOL}(a) y = Add(b, n)", "bernoulli2", "bbc"),
+    (f"a = {CONV}(x, w) t = Transpose<perm=[0,2,3,1]>(a) y = Neg(t)", "bernoulli2", "bfc"),
+    (
+        f"a = {CONV}(x, w) r = Reshape(a, apart) t = Transpose<perm=[0,2,1,3,4]>(r) y = Reshape(t, joined)",
+        "bernoulli2", "bffb",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "march", "expected"), NEIGHBOURS)
+def test_neighbours_decide(body: str, march: str, expected: str) -> None:
+    assert devices(placed(body, march)) == expected
+
+
+def test_why_a_node_waits() -> None:
+    assert (
+        placed(f"a = {CONV}(x, w) y = {POOL}(a)").rows[-1].note == "passive: nothing quantised is before or behind it"
+    )
+    assert placed(f"a = {CONV}(x, w) y = Cos(a)", "bernoulli2").rows[-1].note == "waiting: nothing quantised reads it"
+
+
+def test_a_model_with_nothing_for_the_bpu_is_refused() -> None:
+    placement = placed("y = Neg(x)")
+    assert [refusal.rule for refusal in placement.refusals] == ["model.nothing"]
+    assert not placement.accepted
+    assert place(model_of("g (float[1,8] x) => (float[1,8] y) { y = Neg(x) }"), load_target("nash-e")).accepted
+
+
+def test_operators_of_other_domains_are_refused() -> None:
+    text = "<ir_version: 7, opset_import: ['' : 11, 'made.up' : 1]> g (float[1,8] x) => (float[1,8] y) { y = Relu(x) }"
+    model = model_of(text.partition("> ")[2], opset=11)
+    model.graph.nodes[0].domain = "made.up"
+    assert "model.domains" in {refusal.rule for refusal in place(model, load_target("bayes-e")).refusals}
 
 
 def test_a_pad_goes_into_a_pool_of_one_pixel_which_then_stays() -> None:
