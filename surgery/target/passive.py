@@ -1,8 +1,8 @@
 """Nodes that the toolchain quantises only for the sake of their neighbours.
 
-An active operator is quantised wherever it stands. A passive one is where what it reads is quantised, or its result is
-asked for quantised; a waiting one only where its result is. A value is quantised when an operator on the BPU reads it,
-or made it; a convolution's result is float unless it is read so.
+An active operator is quantised wherever it stands. A passive one is where all that it reads is quantised, or its result
+is asked for quantised; a waiting one only where its result is. A value is quantised when an operator on the BPU reads
+it, or made it; a convolution's result is float unless it is read so.
 """
 
 from __future__ import annotations
@@ -54,10 +54,14 @@ class Neighbours:
         return idle
 
     def _fed(self, node: Node, idle: dict[Node, str], folds: Folds) -> bool:
-        """Whether something that ``node`` reads is quantised, and nothing comes from the CPU alone."""
-        quantised = [t for t in folds.computed(node) if self._is_quantised(t, idle, folds)]
-        others = [t.producer for t in folds.computed(node) if t not in quantised]
-        return bool(quantised) and all(maker is not None and folds.home(maker) not in idle for maker in others)
+        """Whether all that ``node`` reads is quantised, or float of convolutions beside one that is asked for."""
+        read = folds.computed(node)
+        others = [
+            tensor for tensor in read if not self._is_asked_for(tensor) and not self._is_made_so(tensor, idle, folds)
+        ]
+        if not others:
+            return bool(read)
+        return any(map(self._is_asked_for, read)) and all(self._is_of_conv(tensor, folds) for tensor in others)
 
     def _waits(self, node: Node, folds: Folds | None) -> bool:
         passive = self.target.march.passive
@@ -67,9 +71,7 @@ class Neighbours:
 
     def _behind_conv(self, node: Node, folds: Folds | None) -> bool:
         """Whether convolutions on the BPU make everything that ``node`` reads."""
-        makers = [t.producer for t in node.inputs if not isinstance(t, Constant)]
-        homes = [folds.home(m) if folds and m is not None else m for m in makers]
-        return all(h is not None and h.op in ("Conv", "Gemm") and self._on_bpu(h) for h in homes)
+        return all(self._is_of_conv(t, folds or Folds()) for t in node.inputs if not isinstance(t, Constant))
 
     def _on_bpu(self, node: Node) -> bool:
         return node in self.verdicts and self.verdicts[node].device == "bpu"
@@ -85,16 +87,21 @@ class Neighbours:
             return device == "cpu" and reader.op in self.target.march.passive.pulling
         return reader in self.pulled or not (reader in self.waiting or self._waits(reader, None))
 
-    def _is_quantised(self, tensor: Tensor, idle: dict[Node, str], folds: Folds) -> bool:
-        if any(self._pulls(reader) for reader in tensor.outputs):
-            return True
+    def _is_asked_for(self, tensor: Tensor) -> bool:
+        return any(self._pulls(reader) for reader in tensor.outputs)
+
+    def _is_made_so(self, tensor: Tensor, idle: dict[Node, str], folds: Folds) -> bool:
+        """Whether a node on the BPU makes ``tensor`` quantised, whoever reads it."""
         maker = tensor.producer
         if maker is None or maker not in self.verdicts:
             return False
         home = folds.home(maker)
-        if self.verdicts[home].device != "bpu" and home not in folds.lookups:
-            return False
-        return home not in idle and not self._gives_floats(home)
+        on_bpu = self._on_bpu(home) or home in folds.lookups
+        return on_bpu and home not in idle and not self._gives_floats(home)
+
+    def _is_of_conv(self, tensor: Tensor, folds: Folds) -> bool:
+        home = None if tensor.producer is None else folds.home(tensor.producer)
+        return home is not None and home.op in ("Conv", "Gemm") and self._on_bpu(home)
 
     def _gives_floats(self, node: Node) -> bool:
         """Whether the result of ``node`` leaves the BPU as floats where nothing quantised reads it."""
