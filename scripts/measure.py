@@ -115,7 +115,7 @@ def named(models: Sequence[str]) -> Iterator[tuple[Path, Task]]:
                 yield file, Task(str(file.relative_to(top).with_suffix("")), partial(Path, file))
         else:
             for item in corpus.items((text,)):
-                yield item.path, Task(item.name, item.filled)
+                yield item.path, Task(item.name, item.filled, item.shapes)
 
 
 def _size(path: Path) -> int:

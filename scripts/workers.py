@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -37,10 +37,11 @@ class NoCluster(SurgeryError):
 
 @dataclass(frozen=True)
 class Task:
-    """One model: its name, and where it comes from when its turn has come."""
+    """One model: its name, where it comes from when its turn has come, and shapes at which its inputs are static."""
 
     name: str
     get: Callable[[], Path | Model]
+    shapes: Mapping[str, tuple[int, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def measure(task: Task, march: str, question: Question) -> Entry:
     try:
         model = task.get()
         if question.rewritten:
-            model = surgery.run(model, march=march, verify="off").model
+            model = surgery.run(model, march=march, verify="off", input_shape=task.shapes).model
         return entry_of(task.name, _answer(model, march, question))
     except WitnessError:
         raise
