@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from surgery.toolchain.names import Names
 
 Device = Literal["bpu", "cpu", "folded"]
+_INTO = "into "
 
 
 class Inserted(Part):
@@ -155,8 +156,10 @@ def _layers(answer: Answer, names: Names | None) -> Iterable[LayerCost]:
 
 def witness_check(rows: Iterable[NodeRow], answer: Answer, names: Names | None, *, made_up: bool) -> WitnessCheck:
     """The toolchain's verdict beside our ``rows``; nothing to compare where it refused the model."""
-    pairs = [(row, names.device(row.name)) for row in rows] if names else []
-    differ = [(row, theirs) for row, theirs in pairs if not same_place(row.device, theirs)]
+    listed = list(rows)
+    devices = {row.name: row.device for row in listed}
+    pairs = [(row, names.device(row.name)) for row in listed] if names else []
+    differ = [(row, theirs) for row, theirs in pairs if not _alike(row, theirs, devices)]
     return WitnessCheck(
         versions=answer.versions,
         side=witness_side(answer, names, made_up=made_up),
@@ -178,6 +181,12 @@ def _inserted(answer: Answer, names: Names) -> Iterable[Inserted]:
     types = {name: row.type for name, row in zip(place.names, place.rows, strict=True)} if place else {}
     for name, node in names.inserted.items():
         yield Inserted(name=name, type=types.get(name, ""), device=names.devices[name], node=node)
+
+
+def _alike(row: NodeRow, theirs: Device, devices: Mapping[str, str]) -> bool:
+    """Whether both have a node in one place; of one that goes into a node on the CPU, that is the CPU."""
+    host = devices.get(row.note.removeprefix(_INTO), "") if row.note.startswith(_INTO) else ""
+    return same_place(row.device, theirs) or (row.device == "folded" and host == theirs)
 
 
 def witness_run(

@@ -228,7 +228,12 @@ def _reshape(node: Node, _folds: Folds) -> Node | None:
 
 
 def _flatten_gemm(node: Node, _folds: Folds) -> Node | None:
-    reader = sole_reader(node)
+    return gemm_of(node)
+
+
+def gemm_of(node: Node) -> Node | None:
+    """The Gemm that a Flatten or Reshape of a feature map goes into, which then reads the map itself."""
+    reader = sole_reader(node) if node.op in RESHAPES else None
     try:
         return reader if reader is not None and Params(reader, 0)["flattened"] else None
     except Unknown:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from surgery.ir.graph import Constant, Graph, Node, Tensor
-from surgery.target.folds import Folds, vanishes
+from surgery.target.folds import Folds, gemm_of, vanishes
 from surgery.target.params import Params, Unknown
 from surgery.target.target import Target
 from surgery.target.verdict import Verdict
@@ -81,6 +81,8 @@ class Neighbours:
         if reader not in self.verdicts:
             return False
         device = self.verdicts[reader].device
+        if self.target.fuses("flatten-gemm") and (gemm := gemm_of(reader)) is not None:
+            return self._pulls(gemm)
         if device == "folded" or vanishes(reader, self.target):
             return reader in self.pulled
         if device not in ("bpu", "unknown"):
@@ -101,6 +103,8 @@ class Neighbours:
 
     def _is_of_conv(self, tensor: Tensor, folds: Folds) -> bool:
         home = None if tensor.producer is None else folds.home(tensor.producer)
+        while home is not None and home.op == "BatchNormalization":
+            home = home.inputs[0].producer
         return home is not None and home.op in ("Conv", "Gemm") and self._on_bpu(home)
 
     def _gives_floats(self, node: Node) -> bool:
