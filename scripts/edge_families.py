@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import edge_windows as windows
 import numpy as np
@@ -16,7 +15,7 @@ from edge_knobs import Knobs, Size, Values, need
 from edge_specs import Computed, Operand, Shape, Spec, Unfilled, filled, ints
 
 DIMS: dict[str, Values] = {
-    "rank": (4, 1, 2, 3, 5, 6, 10, 11), "N": Size(1), "C": Size(8), "H": Size(8), "W": Size(6)
+    "rank": (4, 1, 2, 3, 5, 6, 10, 11), "N": Size(1), "C": Size(8), "H": Size(4), "W": Size(3)
 }  # fmt: skip
 
 
@@ -40,10 +39,9 @@ def shape_of(k: Knobs) -> Shape:
 def unary(op: str, k: Knobs) -> Spec:
     """An operator of one computed operand whose result has its shape."""
     shape = shape_of(k)
-    return Spec(op, (Computed(shape, k["dtype"]), *_constants(op, shape)), (shape,), _ATTRS.get(op, {}))
+    return Spec(op, (Computed(shape, k["dtype"]), *_constants(op, shape)), (shape,))
 
 
-_ATTRS: dict[str, dict[str, Any]] = {"BatchNormalization": {"epsilon": 1e-5}, "DeformConv": {}}
 _STATISTICS = {
     "BatchNormalization": 4, "InstanceNormalization": 2, "GroupNormalization": 2, "LayerNormalization": 2,
     "QuantizeLinear": 1, "DequantizeLinear": 1, "PRelu": 1,
@@ -144,7 +142,8 @@ def _size(term: str, k: Knobs) -> int:
 
 
 FORMS = ("1x1xMxK,1x1xKxN", "MxK,KxN", "1xMxK,KxN", "1xBxMxK,1xBxKxN", "BxMxK,BxKxN", "1x1xMxK,KxN", "AxBxMxK,1xBxKxN",
-         "AxBxMxK,Ax1xKxN", "1xBxMxK,1x1xKxN", "MxK,1x1x1xKxN", "1xBxMxK,BxKxN", "BxMxK,1xBxKxN")  # fmt: skip
+         "AxBxMxK,Ax1xKxN", "1xBxMxK,1x1xKxN", "MxK,1x1x1xKxN", "1xBxMxK,BxKxN", "BxMxK,1xBxKxN",
+         "AxBxMxK,KxN", "1x1x1x1x1x1x1x1xMxK,KxN", "1x1x1x1x1x1x1x1x1xMxK,KxN")  # fmt: skip
 
 
 def concat(op: str, k: Knobs) -> Spec:
@@ -225,7 +224,7 @@ def blocks(op: str, k: Knobs) -> Spec:
     """DepthToSpace and SpaceToDepth, of sizes that their block divides."""
     b, n, c, h, w = (k[name] for name in ("blocksize", "N", "C", "H", "W"))
     if op == "DepthToSpace":
-        need(c <= 4096 and h <= 4096 and w <= 4096 or b == 2)
+        need((c <= 4096 and h <= 4096 and w <= 4096) or b == 2)
         deep, wide = (n, c * b * b, h, w), (n, c, h * b, w * b)
         return Spec(op, (Computed(deep),), (wide,), {"blocksize": b, "mode": k["mode"]})
     wide = (n, c, h + -h % b, w + -w % b)
@@ -267,7 +266,6 @@ BINARY = Family(
     {**DIMS, "kind": KINDS, "swap": (False, True), "dtype": ("float32", "float64"),
      "front": ("", "product", "normalised"), "reader": ("any", "product")},
 )  # fmt: skip
-CONSTANT_BY_CUSTOM = {"Pow": "number", "PRelu": "const_channels"}
 UNARY = Family(unary, {**DIMS, "dtype": ("float32",)})
 _AXIS = {**DIMS, "axis": (1, 0, 2, 3)}
 _REDUCED = {**DIMS, "axes": ((1,), (2,), (2, 3), (3, 2), (1, 2), (0,), (0, 1)), "keepdims": (1, 0)}
@@ -281,7 +279,8 @@ _BY_NAME: dict[str, Family] = {
     "Pow": Family(binary, {**BINARY.knobs, "kind": ("number", *(kind for kind in KINDS if kind != "number"))}),
     **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose"),
                     Family(movement, {**DIMS, "turned": (2, 4)})),
-    "Gemm": Family(gemm, {"K": Size(16), "M": Size(8), "map": (0, 2, 4, 7), "constant": (True, False), "reader": ("any", "")}),
+    "Gemm": Family(gemm, {"K": Size(16), "M": Size(8), "map": (0, 2, 4, 7), "constant": (True, False),
+                          "reader": ("any", "")}),
     "MatMul": Family(matmul, _PRODUCT),
     "Concat": Family(concat, {**_AXIS, "more": (0, 16)}),
     **dict.fromkeys(("Slice", "Split"), Family(pieces, _AXIS)),

@@ -20,7 +20,7 @@ class Size:
 Values: TypeAlias = "tuple[Any, ...] | Size"
 
 
-def need(holds: bool) -> None:  # noqa: FBT001  reads as a sentence
+def need(holds: bool) -> None:
     """Refuse a combination that is no ONNX."""
     if not holds:
         raise ValueError("no such node")

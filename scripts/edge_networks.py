@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from edge_specs import PROBE, STUB, TYPES, Array, Spec, build
+from edge_specs import PROBE, STUB, TYPES, Array, Spec, build, dims
 from onnx import TensorProto, helper, numpy_helper
 
 from surgery.ir.graph import Constant, Node, Tensor
@@ -91,7 +91,7 @@ class Network:
 
     def _source(self, value: Tensor, name: str) -> str:
         """A value of the shape of ``value``, computed before the node."""
-        shape, kind = tuple(value.shape or ()), TYPES[str(value.dtype)]
+        shape, kind = dims(value), TYPES[str(value.dtype)]
         if self.front == "bare" or kind != TensorProto.FLOAT or not shape:
             self.inputs.append(helper.make_tensor_value_info(f"x_{name}", kind, shape))
             return f"x_{name}"
@@ -107,7 +107,7 @@ class Network:
 
     def _end(self, value: Tensor, made: str, name: str, *, closed: bool) -> None:
         """A convolution behind a result that is read; a result that is not, or no float, ends the graph."""
-        shape, kind = tuple(value.shape or ()), TYPES[str(value.dtype)]
+        shape, kind = dims(value), TYPES[str(value.dtype)]
         if closed and kind == TensorProto.FLOAT and shape and 0 not in shape:
             if len(shape) != 4:
                 made = self._reshaped(made, f"{name}_unshaped", as_map(shape))

@@ -2,8 +2,8 @@
 
 They are searched for with our own checker, by small changes of the knobs of a family of operators, whose values are
 taken from the numbers that the limits name. What was found is noted in scripts/edges/<march>.json, and searched for
-anew where it no longer holds: ``edge_nodes.py [MARCH]...`` writes it, and prints the limits without an edge. So a limit that cannot be broken by itself is found here: another one
-always implies it, or ONNX has no such node.
+anew where it no longer holds: ``edge_nodes.py [MARCH]...`` writes it, and prints the limits without an edge. So a
+limit that cannot be broken by itself is found here: another one always implies it, or ONNX has no such node.
 """
 
 from __future__ import annotations
@@ -212,9 +212,7 @@ class Search:
         """The knobs that change what a limit speaks about."""
         names = names_of(self.limits[constraint])
         usually = _looks(self.base.params, names)
-        moved = {
-            knob: None for t in self.singles for knob, _ in t.changes if _looks(t.params, names) != usually
-        }
+        moved = {knob: None for t in self.singles for knob, _ in t.changes if _looks(t.params, names) != usually}
         return list(moved)
 
     def noted_edge(self, check: Check) -> Edge | None:
@@ -309,8 +307,7 @@ class Search:
         for count in (1, 2):
             near = {*numbers, *(n for _, n in outside.changes if type(n) is int and n <= LARGEST)}
             near |= {n - 1 for n in near}
-            turned = combinations(knobs, count) if knobs else self._together(knobs, count)
-            near_by = islice(self._tried(turned, near, outside.changes), MOST)
+            near_by = islice(self._tried(self._together(knobs, count), near, outside.changes), MOST)
             found = [t for t in near_by if t.broken == wanted]
             if found:
                 return found
@@ -334,7 +331,9 @@ class Search:
         changed = [knob for knob in before if before[knob] != after[knob]]
         turned = dict(inside.changes), dict(outside.changes)
         number = len(changed) == 1 and isinstance(self.family.knobs[changed[0]], Size)
-        return Edge(check, inside.spec, outside.spec, found, inside.broken, after, changed[0] if number else None, turned)
+        return Edge(
+            check, inside.spec, outside.spec, found, inside.broken, after, changed[0] if number else None, turned
+        )
 
 
 def usual(made: Family) -> dict[str, Any]:

@@ -82,6 +82,11 @@ def ints(*numbers: int) -> Array:
     return np.array(numbers, np.int64)
 
 
+def dims(tensor: Tensor) -> Shape:
+    """The dims of a tensor, which are all numbers here."""
+    return tuple(int(size) for size in tensor.shape or () if isinstance(size, int))
+
+
 def build(spec: Spec) -> Node:
     """The node of a spec, named ``probe``, in a graph of its own."""
     graph = Graph("g")
@@ -116,7 +121,7 @@ def _step(graph: Graph, op: str, inputs: Sequence[Tensor], shape: Shape, **attrs
 
 
 def _front(graph: Graph, kind: str, data: Tensor) -> Value:
-    shape: Shape = tuple(data.shape or ())
+    shape = dims(data)
     if kind == "product":
         square = held("front_w", filled(shape[-1], shape[-1]))
         return _step(graph, "MatMul", [Value("x0", np.dtype(np.float32), shape), square], shape)
@@ -129,7 +134,7 @@ def _front(graph: Graph, kind: str, data: Tensor) -> Value:
 
 def _normalised(graph: Graph, data: Value) -> Value:
     """A layer normalisation over the last axis, written out, without gain and bias."""
-    shape: Shape = tuple(data.shape or ())
+    shape = dims(data)
     short = (*shape[:-1], 1)
     mean = _step(graph, "ReduceMean", [data], short, axes=[3], keepdims=1)
     centred = _step(graph, "Sub", [data, mean], shape)
@@ -141,7 +146,7 @@ def _normalised(graph: Graph, data: Value) -> Value:
 
 def _behind(graph: Graph, reader: str, out: Value) -> list[Tensor]:
     """What stands behind the result, and what the graph gives out of that."""
-    shape: Shape = tuple(out.shape or ())
+    shape = dims(out)
     if reader == "any":
         return [_step(graph, STUB, [out], shape)]
     if reader == "add":

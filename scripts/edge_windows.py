@@ -34,7 +34,9 @@ def _sizes(k: Knobs, reach: Shape, pads: Shape) -> Shape:
     """Sizes of the input per spatial axis, at least what the window reaches over."""
     half = len(reach)
     sizes = [k[name] for name in (*"D" * (half - 2), "H", "W")[-half:]]
-    return tuple(max(size, r - pads[i] - pads[i + half], 1) for i, (size, r) in enumerate(zip(sizes, reach, strict=True)))
+    return tuple(
+        max(size, r - pads[i] - pads[i + half], 1) for i, (size, r) in enumerate(zip(sizes, reach, strict=True))
+    )
 
 
 def convolution(op: str, k: Knobs) -> Spec:
@@ -94,7 +96,12 @@ def resize(op: str, k: Knobs) -> Spec:
     """Resize and Upsample by scales per axis."""
     rank = k["rank"]
     shape = (k["N"], k["C"], *(8,) * max(rank - 4, 0), *((k["W"],) if rank == 3 else (k["H"], k["W"])))
-    factors = (1, k["scale_c"], *(1,) * max(rank - 4, 0), *((k["scale_w"],) if rank == 3 else (k["scale_h"], k["scale_w"])))
+    factors = (
+        1,
+        k["scale_c"],
+        *(1,) * max(rank - 4, 0),
+        *((k["scale_w"],) if rank == 3 else (k["scale_h"], k["scale_w"])),
+    )
     scales = np.array(factors, np.float32)
     out = tuple(int(size * factor) for size, factor in zip(shape, factors, strict=True))
     need(prod(out) > 0)
@@ -116,7 +123,8 @@ def _per_axis(name: str, values: Values) -> dict[str, Values]:
 CONVOLUTION: dict[str, Values] = {
     "rank": (4, 3, 5, 11), "N": Size(1), "cin": Size(8), "cout": Size(8), "D": Size(8), "H": Size(16), "W": Size(16),
     **_per_axis("kernel", Size(3)), **_per_axis("stride", Size(1)), **_per_axis("dilation", Size(1)),
-    "kernel_d": Size(1), **_per_axis("pad", Size(1, 0)), "pad_d": Size(0, 0), "uneven": (0, 1), "group": (1, 2, 8), "written": (True, False),
+    "kernel_d": Size(1), **_per_axis("pad", Size(1, 0)), "pad_d": Size(0, 0), "uneven": (0, 1), "group": (1, 2, 8),
+    "written": (True, False),
     "reader": ("any", "", "add"),
 }  # fmt: skip
 TRANSPOSED: dict[str, Values] = {

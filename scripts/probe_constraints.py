@@ -5,8 +5,8 @@ usage: probe_constraints.py [--march M]... [--only GLOB]... [--witness DIR] [--j
 A limit has a node that keeps it and one that breaks it (edge_nodes.py). Each stands in a small network behind a
 convolution and before one; nodes of which the same is expected share a network, which is halved where it is refused.
 Where the two sides do not come out as the march says, they are asked again behind a lookup and behind nothing, for a
-neighbour may have taken the node in. Writes ``surgery/target/marches/<march>.probed.yaml``; with ``--only``, what
-else stands there is kept. A call that was interrupted goes on from the cache of the witness. ``--find`` bisects the
+neighbour may have taken the node in. Writes ``surgery/target/marches/<march>.probed.yaml``; what else
+stands there is kept. A call that was interrupted goes on from the cache of the witness. ``--find`` bisects the
 size of every limit that differs, and writes no file.
 """
 
@@ -16,22 +16,22 @@ import argparse
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 
 import onnx
 from edge_finding import bisected
 from edge_models import model_edges
 from edge_networks import FRONTS, network
-from edge_nodes import Edge, edges, reason
+from edge_nodes import Edge, noted_edges, reason
 from edge_specs import Spec, build
 
 from surgery.errors import SurgeryError
 from surgery.ir import Model
-from surgery.ir.graph import Constant
 from surgery.target import Target, load_target
 from surgery.target.march import Probe
 from surgery.target.params import Params
@@ -40,11 +40,14 @@ from surgery.toolchain.names import map_names
 from surgery.toolchain.refusal import Kind
 
 MARCHES = ("bernoulli2", "bayes", "bayes-e")
-TOGETHER, LARGEST, BATCH_BYTES = 8, 64 << 20, 24 << 20
+TOGETHER, LARGEST, BATCH_BYTES = 12, 64 << 20, 32 << 20
 HEAD = """# What the vendor's checker said on the two sides of each limit of {march}: within it, and just beyond.
 # Written by scripts/probe_constraints.py on {day}, asked of {tool}.
 """
 NOT_ASKED = "not asked"
+CHUNK = 24
+LATE = ("ranks", "rank", "dims", "batch")
+"""Limits that most operators have."""
 
 
 class Prober:
@@ -89,7 +92,7 @@ class Prober:
             path.unlink()
         if answer.refusal is None and answer.placement is not None:
             names = map_names(model, answer.placement)
-            found = [names.device(f"p{index}") for index in range(len(batch))]
+            found: list[str] = [names.device(f"p{index}") for index in range(len(batch))]
         elif len(batch) > 1:
             return self._halved(batch, front)
         else:
@@ -120,7 +123,7 @@ def batches(specs: Iterable[tuple[Spec, frozenset[str]]]) -> Iterator[list[tuple
     size = 0
     for spec, broken in specs:
         mine = size_of(spec)
-        full = len(batch) == TOGETHER or size + mine > BATCH_BYTES or batch and batch[0][0].opset != spec.opset
+        full = len(batch) == TOGETHER or size + mine > BATCH_BYTES or (batch and batch[0][0].opset != spec.opset)
         if batch and full:
             yield batch
             batch, size = [], 0
@@ -172,7 +175,8 @@ def probed(prober: Prober, asked: Mapping[str, Edge], jobs: int) -> dict[str, Pr
         groups = [insides, *({c: s for c, s in outsides.items() if expected(waiting[c])[1] == "cpu"},)]
         groups += [{c: s} for c, s in outsides.items() if expected(waiting[c])[1] == "refused"]
         with ThreadPoolExecutor(jobs) as pool:
-            answers = list(pool.map(lambda group: prober.devices(list(group.values()), front), groups))
+            lists = [list(group.values()) for group in groups]
+            answers = list(pool.map(prober.devices, lists, [front] * len(lists)))
         inside = dict(zip(insides, answers[0], strict=True))
         outside = {c: d for group, devices in zip(groups[1:], answers[1:], strict=True)
                    for c, d in zip(group, devices, strict=True)}  # fmt: skip
@@ -192,22 +196,39 @@ def _says_more(new: Probe, old: Probe) -> bool:
     return sum(s in placed for s in (new.inside, new.outside)) > sum(s in placed for s in (old.inside, old.outside))
 
 
-def march(target: Target, witness: Witness, options: argparse.Namespace) -> dict[str, tuple[Probe, str]]:
-    """Probe one march: by id what was said, and what the two sides were."""
-    every = dict(edges(target, options.only or ["*"]))
+Found = Mapping[str, tuple[Probe, str]]
+
+
+def march(target: Target, witness: Witness, options: argparse.Namespace, keep: Callable[[Found], None]) -> None:
+    """Probe one march; ``keep`` is given by id what was said, and what the two sides were."""
+    globs = options.only or ["*"]
+    every = {c: e for c, e in noted_edges(target) if any(fnmatchcase(c, glob) for glob in globs)}
     print(f"{target.name}: {len(every)} limits of operators", flush=True)
     why = {c: text for c, e in every.items() if (text := not_asked(target, e, c)) is not None}
     asked = {c: e for c, e in every.items() if e is not None and c not in why}
     with tempfile.TemporaryDirectory() as folder:
         prober = Prober(target, witness, Path(folder), options.limit)
-        said = probed(prober, asked, options.jobs)
+        said: dict[str, Probe] = {}
+        for some in chunks(asked):
+            said |= probed(prober, some, options.jobs)
+            keep({c: (said[c], _sides(asked[c])) for c in some})
         models = prober.models(options.only)
         if options.find:
             show_found(prober, {c: e for c, e in asked.items() if (said[c].inside, said[c].outside) != expected(e)})
-            return {}
+            return
     report(target, every, asked, said, why, models)
-    texts = {c: (said[c], f"{asked[c].found[0]} | {asked[c].found[1]}") for c in said}
-    return {**models, **texts, **{c: (Probe(inside=NOT_ASKED, outside=text), "") for c, text in why.items()}}
+    keep({**models, **{c: (Probe(inside=NOT_ASKED, outside=text), "") for c, text in why.items()}})
+
+
+def chunks(asked: Mapping[str, Edge]) -> Iterator[dict[str, Edge]]:
+    """Limits to be kept together as soon as they are answered: like ones, those of every operator at last."""
+    order = sorted(asked, key=lambda c: (c.partition(".")[2] in LATE, c.partition(".")[2], c))
+    for start in range(0, len(order), CHUNK):
+        yield {c: asked[c] for c in order[start : start + CHUNK]}
+
+
+def _sides(edge: Edge) -> str:
+    return f"{edge.found[0]} | {edge.found[1]}"
 
 
 def report(
@@ -227,7 +248,9 @@ def report(
     for constraint, probe in differs.items():
         edge = asked[constraint]
         says = "/".join(expected(edge))
-        print(f"  {constraint}: {says} expected, {probe.inside}/{probe.outside} found; {edge.found[0]} | {edge.found[1]}")
+        print(
+            f"  {constraint}: {says} expected, {probe.inside}/{probe.outside} found; {edge.found[0]} | {edge.found[1]}"
+        )
     for constraint, probe in other.items():
         print(f"  {constraint}: {probe.inside}/{probe.outside}")
     for text, count in Counter(why.values()).most_common():
@@ -237,6 +260,7 @@ def report(
 def show_found(prober: Prober, differs: Mapping[str, Edge]) -> None:
     """Print for every limit that differs the numbers tried of the knob that parts its sides."""
     for constraint, edge in differs.items():
+
         def device(spec: Spec, edge: Edge = edge, constraint: str = constraint) -> str:
             return prober.devices([(spec, edge.both | {constraint})], FRONTS[0])[0]
 
@@ -244,11 +268,11 @@ def show_found(prober: Prober, differs: Mapping[str, Edge]) -> None:
         print(f"{constraint} ({edge.knob}): {tried or 'its sides do not differ by a number alone'}", flush=True)
 
 
-def write(target: Target, found: Mapping[str, tuple[Probe, str]], tool: str, *, keep: bool) -> None:
-    """Write the probes beside the march file."""
+def write(target: Target, tool: str, found: Found) -> None:
+    """Write the probes beside the march file, those of other limits kept."""
     path = target.path.with_suffix(".probed.yaml")
     lines: dict[str, str] = {}
-    if keep and path.is_file():
+    if path.is_file():
         old = [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
         lines = {line.partition(":")[0]: line for line in old}
     for constraint, (probe, sides) in found.items():
@@ -261,7 +285,9 @@ def write(target: Target, found: Mapping[str, tuple[Probe, str]], tool: str, *, 
 
 def known_ids(target: Target) -> set[str]:
     """Ids of the limits of a march."""
-    return {c.constraint for c in target.model_checks} | {c.constraint for op in target.march.ops for c in target.checks(op)}
+    return {c.constraint for c in target.model_checks} | {
+        c.constraint for op in target.march.ops for c in target.checks(op)
+    }
 
 
 def _quoted(text: str) -> str:
@@ -271,7 +297,9 @@ def _quoted(text: str) -> str:
 def main() -> int:
     """Probe; exit with 2 when there is no toolchain."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--march", action="append", choices=MARCHES, help=f"repeatable; by default {', '.join(MARCHES)}")
+    parser.add_argument(
+        "--march", action="append", choices=MARCHES, help=f"repeatable; by default {', '.join(MARCHES)}"
+    )
     parser.add_argument("--only", action="append", default=[], metavar="GLOB", help="ids of limits; repeatable")
     parser.add_argument("--witness", default="auto", metavar="DIR", help="where the toolchain is")
     parser.add_argument("--jobs", type=int, default=1, help="networks at once")
@@ -287,8 +315,7 @@ def main() -> int:
     with Witness(installation) as witness:
         for name in options.march or MARCHES:
             target = load_target(name)
-            if found := march(target, witness, options):
-                write(target, found, tool, keep=bool(options.only))
+            march(target, witness, options, partial(write, target, tool))
     return 0
 
 
