@@ -40,12 +40,12 @@ from surgery.toolchain.names import map_names
 from surgery.toolchain.refusal import Kind
 
 MARCHES = ("bernoulli2", "bayes", "bayes-e")
-TOGETHER, LARGEST, BATCH_BYTES = 12, 64 << 20, 32 << 20
+TOGETHER, LARGEST, BATCH_BYTES = 8, 64 << 20, 32 << 20
 HEAD = """# What the vendor's checker said on the two sides of each limit of {march}: within it, and just beyond.
 # Written by scripts/probe_constraints.py on {day}, asked of {tool}.
 """
 NOT_ASKED = "not asked"
-CHUNK = 24
+CHUNK = 16
 LATE = ("ranks", "rank", "dims", "batch")
 """Limits that most operators have."""
 
@@ -221,8 +221,9 @@ def march(target: Target, witness: Witness, options: argparse.Namespace, keep: C
 
 
 def chunks(asked: Mapping[str, Edge]) -> Iterator[dict[str, Edge]]:
-    """Limits to be kept together as soon as they are answered: like ones, those of every operator at last."""
-    order = sorted(asked, key=lambda c: (c.partition(".")[2] in LATE, c.partition(".")[2], c))
+    """Limits to be kept together as soon as they are answered: small nodes first, what every operator has at last."""
+    sizes = {c: max(size_of(edge.inside), size_of(edge.outside)).bit_length() // 3 for c, edge in asked.items()}
+    order = sorted(asked, key=lambda c: (c.partition(".")[2] in LATE, sizes[c], c.partition(".")[2], c))
     for start in range(0, len(order), CHUNK):
         yield {c: asked[c] for c in order[start : start + CHUNK]}
 
