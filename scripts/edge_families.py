@@ -80,6 +80,8 @@ def binary(op: str, k: Knobs) -> Spec:
     """Two operands that broadcast: the second, or of ``swap`` the first, is of the kind of the knob."""
     shape = shape_of(k)
     operands: list[Operand] = list(_pair(k["kind"], shape))
+    if op == "Pow" and k["kind"] == "number":
+        operands[1] = np.array([2], np.float32)
     shapes = [tuple(operand.shape) for operand in operands]
     out: Shape = np.broadcast_shapes(*shapes)
     if k["dtype"] != "float32":
