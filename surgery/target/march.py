@@ -130,8 +130,8 @@ class Probe(Data):
 
     @property
     def confirms(self) -> bool:
-        """Whether the checker was seen to part the two sides: the BPU within the limit, not beyond it."""
-        return self.inside == "bpu" and self.outside in ("cpu", "refused")
+        """Whether the checker was seen to part the two sides: the BPU, or else the CPU, within, and not beyond."""
+        return (self.inside, self.outside) in (("bpu", "cpu"), ("bpu", "refused"), ("cpu", "refused"))
 
 
 class Removal(Data):

@@ -91,6 +91,7 @@ EXAMPLES: list[tuple[str, Node, object]] = [
     ("ceil_mode", node("MaxPool", [(1, 1, 4, 4)], (1, 1, 2, 2), ceil_mode=1), 1),
     ("outputs", ALONE, 1),
     ("axis", SPLIT, 1),
+    ("perm", node("Transpose", [(1, 2, 3)], (3, 2, 1)), (2, 1, 0)),
     ("axes", REDUCE, (3, 2)),
     ("axes", node("ReduceMean", [(2, 3)], (1, 1)), (0, 1)),
     ("axes", node("ReduceSum", [(2, 3), ints(-1)], (2, 1)), (1,)),

@@ -70,7 +70,7 @@ PROBED = [
     (reduced("ReduceMean", [-2, -1]), "bpu bpu bpu", None),
     (reduced("ReduceMean", [3, 2]), "cpu cpu cpu", "ReduceMean.axes"),
     (reduced("ReduceMax", [2, 3]), "cpu cpu cpu", "ReduceMax.device"),
-    (reduced("ReduceMax", [1], keepdims=0), "cpu cpu cpu", "ReduceMax.device"),
+    (reduced("ReduceMax", [1], keepdims=0), "cpu cpu bpu", "ReduceMax.keepdims"),
     (node("Gather", [MAP, ints(1)], (1, 1, 28, 28), axis=1), "cpu bpu bpu", "Gather.device"),
     (node("Gather", [(3, 1, 4, 8, 8), ints(1)], (1, 4, 8, 8)), "cpu cpu cpu", "Gather.device"),
     (node("Expand", [(1, 64, 1, 1), ints(*MAP)], MAP), "cpu cpu cpu", "Expand.device"),
@@ -94,7 +94,7 @@ PROBED = [
     (node("MatMul", [(1, 64, 784), (1, 784, 64)], (1, 64, 64)), "cpu bpu bpu", "MatMul.forms.3"),
     (node("Concat", [MAP, MAP], (1, 128, 28, 28), axis=1), "bpu bpu bpu", None),
     (node("Concat", [MAP, MAP], (2, 64, 28, 28), axis=0), "refused bpu bpu", "Concat.axis"),
-    (unary("Transpose"), "cpu bpu bpu", "Transpose.device"),
+    (unary("Transpose"), "bpu bpu bpu", None),
     *((unary(op), "refused refused refused", f"{op}.opset") for op in ("Gelu", "GridSample", "GreaterOrEqual")),
     (node("Conv", [(1, 16, 64), weight(16, 16, 3)], (1, 16, 64), pads=[1, 1]), "cpu cpu cpu", "Conv.rank"),
     (

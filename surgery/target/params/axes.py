@@ -20,6 +20,12 @@ def axis(p: Params) -> int:
 
 
 @param
+def perm(p: Params) -> Dims:
+    """Order of the axes after a Transpose; reversed where none is given."""
+    return tuple(p.attr("perm") or range(p["rank"])[::-1])
+
+
+@param
 def axes(p: Params) -> Dims:
     """Axes of a reduction in the order given, counted from the front; all of them when none are given."""
     given = p.attr("axes")
