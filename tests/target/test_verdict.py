@@ -140,7 +140,7 @@ def test_three_marches(made: Node, devices: str, limit: str | None) -> None:
 def test_a_violation_says_everything() -> None:
     violation = X3.verdict(conv(kernel=9), 11).violations[0]
     assert (violation.constraint, violation.found, violation.allowed) == ("Conv.kernel_h", 9, "1..7")
-    assert (violation.source, violation.evidence) == ("x_list", "read")
+    assert (violation.source, violation.evidence) == ("x_list", "probed")
     assert violation.text == "kernel h 1..7"
 
 
