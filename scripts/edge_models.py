@@ -118,7 +118,16 @@ def _unscaled(number: int) -> onnx.ModelProto:
     return _model(nodes, (1, 4, 8, 8), ["y", "c"], held={**_taps(), **scale})
 
 
+def _of_domain(number: int) -> onnx.ModelProto:
+    made = _plain()
+    if number:
+        made.graph.node.append(helper.make_node("Invert", ["x"], ["z"], name="z", domain="made.up"))
+        made.graph.output.append(_value("z", (1, 4, 8, 8)))
+        made.opset_import.append(helper.make_opsetid("made.up", 1))
+    return made
+
+
 MAKERS: dict[str, Maker] = {
     "opset": _of_opset, "ir_version": _of_ir, "outputs": _of_outputs, "inputs": _of_inputs, "input_ranks": _of_rank,
-    "io_bytes": _of_bytes, "dynamic_dims": _dynamic, "unscaled": _unscaled,
+    "io_bytes": _of_bytes, "domains": _of_domain, "dynamic_dims": _dynamic, "unscaled": _unscaled,
 }  # fmt: skip

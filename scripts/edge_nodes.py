@@ -52,6 +52,7 @@ REASONS = {
     "Gemm.bytes_in": "it needs a tensor of more than 1 GiB of one row",
     "GridSample.ranks": "its input is of rank 4 or 5",
     "GridSample.bytes_in": "its own limits keep a batch below it",
+    "Concat.dims": "its limit of the result is tighter",
     "ConvTranspose.batch": "its own limit of the batch is tighter",
     "DepthToSpace.ranks": "its input is of rank 4",
     "SpaceToDepth.ranks": "its input is of rank 4",
