@@ -55,7 +55,6 @@ RULES: tuple[Rule[Any], ...] = (
     bounds.WhereOneArm(),
     bounds.WhereAsSum(),
     reductions.SortAxes(),
-    reductions.KeepDims(),
     reductions.MaxAsPool(),
     reductions.SumAsMean(),
     reductions.ChannelsAsConv(),

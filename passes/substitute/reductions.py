@@ -56,24 +56,6 @@ class SortAxes(Substitution[Reduced]):
         return build.reduce(rw, match.node.op, match.x, sorted(set(match.axes)), keepdims=match.keepdims)
 
 
-class KeepDims(Substitution[Reduced]):
-    """``ReduceMax<keepdims=0>(x) -> Squeeze(ReduceMax<keepdims=1>(x))``, ReduceMean alike.
-
-    Not exact: onnxruntime's kernel may add in another order when it keeps the axes.
-    """
-
-    name, roots = "keep-dims", frozenset({"ReduceMax", "ReduceMean"})
-    cures = frozenset({"ReduceMax.keepdims", "ReduceMean.keepdims"})
-
-    def match(self, node: Node, ctx: Context) -> Reduced:
-        """A float operand."""
-        return _reduced(node)
-
-    def build(self, match: Reduced, rw: Rewriter) -> Tensor:
-        """The reduction, then a Squeeze."""
-        return _dropped(rw, build.reduce(rw, match.node.op, match.x, match.axes), match)
-
-
 def _dropped(rw: Rewriter, kept: Tensor, match: Reduced) -> Tensor:
     """``kept``, without the reduced axes where the original drops them."""
     return kept if match.keepdims else build.squeeze(rw, kept, sorted(match.axes))

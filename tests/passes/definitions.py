@@ -81,7 +81,7 @@ DEFINED = {
     "NegativeLogLikelihoodLoss": Defined(
         "g (float[2,5] x) => (float y) { y = NegativeLogLikelihoodLoss (x, t) }",
         13,
-        "GatherElements Mul Squeeze ReduceMean Squeeze",
+        "GatherElements Mul Squeeze ReduceMean",
         {"t": LABELS},
     ),
     "RotaryEmbedding": Defined(

@@ -246,7 +246,6 @@ SUBSTITUTE = {
     "where-one-arm": _substituted("Where of one arm"),
     "where-as-sum": _substituted("Where-constant-mask"),
     "sort-axes": _substituted("ReduceMean"),
-    "keep-dims": _substituted("ReduceMax without dims"),
     "max-as-pool": _substituted("ReduceMax"),
     "sum-as-mean": _substituted("ReduceSum", 13, older="s = ReduceSum <axes = [2, 3]> (x)  y = Mul (x, s)"),
     "channels-as-conv": _substituted("ReduceMean of channels on X3"),

@@ -48,7 +48,11 @@ def test_a_move_becomes(name: str) -> None:
     assert done.result.exactness == ("exact" if rule == "as-blocks" else "rounding")
 
 
-@pytest.mark.parametrize("name", [name for name in MOVED if "large" not in name and "by 3" not in name])
+STAYS = ("large", "by 3", "of a batch")
+"""In names of what is not written anew there: a Transpose of rank 4 is legal."""
+
+
+@pytest.mark.parametrize("name", [name for name in MOVED if not any(word in name for word in STAYS)])
 def test_a_move_is_illegal_on_bernoulli2(name: str) -> None:
     """The same comes out, because the CPU runs the Transpose there; a ConvTranspose has strides of 2 and 4 only."""
     x, shape, perm, after, ops, rule = MOVED[name]
