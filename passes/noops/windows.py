@@ -43,7 +43,9 @@ class IdleDilation(Rule[Idle]):
 
     def match(self, node: Node, ctx: Context) -> Idle | Mismatch:
         """A kernel of 1 along an axis with a dilation."""
-        kernel = ops.kernel_shape(node) or []
+        kernel = ops.kernel_shape(node)
+        if kernel is None:
+            return Mismatch("the size of its kernel must be known", node)
         given = ops.spatial(node, "dilations", len(kernel))
         idle = [1 if size == 1 else by for size, by in zip(kernel, given, strict=True)]
         if idle == given:

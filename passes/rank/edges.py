@@ -57,6 +57,9 @@ class EvenPads(Rule[Evened]):
         whole = rw.op(node.op, match.x, *node.inputs[1:], heir=node, **attrs)
         sizes = need.static(whole, node)[2:]
         longer = [i for i, size in enumerate(sizes) if size != match.sizes[i]]
+        if not longer:  # at a stride, a pad may be no further step
+            rw.replace(node, whole)
+            return
         starts, ends = [match.starts[i] for i in longer], [match.starts[i] + match.sizes[i] for i in longer]
         rw.replace(node, build.slice_(rw, whole, [2 + i for i in longer], starts, ends))
 

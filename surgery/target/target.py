@@ -83,7 +83,7 @@ class Target:
             return when is not None
         try:
             return bool(_condition(when)(Params(node, opset)))
-        except Unknown:
+        except (Unknown, ArithmeticError, TypeError, IndexError):
             return False
 
     def fuses(self, pattern: str) -> bool:

@@ -98,6 +98,14 @@ def test_a_dilation_where_the_kernel_is_1(kernel: list[int], dilations: list[int
     assert applied.result.applied == int(left is not None)
 
 
+def test_a_dilation_of_a_kernel_of_unknown_size() -> None:
+    nodes = "b = Conv <dilations = [2, 2]> (a, v)  c = Neg (b)"
+    applied = apply_pass(
+        f"g (float[1,2,6,6] x, float[K,2,M,N] v) => (float c) {{ a = Sin (x)  {nodes} }}", RemoveNoops(), verify=False
+    )
+    assert any("the size of its kernel must be known" in reason for reason in applied.reasons)
+
+
 INTEGERS = {
     "times one": ("b = Mul (x, k)", "int64 k = {1}"),
     "plus zero": ("b = Add (k, x)", "int64 k = {0}"),

@@ -47,6 +47,11 @@ def test_what_is_longer_is_cut_off() -> None:
     assert applied.model.graph.nodes[2].attrs["pads"] == [0, 6, 0, 6]
 
 
+def test_a_pad_that_is_no_further_step_needs_no_cut() -> None:
+    applied = convolved([0, 1, 0, 0], stride=2)
+    assert applied.ops == ["Sin", "Identity", "Conv", "Cos"], applied.reasons
+
+
 def test_a_pad_in_front_is_taken_in() -> None:
     applied = convolved([0, 0, 0, 0], front="b = Pad (a, p)")
     assert applied.ops == ["Sin", "Conv", "Slice", "Cos"], applied.reasons
