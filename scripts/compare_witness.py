@@ -12,6 +12,7 @@ so that a second call takes seconds.
 
 from __future__ import annotations
 
+import argparse
 import csv
 import sys
 import tempfile
@@ -112,18 +113,17 @@ def _differences(document: CheckDocument, found: WitnessCheck) -> Iterator[str]:
         yield f"{each.op} {each.name}: ours {each.ours}{f' ({why})' if why else ''}, theirs {each.theirs}"
 
 
-def subjects(options: object, folder: Path, march: str) -> Iterator[Subject]:
+def subjects(options: argparse.Namespace, folder: Path, march: str) -> Iterator[Subject]:
     """The models, made one at a time."""
-    count, seed = getattr(options, "random"), getattr(options, "seed")  # noqa: B009  (a namespace has no types)
-    for number in range(count):
+    for number in range(options.seed, options.seed + options.random):
         path = folder / f"{number}.onnx"
-        onnx.save(network(seed + number), path)
-        yield Subject(f"random/{seed + number}", path, {})
+        onnx.save(network(number), path)
+        yield Subject(f"random/{number}", path, {})
         path.unlink()
-    if count:
+    if options.random:
         return
-    for item in corpus.items(getattr(options, "only") or ["*"], large=getattr(options, "large")):  # noqa: B009
-        if not getattr(options, "rewritten"):  # noqa: B009
+    for item in corpus.items(options.only or ["*"], large=options.large):
+        if not options.rewritten:
             yield Subject(item.name, item.filled(), item.shapes)
         elif (made := _rewritten(item, folder, march)) is not None:
             yield made
