@@ -18,9 +18,11 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import asking
 import corpus
 import onnx
 from random_networks import network
@@ -29,10 +31,8 @@ import surgery
 from surgery.errors import SurgeryError
 from surgery.report.check import CheckDocument
 from surgery.report.witness import WitnessCheck
-from surgery.toolchain import Witness, find
+from surgery.toolchain import Witness
 from surgery.toolchain.refusal import Kind
-
-MARCHES = ("bernoulli2", "bayes", "bayes-e")
 
 
 class Compared(NamedTuple):
@@ -144,30 +144,27 @@ def _rewritten(item: corpus.Item, folder: Path, march: str) -> Subject | None:
 def main() -> int:
     """Compare; exit with 2 when there is no toolchain."""
     parser = corpus.arguments(__doc__)
-    parser.add_argument("--march", action="append", help=f"repeatable; by default {', '.join(MARCHES)}")
+    asking.arguments(parser)
     parser.add_argument("--rewritten", action="store_true", help="as the default pipeline leaves the models")
     parser.add_argument("--random", type=int, default=0, metavar="N", help="N generated networks instead")
     parser.add_argument("--seed", type=int, default=0, help="of the first generated network")
-    parser.add_argument("--witness", default="auto", metavar="DIR", help="where the toolchain is")
     parser.add_argument("--out", type=Path, metavar="FILE.csv", help="write the rows there")
     options = parser.parse_args()
     if not options.random:
         corpus.need_corpus()
-    try:
-        installation = find(options.witness)
-    except SurgeryError as error:
-        print(error, file=sys.stderr)
-        return 2
+    return asking.asked(options.witness, partial(_compare, options))
+
+
+def _compare(options: argparse.Namespace, witness: Witness) -> None:
     rows = []
-    with Witness(installation) as witness, tempfile.TemporaryDirectory() as folder:
-        for march in options.march or MARCHES:
+    with tempfile.TemporaryDirectory() as folder:
+        for march in options.march or asking.MARCHES:
             for subject in subjects(options, Path(folder), march):
                 rows.append(compare(subject, march, witness))
                 _print(rows[-1])
     _totals(rows)
     if options.out:
         _write(options.out, rows)
-    return 0
 
 
 def _print(row: Compared) -> None:

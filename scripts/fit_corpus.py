@@ -30,8 +30,8 @@ from surgery.ir import Model
 from surgery.pipeline.result import Status
 from surgery.target import load_target
 from surgery.toolchain import Answer, Witness
+from surgery.toolchain.install import MARCHES
 
-MARCHES = ("bernoulli2", "bayes", "bayes-e")
 CHECK_SECONDS = 300.0
 
 

@@ -23,6 +23,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 
+import asking
 import onnx
 from edge_finding import bisected
 from edge_models import model_edges
@@ -30,16 +31,14 @@ from edge_networks import FRONTS, network
 from edge_nodes import Edge, noted_edges, reason
 from edge_specs import Spec, build
 
-from surgery.errors import SurgeryError
 from surgery.ir import Model
 from surgery.target import Target, load_target
 from surgery.target.march import Probe
 from surgery.target.params import Params
-from surgery.toolchain import Witness, find
+from surgery.toolchain import Witness
 from surgery.toolchain.names import map_names
 from surgery.toolchain.refusal import Kind
 
-MARCHES = ("bernoulli2", "bayes", "bayes-e")
 TOGETHER, LARGEST, BATCH_BYTES = 8, 64 << 20, 32 << 20
 HEAD = """# What the vendor's checker said on the two sides of each limit of {march}: within it, and just beyond.
 # Written by scripts/probe_constraints.py on {day}, asked of {tool}.
@@ -298,26 +297,21 @@ def _quoted(text: str) -> str:
 def main() -> int:
     """Probe; exit with 2 when there is no toolchain."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--march", action="append", choices=MARCHES, help=f"repeatable; by default {', '.join(MARCHES)}"
-    )
+    asking.arguments(parser)
     parser.add_argument("--only", action="append", default=[], metavar="GLOB", help="ids of limits; repeatable")
-    parser.add_argument("--witness", default="auto", metavar="DIR", help="where the toolchain is")
     parser.add_argument("--jobs", type=int, default=1, help="networks at once")
     parser.add_argument("--limit", type=float, default=60, help="seconds a network may take")
     parser.add_argument("--find", action="store_true", help="bisect the size of every limit that differs")
     options = parser.parse_args()
-    try:
-        installation = find(options.witness)
-    except SurgeryError as error:
-        print(error, file=sys.stderr)
-        return 2
-    tool = ", ".join(f"{name} {installation.packages[name]}" for name in sorted(installation.packages))
-    with Witness(installation) as witness:
-        for name in options.march or MARCHES:
-            target = load_target(name)
-            march(target, witness, options, partial(write, target, tool))
-    return 0
+    return asking.asked(options.witness, partial(_probe, options))
+
+
+def _probe(options: argparse.Namespace, witness: Witness) -> None:
+    packages = witness.installation.packages
+    tool = ", ".join(f"{name} {packages[name]}" for name in sorted(packages))
+    for name in options.march or asking.MARCHES:
+        target = load_target(name)
+        march(target, witness, options, partial(write, target, tool))
 
 
 if __name__ == "__main__":

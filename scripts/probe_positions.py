@@ -16,20 +16,20 @@ import csv
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import asking
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from surgery.errors import SurgeryError
 from surgery.ir import Model
-from surgery.toolchain import Witness, find
+from surgery.toolchain import Witness
 from surgery.toolchain.names import map_names
 
-MARCHES = ("bernoulli2", "bayes", "bayes-e")
 POSITIONS = ("tail", "beside", "behind", "middle", "before", "after", "cpu")
 SIDE, CHANNELS = 16, 8
 LOOKUP, ON_CPU = "Sigmoid", "Neg"
@@ -180,7 +180,7 @@ def devices(model: onnx.ModelProto, march: str, path: Path, witness: Witness) ->
     return {place: names.device(f"{place}_probe").replace("folded", "-") for place in POSITIONS}
 
 
-def rows(marches: list[str], only: list[str], witness: Witness, folder: Path) -> Iterator[tuple[str, ...]]:
+def rows(marches: Sequence[str], only: Sequence[str], witness: Witness, folder: Path) -> Iterator[tuple[str, ...]]:
     """A row per operator and march."""
     for name, (op, attributes, operands) in operators().items():
         if only and op not in only and name not in only:
@@ -195,22 +195,19 @@ def rows(marches: list[str], only: list[str], witness: Witness, folder: Path) ->
 def main() -> int:
     """Probe; exit with 2 when there is no toolchain."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--march", action="append", help=f"repeatable; by default {', '.join(MARCHES)}")
+    asking.arguments(parser)
     parser.add_argument("--only", action="append", default=[], metavar="OP", help="operators; repeatable")
-    parser.add_argument("--witness", default="auto", metavar="DIR", help="where the toolchain is")
     parser.add_argument("--out", type=Path, metavar="FILE.csv", help="write the table there")
     options = parser.parse_args()
-    try:
-        installation = find(options.witness)
-    except SurgeryError as error:
-        print(error, file=sys.stderr)
-        return 2
-    with Witness(installation) as witness, tempfile.TemporaryDirectory() as folder:
-        found = list(rows(options.march or list(MARCHES), options.only, witness, Path(folder)))
+    return asking.asked(options.witness, partial(_probe, options))
+
+
+def _probe(options: argparse.Namespace, witness: Witness) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        found = list(rows(options.march or asking.MARCHES, options.only, witness, Path(folder)))
     if options.out:
         with options.out.open("w", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([("operator", "march", *POSITIONS), *found])
-    return 0
 
 
 if __name__ == "__main__":

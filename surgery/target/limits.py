@@ -13,6 +13,9 @@ from surgery.target.params.core import Unknown
 from surgery.target.shapes import fits_form
 from surgery.target.verdict import Evidence, Violation
 
+UNDEFINED = (ArithmeticError, TypeError, LookupError, ValueError)
+"""What an expression raises that has no value for a node."""
+
 
 class Check:
     """One limit of one operator, ready to be put to the parameters of a node.
@@ -51,7 +54,7 @@ class Check:
             if (self._when is not None and not self._applies(self._when, env)) or self._kept(env):
                 return None
             found = show(self._found(env))
-        except (ArithmeticError, TypeError, LookupError, ValueError) as error:
+        except UNDEFINED as error:
             raise Unknown(f"cannot be computed ({error})") from error
         return Violation(self.constraint, found, self.allowed, self.text, self.source, self.evidence)
 

@@ -38,20 +38,15 @@ def broadcast_sides(shapes: Sequence[Dims]) -> int:
     return len(frozenset[int]().union(*broadcast_kinds(shapes)))
 
 
-def merged_rank(shapes: Sequence[Dims], *, whole: bool) -> int:
-    """Rank of an elementwise operator after neighbouring dims of the same kind are merged.
+def merged_rank(shapes: Sequence[Dims]) -> int:
+    """Rank of an elementwise operator without dims of size 1, neighbours that broadcast in the same operands merged.
 
-    Dims that no operand broadcasts always merge with each other. ``whole`` is the wider rule (merge_v2 of the
-    reference): dims of size one vanish first, and dims broadcast in the same operands merge too.
-
-    >>> merged_rank([(2, 5, 4, 5, 2), (2, 1, 4, 1, 2)], whole=True)
+    >>> merged_rank([(2, 5, 4, 5, 2), (2, 1, 4, 1, 2)])
     5
-    >>> merged_rank([(2, 3, 4, 5, 1), (2, 1, 4, 5, 6)], whole=False)
-    4
     """
     sizes = zip(*aligned(shapes), strict=True)
-    kinds = [kind for kind, dims in zip(broadcast_kinds(shapes), sizes, strict=True) if not whole or max(dims) > 1]
-    return sum(1 if whole or not kind else len(list(run)) for kind, run in groupby(kinds))
+    kinds = [kind for kind, dims in zip(broadcast_kinds(shapes), sizes, strict=True) if max(dims) > 1]
+    return sum(1 for _ in groupby(kinds))
 
 
 def merged_digits(digits: Sequence[Digit]) -> tuple[Digit, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from surgery.target import loading, registry
 from surgery.target.birth import unborn
 from surgery.target.expression import Expression
 from surgery.target.facts import FACTS, PLACED, model_facts
-from surgery.target.limits import Check, compile_limits
+from surgery.target.limits import UNDEFINED, Check, compile_limits
 from surgery.target.march import Limit, March, Op, Probe
 from surgery.target.overlay import Word
 from surgery.target.params import PARAMS, Params, Unknown
@@ -83,7 +83,7 @@ class Target:
             return when is not None
         try:
             return bool(_condition(when)(Params(node, opset)))
-        except (Unknown, ArithmeticError, TypeError, IndexError):
+        except (Unknown, *UNDEFINED):
             return False
 
     def fuses(self, pattern: str) -> bool:
@@ -99,17 +99,17 @@ class Target:
             self._checks[op_type] = self._compiled(limits, op_type, row.source, row.evidence, PARAMS)
         return self._checks[op_type]
 
-    @property
+    @cached_property
     def model_checks(self) -> tuple[Check, ...]:
         """The compiled rules about whole models."""
         return self._compiled(self.march.model, "model", "", "read", FACTS)
 
-    @property
+    @cached_property
     def placed_checks(self) -> tuple[Check, ...]:
         """The compiled rules about what becomes of whole models."""
         return self._compiled(self.march.placed, "model", "", "read", PLACED)
 
-    @property
+    @cached_property
     def every_checks(self) -> tuple[Check, ...]:
         """The compiled limits that every operator on the BPU has, as they stand by themselves."""
         return self._compiled(self.march.every, "every", "", "read", PARAMS)

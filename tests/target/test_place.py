@@ -70,7 +70,9 @@ def test_a_folded_row_says_where_it_went() -> None:
     assert placement.folds.home(relu.node) is conv.node
 
 
-PASSIVE = [
+POOL = "MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>"
+NEIGHBOURS = [
+    # nodes, march, devices; all put to the vendor's checker
     (f"a = {CONV}(x, w) y = MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>(a)", "bayes-e", "bc"),
     (f"a = MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>(x) y = {CONV}(a, w)", "bayes-e", "bb"),
     (f"a = {CONV}(x, w) b = Concat<axis=1>(a, a) y = MaxPool<kernel_shape=[1,3], pads=[0,1,0,1]>(b)", "bayes-e", "bcc"),
@@ -88,12 +90,6 @@ PASSIVE = [
         "bayes-e",
         "bfb",
     ),
-]
-
-
-POOL = "MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>"
-NEIGHBOURS = [
-    # nodes, march, devices; all put to the vendor's checker
     (f"a = {CONV}(x, w) b = {POOL}(a) y = {CONV}(a, w)", "bayes-e", "bbb"),
     (f"a = {CONV}(x, w) s = Tanh(a) y = {POOL}(s)", "bernoulli2", "bbb"),
     (f"a = {CONV}(x, w) s = Neg(a) y = {POOL}(s)", "bayes-e", "bcc"),
@@ -158,11 +154,6 @@ def test_a_pad_of_other_values_than_zero_stays() -> None:
     """Probed: a Pad of ones in front of a convolution has a row of its own."""
     assert devices(placed(f"a = {CONV}(x, w) b = Pad(a, some) y = {CONV}(b, w)")) == "bfb"
     assert devices(placed(f"a = {CONV}(x, w) b = Pad(a, some, k) y = {CONV}(b, w)")) == "bbb"
-
-
-@pytest.mark.parametrize(("body", "march", "expected"), PASSIVE)
-def test_passive_operators_wait_for_a_reader(body: str, march: str, expected: str) -> None:
-    assert devices(placed(body, march)) == expected
 
 
 def test_segments_are_parted_by_the_cpu() -> None:

@@ -27,20 +27,19 @@ def test_broadcast_sides(shapes: list[tuple[int, ...]], sides: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shapes", "whole", "plain"),
+    ("shapes", "rank"),
     [
-        ([(2, 3, 4, 5, 1), (2, 1, 4, 5, 6)], 4, 4),  # NHWD1 with N1WDC merges W and D
-        ([(2, 3, 4, 5, 6), (2, 3, 1, 5, 1)], 4, 4),  # NHWDC with NH1D1 merges N and H
-        ([(2, 3, 4, 5, 6), (2, 1, 4, 1, 6)], 5, 5),  # NHWDC with N1W1C does not merge
-        ([(2, 5, 4, 5, 2), (2, 1, 4, 1, 2)], 5, 5),
-        ([(2, 1, 4, 1, 2), (1, 5, 1, 5, 1)], 5, 5),
-        ([(2, 3, 4, 5, 6), (2, 1, 1, 1, 1)], 2, 5),  # broadcast neighbours merge in the wider rule only
-        ([(2, 1, 4, 1, 6), (2, 1, 4, 1, 6)], 1, 1),
+        ([(2, 3, 4, 5, 1), (2, 1, 4, 5, 6)], 4),  # NHWD1 with N1WDC merges W and D
+        ([(2, 3, 4, 5, 6), (2, 3, 1, 5, 1)], 4),  # NHWDC with NH1D1 merges N and H
+        ([(2, 3, 4, 5, 6), (2, 1, 4, 1, 6)], 5),  # NHWDC with N1W1C does not merge
+        ([(2, 5, 4, 5, 2), (2, 1, 4, 1, 2)], 5),
+        ([(2, 1, 4, 1, 2), (1, 5, 1, 5, 1)], 5),
+        ([(2, 3, 4, 5, 6), (2, 1, 1, 1, 1)], 2),  # broadcast neighbours merge
+        ([(2, 1, 4, 1, 6), (2, 1, 4, 1, 6)], 1),
     ],
 )
-def test_merged_rank(shapes: list[tuple[int, ...]], whole: int, plain: int) -> None:
-    assert merged_rank(shapes, whole=True) == whole
-    assert merged_rank(shapes, whole=False) == plain
+def test_merged_rank(shapes: list[tuple[int, ...]], rank: int) -> None:
+    assert merged_rank(shapes) == rank
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from math import prod
 
 from surgery.ir.graph import Constant, Node, Tensor
 from surgery.target.params.core import Params, Unknown, dims_of, first_input, param, shape_of, size_of
-from surgery.target.shapes import Dims, aligned, broadcast_kinds, broadcast_sides, matmul_batch_ok, merged_rank
+from surgery.target.shapes import Dims, aligned, broadcast_sides, matmul_batch_ok
+from surgery.target.shapes import merged_rank as shapes_rank
 
 
 def _operands(p: Params) -> list[Tensor]:
@@ -94,21 +95,9 @@ def broadcast_operands(p: Params) -> int:
 
 
 @param
-def broadcast_batch(p: Params) -> bool:
-    """Whether broadcasting stretches the first dim."""
-    return bool(broadcast_kinds(p["shapes"])[:1] not in ([], [frozenset()]))
-
-
-@param
-def merged_rank_plain(p: Params) -> int:
-    """Rank after merging neighbouring dims that no operand broadcasts."""
-    return merged_rank(p["shapes"], whole=False)
-
-
-@param
-def merged_rank_whole(p: Params) -> int:
+def merged_rank(p: Params) -> int:
     """Rank after dropping dims of size 1 and merging neighbouring dims that broadcast alike."""
-    return merged_rank(p["shapes"], whole=True)
+    return shapes_rank(p["shapes"])
 
 
 @param
