@@ -102,8 +102,7 @@ class _Comparison:
         if self.found.cut and row.node.name not in self.read:
             return "behind the outputs of the compiled graph"
         if row.device == "folded":
-            host = self.own.get(row.note.removeprefix("into "))
-            return f"{row.node.op}: folded into {host.op}" if host else f"{row.node.op}: {row.note}"
+            return f"{row.node.op}: folded into {row.into.op}" if row.into else f"{row.node.op}: {row.note}"
         behind = self.names.rows.get(row.node.name, ())
         if behind and same_place(row.device, self.names.device(row.node.name)):
             return f"{row.node.op}: in the row of {self.own[called(behind[0], self.own)].op}"

@@ -68,12 +68,12 @@ def need_march_for(log: object) -> InputError:
 
 
 def _disagreements(model: Model, twin: Model, target: Target, devices: Devices) -> tuple[Disagreement, ...]:
-    rows = place_as_seen(model, target, twin).rows
-    told = [(row, devices[row.node.name]) for row in rows if row.node.name in devices]
+    placement = place_as_seen(model, target, twin)
+    told = [(row, devices[row.node.name]) for row in placement.rows if row.node.name in devices]
     return tuple(
         Disagreement(name=row.node.name, op=row.node.op, ours=row.device, theirs=theirs)
         for row, theirs in told
-        if not same_place(row.device, theirs)
+        if not same_place(row.device, theirs, placement.host(row))
     )
 
 
@@ -85,10 +85,11 @@ def _corrected(model: Model, target: Target, devices: Devices) -> Target:
     words: dict[str, Word] = {}
     while True:
         corrected = target.overlaid(words)
+        placement = place(model, corrected)
         more = {
             row.node.name: Word.of(row.node, device)
-            for row in place(model, corrected).rows
-            if (device := devices.get(row.node.name)) and not same_place(row.device, device)
+            for row in placement.rows
+            if (device := devices.get(row.node.name)) and not same_place(row.device, device, placement.host(row))
         }
         if more.keys() <= words.keys():
             return corrected

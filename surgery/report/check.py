@@ -74,8 +74,8 @@ class Summary(Part):
 class NodeRow(Part):
     """One node: its device, BPU segment, why it is there, its violations, and its multiply-accumulates.
 
-    ``assumed`` says that its device rests on limits borrowed from another march, ``from_log`` that a log of the
-    vendor's tells it.
+    ``into`` is the device of the node that a folded one goes into; ``assumed`` says that its device rests on limits
+    borrowed from another march, ``from_log`` that a log of the vendor's tells it.
     """
 
     name: Text
@@ -87,6 +87,7 @@ class NodeRow(Part):
     macs: int = 0
     assumed: bool = False
     from_log: bool = False
+    into: Device | None = None
 
 
 class Assumed(Part):
@@ -142,7 +143,7 @@ class CheckDocument(Document):
 
 def check_document(model: Model, placement: target.Placement, cures: Cures | None = None) -> CheckDocument:
     """The document of a placement; ``cures`` are the passes that cure a limit of a node, by node name and limit."""
-    nodes = tuple(_row(row, cures or {}) for row in placement.rows)
+    nodes = tuple(_row(row, placement.host(row), cures or {}) for row in placement.rows)
     borrowed = placement.target.assumed
     return CheckDocument(
         model=ModelRef.of(model),
@@ -177,7 +178,7 @@ def violations(row: target.Row, cures: Cures) -> Iterable[dict[str, object]]:
         yield {**fields, "cured_by": by}
 
 
-def _row(row: target.Row, cures: Cures) -> NodeRow:
+def _row(row: target.Row, into: Device | None, cures: Cures) -> NodeRow:
     return NodeRow(
         name=row.node.name,
         op=row.node.op,
@@ -187,6 +188,7 @@ def _row(row: target.Row, cures: Cures) -> NodeRow:
         violations=tuple(Violation.model_validate(fields) for fields in violations(row, cures)),
         macs=macs(row.node),
         assumed=any(map(_is_borrowed, row.verdict.reasons)),
+        into=into,
     )
 
 

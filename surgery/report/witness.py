@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from surgery.toolchain.names import Names
 
 Device = Literal["bpu", "cpu", "folded"]
-_INTO = "into "
 
 
 class Inserted(Part):
@@ -156,10 +155,8 @@ def _layers(answer: Answer, names: Names | None) -> Iterable[LayerCost]:
 
 def witness_check(rows: Iterable[NodeRow], answer: Answer, names: Names | None, *, made_up: bool) -> WitnessCheck:
     """The toolchain's verdict beside our ``rows``; nothing to compare where it refused the model."""
-    listed = list(rows)
-    devices = {row.name: row.device for row in listed}
-    pairs = [(row, names.device(row.name)) for row in listed] if names else []
-    differ = [(row, theirs) for row, theirs in pairs if not _alike(row, theirs, devices)]
+    pairs = [(row, names.device(row.name)) for row in rows] if names else []
+    differ = [(row, theirs) for row, theirs in pairs if not same_place(row.device, theirs, row.into)]
     return WitnessCheck(
         versions=answer.versions,
         side=witness_side(answer, names, made_up=made_up),
@@ -171,9 +168,12 @@ def witness_check(rows: Iterable[NodeRow], answer: Answer, names: Names | None, 
     )
 
 
-def same_place(ours: str, theirs: Device) -> bool:
-    """Whether two devices mean the same: what is folded into a node on the BPU costs nothing there either."""
-    return ours == theirs or {ours, theirs} == {"bpu", "folded"}
+def same_place(ours: str, theirs: Device, into: str | None = None) -> bool:
+    """Whether two devices mean the same: what is folded into a node on the BPU costs nothing there either.
+
+    ``into`` is where the node is that ours goes into: of one on the CPU the toolchain may still show it.
+    """
+    return ours == theirs or {ours, theirs} == {"bpu", "folded"} or (ours == "folded" and into == theirs)
 
 
 def _inserted(answer: Answer, names: Names) -> Iterable[Inserted]:
@@ -181,12 +181,6 @@ def _inserted(answer: Answer, names: Names) -> Iterable[Inserted]:
     types = {name: row.type for name, row in zip(place.names, place.rows, strict=True)} if place else {}
     for name, node in names.inserted.items():
         yield Inserted(name=name, type=types.get(name, ""), device=names.devices[name], node=node)
-
-
-def _alike(row: NodeRow, theirs: Device, devices: Mapping[str, str]) -> bool:
-    """Whether both have a node in one place; of one that goes into a node on the CPU, that is the CPU."""
-    host = devices.get(row.note.removeprefix(_INTO), "") if row.note.startswith(_INTO) else ""
-    return same_place(row.device, theirs) or (row.device == "folded" and host == theirs)
 
 
 def witness_run(

@@ -25,13 +25,14 @@ _FOLDED = Verdict("folded")
 
 @dataclass(slots=True)
 class Row:
-    """One node and where it runs; ``segment`` numbers BPU nodes; ``note`` says what it is folded into, or why."""
+    """One node and where it runs; ``segment`` numbers BPU nodes, ``note`` says why, ``into`` is what it goes into."""
 
     node: Node
     device: Device
     segment: int | None
     verdict: Verdict
     note: str = ""
+    into: Node | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,10 @@ class Placement:
         """Where a node runs."""
         return self._by_node[node].device
 
+    def host(self, row: Row) -> Device | None:
+        """The device of the node that a folded one goes into; None for others."""
+        return None if row.into is None else self._by_node[row.into].device
+
     def borders(self) -> list[tuple[Row, Row]]:
         """Producer and consumer of every value that crosses between the BPU and another device, in order."""
         rows, crossing = self._by_node, {}
@@ -137,7 +142,9 @@ def _row(node: Node, verdict: Verdict, target: Target, folds: Folds, idle: str |
         return Row(node, word.device, None, verdict, "as in the vendor's log")
     if node in folds.into:
         home = folds.home(node)
-        return Row(node, "folded", None, _FOLDED, f"into {home.name}" if home is not node else "constant or dropped")
+        if home is node:
+            return Row(node, "folded", None, _FOLDED, "constant or dropped")
+        return Row(node, "folded", None, _FOLDED, f"into {home.name}", home)
     if idle is not None:
         return Row(node, "cpu", None, verdict, idle)
     if node in folds.lookups:

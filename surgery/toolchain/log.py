@@ -1,6 +1,6 @@
 """What the toolchain's log says: lines by level, the placement table, versions, the compiler's own figure.
 
-Formats: ``reference/toolchain`` section 3.1 of the issue's material; tables by :mod:`surgery.toolchain.tables`.
+Formats: those of hb_mapper's checker and makertbin; tables by :mod:`surgery.toolchain.tables`.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from surgery.ir import Model
+from surgery.report.witness import same_place
 from surgery.target import Placement, load_target, place
 from tests.support import model_of
 
@@ -120,6 +121,16 @@ NEIGHBOURS = [
 @pytest.mark.parametrize(("body", "march", "expected"), NEIGHBOURS)
 def test_neighbours_decide(body: str, march: str, expected: str) -> None:
     assert devices(placed(body, march)) == expected
+
+
+def test_what_goes_into_a_node_on_the_cpu_is_told_apart() -> None:
+    far = "Conv<kernel_shape=[3, 3], pads=[3, 3, 3, 3], dilations=[3, 3]>"
+    norm = "y = BatchNormalization(a, c, c, c, c)"
+    on_cpu, on_bpu = (placed(f"a = {conv}(x, w) {norm}", "bernoulli2") for conv in (far, CONV))
+    assert [on_cpu.host(row) for row in on_cpu.rows] == [None, "cpu"]
+    assert [on_bpu.host(row) for row in on_bpu.rows] == [None, "bpu"]
+    assert same_place("folded", "cpu", "cpu")
+    assert not same_place("folded", "cpu", "bpu")
 
 
 def test_why_a_node_waits() -> None:
