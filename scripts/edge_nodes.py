@@ -8,7 +8,6 @@ limit that cannot be broken by itself is found here: another one always implies 
 
 from __future__ import annotations
 
-import ast
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,25 +15,23 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from itertools import combinations, islice, product
-from math import isqrt, prod
+from math import prod
 from pathlib import Path
 from typing import Any
 
-from edge_families import Family, family
-from edge_knobs import Size, Values
+from edge_families import family
+from edge_knobs import Size
+from edge_limits import LARGEST, gap, looks, names_of, numbers_of, subject, usual, values_of
 from edge_specs import Spec, build
 
 from surgery.target import Target, load_target, march_names
 from surgery.target.expression import Expression
-from surgery.target.limits import Check, show
+from surgery.target.limits import Check
 from surgery.target.march import Limit
 from surgery.target.params import PARAMS, Params, Unknown
 
 FOLDER = Path(__file__).parent / "edges"
 """The edges that were found, by march."""
-LARGEST = 70000
-"""Of a single dim; larger numbers are made as products."""
-DIVISORS = (2, 3, 4, 8, 9, 16, 25, 49, 256)
 DEPTH, ENOUGH, MOST = 3, 6, 2000
 """Knobs turned at once at most, nodes outside looked at closely, nodes tried per number of knobs."""
 KEPT = 4000
@@ -212,8 +209,8 @@ class Search:
     def relevant(self, constraint: str) -> list[str]:
         """The knobs that change what a limit speaks about."""
         names = names_of(self.limits[constraint])
-        usually = _looks(self.base.params, names)
-        moved = {knob: None for t in self.singles for knob, _ in t.changes if _looks(t.params, names) != usually}
+        usually = looks(self.base.params, names)
+        moved = {knob: None for t in self.singles for knob, _ in t.changes if looks(t.params, names) != usually}
         return list(moved)
 
     def noted_edge(self, check: Check) -> Edge | None:
@@ -318,7 +315,7 @@ class Search:
         """The limit applies inside, too; few knobs differ, and by little; then plain and small nodes."""
         before, after = usual(self.family) | dict(inside.changes), usual(self.family) | dict(outside.changes)
         changed = [knob for knob in before if before[knob] != after[knob]]
-        gap = sum((FAR if knob == "rank" else 0) + _gap(before[knob], after[knob]) for knob in changed)
+        gap = sum((FAR if knob == "rank" else 0) + gap(before[knob], after[knob]) for knob in changed)
         return not self._applies(check, inside), len(changed), gap, len(outside.changes), outside.size
 
     def _applies(self, check: Check, trial: Trial) -> bool:
@@ -335,71 +332,6 @@ class Search:
         return Edge(
             check, inside.spec, outside.spec, found, inside.broken, after, changed[0] if number else None, turned
         )
-
-
-def usual(made: Family) -> dict[str, Any]:
-    """The knobs of a family as they usually are."""
-    return {name: v.usual if isinstance(v, Size) else v[0] for name, v in made.knobs.items()}
-
-
-def values_of(values: Values, numbers: Iterable[int]) -> list[Any]:
-    """What a knob may be turned to, the numbers of a limit and those around them included."""
-    if not isinstance(values, Size):
-        return list(values)
-    return [*dict.fromkeys((values.usual, *(n for n in numbers if values.low <= n <= LARGEST)))]
-
-
-def numbers_of(limits: Iterable[Limit], *, parts: bool = True) -> set[int]:
-    """Numbers that limits name, those around them, and, unless without ``parts``, what they are products of."""
-    named: set[int] = set()
-    for limit in limits:
-        texts = (limit.param, limit.holds, limit.when)
-        named |= {int(n) for n in (limit.min, limit.max) if n is not None}
-        named |= {n for n in limit.values or () if isinstance(n, int)}
-        named |= {n for text in texts if text for n in _literals(text)}
-    large = {n for n in named if n > LARGEST}
-    made = {n // d for n in named - large for d in DIVISORS if n > 16} | {isqrt(n) for n in named if n > 16}
-    if large == named:
-        return {1, 65536, *(n // 65536 + step for n in large for step in (0, 1))}
-    made |= {n + 8 for n in named - large if n > 256}
-    made |= {part for n in large for part in (65536, n // 65536, n // (1 << 20))}
-    return {n + step for n in named | (made if parts or large else set()) for step in (-1, 0, 1)} | {1, 2, 3}
-
-
-def _literals(text: str) -> Iterator[int]:
-    for node in ast.walk(ast.parse(text, mode="eval")):
-        if isinstance(node, ast.Constant) and type(node.value) is int:
-            yield node.value
-
-
-def names_of(limit: Limit) -> list[str]:
-    """The parameters that a limit speaks about, its condition aside, then those of the condition."""
-    texts = [limit.param or ("shapes" if limit.forms else None), limit.holds, limit.when]
-    found = {name: None for text in texts if text for name in sorted(Expression(text, PARAMS).names)}
-    return list(found)
-
-
-def subject(limit: Limit, params: Mapping[str, Any]) -> str:
-    """What a limit is about, of one node, as text."""
-    if limit.param or limit.forms:
-        return str(show(Expression(limit.param or "shapes", PARAMS)(params)))
-    names = sorted(Expression(limit.holds or "", PARAMS).names)
-    return ", ".join(f"{name}={show(params[name])}" for name in names)
-
-
-def _looks(params: Params, names: Iterable[str]) -> tuple[Any, ...]:
-    found = []
-    for name in names:
-        try:
-            found.append(params[name])
-        except (Unknown, LookupError, ArithmeticError, ValueError):
-            found.append(None)
-    return tuple(found)
-
-
-def _gap(one: Any, other: Any) -> float:
-    numbers = type(one) is int and type(other) is int
-    return abs(one - other) if numbers else 1
 
 
 def main() -> int:
