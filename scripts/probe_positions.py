@@ -105,7 +105,6 @@ def operators() -> dict[str, Operator]:
         "ArgMax": ("ArgMax", {"axis": 1}, ()),
         "TopK": ("TopK", {"axis": 1}, (_ints(2),)),
         "Expand": ("Expand", {}, (_ints(2, CHANNELS, SIDE, SIDE),)),
-        "Greater": ("Greater", {}, (_number(0.5),)),
         "Cast": ("Cast", {"to": 1}, ()),
         "Identity": ("Identity", {}, ()),
     }  # fmt: skip
