@@ -20,7 +20,7 @@ CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "Gemm"})
 RESHAPES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze"})
 _RANDOM = frozenset({"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial"})
 _IDLE = frozenset({"Pad", "AveragePool", "MaxPool"})
-_WAITING = frozenset({"conv-relu", "conv-clip", "conv-residual"})
+_WAITING = frozenset({"conv-relu", "conv-clip"})
 """Fusions not done at the end of a model where the operator is passive behind a convolution."""
 
 
@@ -53,6 +53,16 @@ class Folds:
     def drop(self, node: Node, host: Node | None = None) -> None:
         """Let ``node`` go into ``host``, or away altogether."""
         self.into[node] = host or node
+
+    def parts(self, root: Node) -> list[Node]:
+        """The nodes that a survivor stands for, itself aside."""
+        return [node for node, host in self.into.items() if host is root and node is not root]
+
+    def take_apart(self, root: Node) -> None:
+        """Let what a survivor stands for be nodes of their own again."""
+        del self.lookups[root]
+        for node in self.parts(root):
+            del self.into[node]
 
 
 def find_folds(graph: Graph, target: Target, bound: AbstractSet[Node]) -> Folds:

@@ -20,6 +20,8 @@ LOOKUPS: dict[str, tuple[frozenset[str], ...]] = {
     "mish": (frozenset({"Softplus", "Tanh", "Mul"}),),
 }
 """Kinds of operators of each activation, by the name of the fusion."""
+SHUFFLE = "channel-shuffle"
+"""Name of the fusion of a Reshape, a Transpose and a Reshape."""
 _OPS = frozenset().union(*(ops for group in LOOKUPS.values() for ops in group))
 _MOST_NODES = 8
 
@@ -37,21 +39,26 @@ def fold_lookup(node: Node, target: Target, folds: Folds) -> bool:
     return True
 
 
-def fold_shuffle(node: Node, target: Target, folds: Folds) -> bool:
-    """Fuse the channel shuffle that ends at ``node``: two groups of channels exchanged between reshapes."""
+def shuffle_behind(node: Node) -> tuple[Node, Node] | None:
+    """The Transpose and the Reshape before it, where ``node`` ends a channel shuffle: groups exchanged in between."""
     turn = node.inputs[0].producer if node.op == "Reshape" else None
-    if turn is None or turn.op != "Transpose" or not target.fuses("channel-shuffle") or sole_reader(turn) is not node:
-        return False
+    if turn is None or turn.op != "Transpose" or sole_reader(turn) is not node:
+        return None
     apart = turn.inputs[0].producer
     if apart is None or apart.op != "Reshape" or sole_reader(apart) is not turn:
-        return False
+        return None
     before, between, after = apart.inputs[0].shape, turn.inputs[0].shape, node.outputs[0].shape
     if list(turn.attrs.get("perm", ())) != [0, 2, 1, 3, 4] or before is None or between is None or before != after:
-        return False
-    if (before[0], *before[2:]) != (between[0], *between[3:]):
-        return False
-    _swallow(node, [apart, turn], "channel-shuffle", folds)
-    return True
+        return None
+    return (turn, apart) if (before[0], *before[2:]) == (between[0], *between[3:]) else None
+
+
+def fold_shuffle(node: Node, target: Target, folds: Folds) -> bool:
+    """Fuse the channel shuffle that ends at ``node``."""
+    cone = shuffle_behind(node) if target.fuses(SHUFFLE) else None
+    if cone is not None:
+        _swallow(node, list(cone), SHUFFLE, folds)
+    return cone is not None
 
 
 def sole_reader(node: Node) -> Node | None:

@@ -7,13 +7,18 @@ it, or made it; a convolution's result is float unless it is read so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from surgery.ir.graph import Constant, Graph, Node, Tensor
 from surgery.target.folds import Folds, gemm_of, vanishes
+from surgery.target.lookups import SHUFFLE, shuffle_behind, sole_reader
 from surgery.target.params import Params, Unknown
 from surgery.target.target import Target
 from surgery.target.verdict import Verdict
+
+
+READ_BY_NOTHING = "waiting: nothing quantised reads it"
+BESIDE_NOTHING = "passive: nothing quantised is before or behind it"
 
 
 class Neighbours:
@@ -31,11 +36,23 @@ class Neighbours:
 
     def __init__(self, graph: Graph, target: Target, verdicts: dict[Node, Verdict], opset: int) -> None:
         self.target, self.verdicts = target, verdicts
-        self.waiting = {n for n in graph.nodes if n.op in target.march.passive.waiting and target.is_waiting(n, opset)}
+        passive = target.march.passive
+
+        def those(ops: Mapping[str, str]) -> set[Node]:
+            return {n for n in graph.nodes if n.op in ops and target.holds(ops[n.op], n, opset)}
+
+        self.waiting, self.along = those(passive.waiting), those(passive.along)
+        self.active = {n for n in graph.nodes if n.op in passive.only} - those(passive.only)
+        cones = {n: shuffle_behind(n) for n in graph.nodes} if target.fuses(SHUFFLE) else {}
+        self.shuffles = {cone[-1]: root for root, cone in cones.items() if cone is not None}
+        self.joined: dict[Node, Node] = {}
+        self.carried: set[Node] = set()
         self.pulled: set[Node] = set()
         for node in reversed(graph.nodes):
             if any(self._pulls(reader) for out in node.outputs for reader in out.outputs):
                 self.pulled.add(node)
+            elif node.op in passive.lookups and (last := self._waiting_lookup(node)) is not None:
+                self.joined[node] = last
 
     def idle(self, nodes: Iterable[Node], folds: Folds) -> dict[Node, str]:
         """The nodes that could run on the BPU and are left on the CPU, with the reason, from the front of the graph."""
@@ -44,14 +61,39 @@ class Neighbours:
             name = folds.lookups.get(node)
             if node in self.pulled or node in folds.into or (name is None and self.verdicts[node].device != "bpu"):
                 continue
-            if name is not None:
-                if name in self.target.march.passive.waiting:
-                    idle[node] = "waiting: nothing quantised reads it"
-            elif node in self.waiting:
-                idle[node] = "waiting: nothing quantised reads it"
-            elif self._waits(node, folds) and not self._fed(node, idle, folds):
-                idle[node] = "passive: nothing quantised is before or behind it"
+            if name == SHUFFLE:
+                if not self._is_made_so(self._shuffled(node), idle, folds):
+                    idle[node] = BESIDE_NOTHING
+            elif node in self.joined:
+                idle[node] = f"one lookup with {self.joined[node].name}, which waits"
+            elif node in self.waiting if name is None else name in self.target.march.passive.waiting:
+                if not self._goes_along(node, idle, folds):
+                    idle[node] = READ_BY_NOTHING
+            elif name is None and self._waits(node, folds) and not self._fed(node, idle, folds):
+                if self._goes_along(node, idle, folds):
+                    self.carried.add(node)
+                else:
+                    idle[node] = BESIDE_NOTHING
         return idle
+
+    def _waiting_lookup(self, node: Node) -> Node | None:
+        """The activation that alone reads ``node`` and waits in vain, if no later one is with it already."""
+        reader = sole_reader(node)
+        waits = reader in self.waiting and reader.op in self.target.march.passive.lookups and reader not in self.pulled
+        return reader if reader is not None and waits and reader not in self.joined else None
+
+    def _goes_along(self, node: Node, idle: dict[Node, str], folds: Folds) -> bool:
+        """Whether ``node`` is taken along by what makes its input, on the BPU, or reads it there."""
+        if node not in self.along:
+            return False
+        maker = node.inputs[0].producer
+        home = None if maker is None else folds.home(maker)
+        on_bpu = home is not None and home not in idle and (self._on_bpu(home) or home in folds.lookups)
+        return on_bpu or self._is_asked_for(node.inputs[0])
+
+    def _shuffled(self, root: Node) -> Tensor:
+        """What the channel shuffle that ends at ``root`` reads."""
+        return next(first.inputs[0] for first, last in self.shuffles.items() if last is root)
 
     def _fed(self, node: Node, idle: dict[Node, str], folds: Folds) -> bool:
         """Whether all that ``node`` reads is quantised, or float of convolutions beside one that is asked for."""
@@ -61,10 +103,15 @@ class Neighbours:
         ]
         if not others:
             return bool(read)
-        return any(map(self._is_asked_for, read)) and all(self._is_of_conv(tensor, folds) for tensor in others)
+        asked = [tensor for tensor in read if self._is_asked_for(tensor)]
+        if node.op == "Concat":
+            asked = [t for t in asked if t.producer is None]
+        return bool(asked) and all(self._is_of_conv(tensor, folds) for tensor in others)
 
     def _waits(self, node: Node, folds: Folds | None) -> bool:
         passive = self.target.march.passive
+        if node in self.active:
+            return False
         if node.op in passive.not_after_conv:
             return not self._behind_conv(node, folds)
         return node.op in passive.ops or (node.op in passive.after_conv and self._behind_conv(node, folds))
@@ -80,13 +127,17 @@ class Neighbours:
         """Whether ``reader`` asks for quantised input: it is active on the BPU, or passes on to one that is."""
         if reader not in self.verdicts:
             return False
+        if reader in self.shuffles:
+            return self.shuffles[reader] in self.pulled
         device = self.verdicts[reader].device
         if self.target.fuses("flatten-gemm") and (gemm := gemm_of(reader)) is not None:
             return self._pulls(gemm)
         if device == "folded" or vanishes(reader, self.target):
             return reader in self.pulled
         if device not in ("bpu", "unknown"):
-            return device == "cpu" and reader.op in self.target.march.passive.pulling
+            passive = self.target.march.passive
+            asks = reader.op in passive.pulling or (reader.op in passive.passing and reader in self.pulled)
+            return device == "cpu" and asks
         return reader in self.pulled or not (reader in self.waiting or self._waits(reader, None))
 
     def _is_asked_for(self, tensor: Tensor) -> bool:
@@ -110,8 +161,10 @@ class Neighbours:
     def _gives_floats(self, node: Node) -> bool:
         """Whether the result of ``node`` leaves the BPU as floats where nothing quantised reads it."""
         passive = self.target.march.passive
-        if node.op != "ReduceMean" or node.op not in passive.floats:
-            return node.op in passive.floats
+        if node in self.carried or node.op not in passive.floats:
+            return node in self.carried
+        if node.op != "ReduceMean":
+            return node in self.active or node.op not in passive.ops
         try:
             return set(Params(node, 11)["axes"]) == {2, 3}
         except Unknown:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from surgery.ir.graph import Graph, Node, Tensor
 from surgery.target.folds import Folds, find_folds
+from surgery.target.lookups import SHUFFLE
 from surgery.target.params import macs
 from surgery.target.passive import Neighbours
 from surgery.target.target import Target
@@ -132,6 +133,9 @@ def _place_graph(graph: Graph, target: Target, opset: int, rows: list[Row]) -> t
     neighbours = Neighbours(graph, target, verdicts, opset)
     folds = find_folds(graph, target, neighbours.pulled)
     idle = neighbours.idle(graph.nodes, folds)
+    for node in idle:
+        if folds.lookups.get(node) == SHUFFLE:
+            folds.take_apart(node)
     main = [_row(node, verdicts[node], target, folds, idle.get(node)) for node in graph.nodes]
     rows.extend(main)
     return main, folds

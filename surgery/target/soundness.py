@@ -27,9 +27,10 @@ class Fault(NamedTuple):
 def faults(march: March) -> Iterator[Fault]:
     """Everything that is wrong with a march, in the order of its file."""
     yield from _uncited(march)
-    for name, when in march.passive.waiting.items():
-        if when and (reason := _wrong(when, PARAMS)):
-            yield Fault(("passive", "waiting", name), reason)
+    for key in ("only", "waiting", "along"):
+        for name, when in getattr(march.passive, key).items():
+            if when and (reason := _wrong(when, PARAMS)):
+                yield Fault(("passive", key, name), reason)
     yield from _limits(("model",), march.model, FACTS)
     yield from _limits(("placed",), march.placed, PLACED)
     yield from _limits(("every",), march.every, PARAMS)

@@ -76,11 +76,10 @@ class Target:
         """The row of an operator, None when no list names it."""
         return self.march.ops.get(op_type)
 
-    def is_waiting(self, node: Node, opset: int) -> bool:
-        """Whether the toolchain quantises this node only where its result is asked for quantised."""
-        when = self.march.passive.waiting.get(node.op)
+    def holds(self, when: str, node: Node, opset: int) -> bool:
+        """Whether a condition of the march is met by a node; one that cannot be worked out is not."""
         if not when:
-            return when is not None
+            return True
         try:
             return bool(_condition(when)(Params(node, opset)))
         except (Unknown, *UNDEFINED):

@@ -10,9 +10,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from surgery.ir import Model
+from surgery.report.witness import same_place
 from surgery.target import load_target, place
 from surgery.toolchain import Witness
+from surgery.toolchain.names import map_names
 from tests.support import vendor_devices
+from tests.target.networks import FOLDED, NEIGHBOURS, network
 
 ACTIVATIONS = ["Sigmoid", "Erf", "Neg", "Softmax", "LeakyRelu", "ReduceMax"]
 TAILS = ["MaxPool", "GlobalAveragePool", "Tanh", "DepthToSpace"]
@@ -24,7 +27,7 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
 }
 
 
-def network() -> onnx.ModelProto:
+def branches() -> onnx.ModelProto:
     """Convolution, operator and convolution for every activation; convolution and operator for every tail."""
     nodes, outputs = [], []
     for op in (*ACTIVATIONS, *TAILS):
@@ -48,10 +51,23 @@ def _conv(data: str, name: str) -> onnx.NodeProto:
 @pytest.mark.witness
 @pytest.mark.parametrize("march", ["bernoulli2", "bayes", "bayes-e"])
 def test_same_devices(vendor: Witness, march: str) -> None:
-    model = Model.load(network())
+    model = Model.load(branches())
     theirs = vendor_devices(vendor, model, march)
     assert theirs
     ours = {row.node.name: row.device for row in place(model, load_target(march)).rows}
     assert {name: device for name, device in ours.items() if device != "folded"} == {
         name: device for name, device in theirs.items() if name in ours
     }
+
+
+@pytest.mark.witness
+@pytest.mark.parametrize(
+    ("body", "march"), [*((body, "bayes-e") for body, _ in FOLDED), *(row[:2] for row in NEIGHBOURS)]
+)
+def test_what_is_said_of_neighbours(vendor: Witness, body: str, march: str) -> None:
+    model = network(body)
+    answer = vendor.check(model, march)
+    assert answer.placement is not None
+    names, placement = map_names(model, answer.placement), place(model, load_target(march))
+    devices = {row.node.name: (row.device, names.device(row.node.name), placement.host(row)) for row in placement.rows}
+    assert {name: found for name, found in devices.items() if not same_place(*found)} == {}

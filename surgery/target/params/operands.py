@@ -68,6 +68,22 @@ def _by_constant(maker: Node) -> bool:
 
 
 @param
+def only_reader(p: Params) -> bool:
+    """Whether nothing else reads the first operand."""
+    data = p.node.inputs[0]
+    return len(data.outputs) == 1 and not (p.node.graph is not None and p.node.graph.is_output(data))
+
+
+@param
+def constant_matrices(p: Params) -> int:
+    """How many matrices the constant operand of a matrix product holds."""
+    held = next((t for t in p.node.inputs if isinstance(t, Constant)), None)
+    if held is None:
+        raise Unknown("no operand is constant")
+    return prod(held.shape[:-2])
+
+
+@param
 def b_elements(p: Params) -> int:
     """Elements of the second operand."""
     return prod(dims_of(p.node.input(1), "second operand"))

@@ -1,0 +1,137 @@
+"""Small networks of which it is known where the toolchain puts every node.
+
+``NEIGHBOURS`` and ``FOLDED`` hold one letter a node: Bpu, Cpu, Folded; ``test_witness.py`` asks the vendor's checker.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+
+from surgery.ir import Model
+from tests.support import proto_of
+
+CONV = "Conv<kernel_shape=[3, 3], pads=[1, 1, 1, 1]>"
+POINT = "Conv<kernel_shape=[1, 1]>"
+POOL = "MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>"
+SWAP = "Transpose<perm=[0,2,1,3,4]>"
+TURN = "Transpose<perm=[0,1,3,2]>"
+TO_NHWC = "Transpose<perm=[0,2,3,1]>"
+ALL = ("bernoulli2", "bayes", "bayes-e")
+WEIGHTS = [("w", "[8,8,3,3]", 576), ("p", "[8,8,1,1]", 64), ("c", "[8]", 8), ("n", "[8,1,1]", 8), ("k", "", 1)]
+SHAPES = (
+    "int64[5] five = {1, 8, 2, 8, 16}, int64[1] one = {0}, int64[1] axis = {1}, int64[1] two = {2}, int64[8] none = {0, 0, 0, 0, 0, 0, 0, 0}"
+)
+SHAPES += (
+    ", int64[8] some = {0, 0, 1, 1, 0, 0, 1, 1}, int64[5] apart = {1, 2, 4, 16, 16}, int64[4] joined = {1, 8, 16, 16}"
+)
+
+
+def network(body: str) -> Model:
+    """A graph given by its nodes (weights ``w`` 3x3, ``p`` 1x1, ``c`` per channel, ``k`` scalar), at opset 11.
+
+    Every node is named after its first output. Every convolution has weights of its own, or equal ones were merged.
+    """
+    weights = "".join(f"float{shape} {name} = {{{', '.join(['0.5'] * size)}}}, " for name, shape, size in WEIGHTS)
+    proto = proto_of(f"g (float[1,8,16,16] x) => (float y) <{weights}{SHAPES}> {{ {body} }}", opset=11)
+    read = {name for node in proto.graph.node for name in node.input}
+    ends = [name for node in proto.graph.node for name in node.output if name not in read]
+    del proto.graph.output[:]
+    proto.graph.output.extend(onnx.helper.make_tensor_value_info(end, onnx.TensorProto.FLOAT, None) for end in ends)
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in proto.graph.initializer}
+    for seed, node in enumerate(proto.graph.node):
+        node.name = node.output[0]
+        if node.op_type == "Conv":
+            taps = np.random.default_rng(seed).normal(size=shapes[node.input[1]]).astype(np.float32)
+            node.input[1] = f"w_{node.name}"
+            proto.graph.initializer.append(onnx.numpy_helper.from_array(taps, node.input[1]))
+    return Model.load(proto)
+
+
+FOLDED = [
+    # nodes, devices on bayes-e
+    (f"a = {CONV}(x, w) b = BatchNormalization(a, c, c, c, c) y = Relu(b)", "bff"),
+    (f"a = {CONV}(x, w) y = Clip(a, k, k)", "bf"),
+    (f"a = {CONV}(x, w) b = Mul(a, n) y = Add(b, k)", "bff"),
+    (f"a = {CONV}(x, w) b = Tanh(a) d = {CONV}(b, w) e = Add(d, b) y = Relu(e)", "bbbff"),
+    (f"a = {CONV}(x, w) b = Relu(a) y = Mul(b, n)", "bfb"),
+    (f"a = {CONV}(x, w) b = Tanh(a) d = Mul(b, n) y = {POINT}(d, p)", "bbfb"),
+    (f"a = {CONV}(x, w) b = Tanh(a) d = Mul(b, n) y = {CONV}(d, w)", "bbbb"),
+    (f"a = {CONV}(x, w) s = Sigmoid(a) b = Mul(a, s) y = {CONV}(b, w)", "bfbb"),
+    (f"a = {CONV}(x, w) s = HardSigmoid(a) y = Mul(a, s)", "bfb"),
+    (f"a = {CONV}(x, w) d = Softplus(a) e = Tanh(d) y = Mul(a, e)", "bffb"),
+    (f"a = {CONV}(x, w) b = Div(a, k) d = Erf(b) e = Add(d, k) f = Mul(a, e) y = Mul(f, k)", "bffffb"),
+    (f"a = {CONV}(x, w) b = Add(a, k) d = Clip(b, k, k) e = Mul(a, d) y = Div(e, k)", "bfffb"),
+    (f"a = {CONV}(x, w) s = Sigmoid(a) t = Sigmoid(s) y = Mul(a, t)", "bbbb"),
+    (f"a = {CONV}(x, w) s = Sigmoid(a) b = Mul(a, s) y = Add(b, s)", "bbbb"),
+    (f"a = {CONV}(x, w) b = Identity(a) y = Relu(b)", "bff"),
+    (f"a = {CONV}(x, w) b = Transpose<perm=[0,2,3,1]>(a) d = Transpose<perm=[0,3,1,2]>(b) y = {CONV}(d, w)", "bffb"),
+    (f"a = {CONV}(x, w) y = Transpose<perm=[0,2,3,1]>(a)", "bf"),
+    (f"a = {CONV}(x, w) y = Transpose<perm=[0,1,3,2]>(a)", "bb"),
+    (f"a = {CONV}(x, w) b = Relu(a) y = Add(a, b)", "bbb"),
+    (f"a = {CONV}(x, w) b = Pad(a, none) d = Identity(b) y = Dropout(d)", "bfff"),
+]
+NEIGHBOURS = [
+    # nodes, march, devices; all put to the vendor's checker
+    (f"a = {CONV}(x, w) y = MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>(a)", "bayes-e", "bc"),
+    (f"a = MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>(x) y = {CONV}(a, w)", "bayes-e", "bb"),
+    (f"a = {CONV}(x, w) b = Concat<axis=1>(a, a) y = MaxPool<kernel_shape=[1,3], pads=[0,1,0,1]>(b)", "bayes-e", "bcc"),
+    (f"a = {CONV}(x, w) b = MaxPool<kernel_shape=[1,3], pads=[0,1,0,1]>(a) y = Softmax<axis=1>(b)", "bayes-e", "bcc"),
+    (f"a = Softmax<axis=1>(x) b = MaxPool<kernel_shape=[1,3], pads=[0,1,0,1]>(a) y = {CONV}(b, w)", "bayes-e", "cbb"),
+    (f"a = {CONV}(x, w) y = Relu(a)", "bernoulli2", "bc"),
+    (f"a = {CONV}(x, w) b = Tanh(a) y = Relu(b)", "bernoulli2", "bbb"),
+    (f"a = {CONV}(x, w) b = Relu(a) y = {CONV}(b, w)", "bernoulli2", "bfb"),
+    (f"a = {CONV}(x, w) b = {CONV}(x, w) y = Add(a, b)", "bayes-e", "bbf"),
+    (f"a = {CONV}(x, w) b = {CONV}(x, w) y = Add(a, b)", "bernoulli2", "bbf"),
+    (f"a = {CONV}(x, w) y = GlobalAveragePool(a)", "bayes-e", "bb"),
+    (f"a = {CONV}(x, w) b = Reshape(a, five) y = Gather<axis=2>(b, one)", "bayes-e", "bcc"),
+    (f"a = {CONV}(x, w) b = Reshape(a, five) d = Gather<axis=2>(b, one) y = Sigmoid(d)", "bayes-e", "bbcb"),
+    (
+        f"a = MaxPool<kernel_shape=[1,3], pads=[0,1,0,1]>(x) b = AveragePool<kernel_shape=[1,1]>(a) y = {CONV}(b, w)",
+        "bayes-e",
+        "bfb",
+    ),
+    (f"a = {CONV}(x, w) b = {POOL}(a) y = {CONV}(a, w)", "bayes-e", "bbb"),
+    (f"a = {CONV}(x, w) s = Tanh(a) y = {POOL}(s)", "bernoulli2", "bbb"),
+    (f"a = {CONV}(x, w) s = Neg(a) y = {POOL}(s)", "bayes-e", "bcc"),
+    (f"b = {POOL}(x) y = {CONV}(x, w)", "bayes-e", "bb"),
+    (f"a = {CONV}(x, w) b = GlobalAveragePool(a) y = Slice(b, one, two, axis)", "bayes-e", "bbc"),
+    (f"a = {CONV}(x, w) b = ReduceMax<axes=[1]>(a) y = Slice(b, one, two, axis)", "bayes-e", "bbb"),
+    (f"a = {CONV}(x, w) b = {POOL}(a) m = Neg(b) s = Sigmoid(b) y = Concat<axis=1>(m, s)", "bayes-e", "bbcbc"),
+    (f"a = {CONV}(x, w) b, y = Split<axis=1>(a) z = Neg(b)", "bayes-e", "bbc"),
+    (f"a = {CONV}(x, w) b = BatchNormalization(a, c, c, c, c) y = Neg(a)", "bayes-e", "bbc"),
+    (f"a = Neg(x) b = BatchNormalization(a, c, c, c, c) d = Neg(b) y = {CONV}(d, w)", "bayes-e", "cccb"),
+    (f"a = {CONV}(x, w) b = Tanh(a) y = Max(b, n)", "bayes-e", "bbc"),
+    (f"a = {CONV}(x, w) b = Tanh(a) d = Max(b, n) y = {CONV}(d, w)", "bayes-e", "bbbb"),
+    (f"a = {CONV}(x, w) b = Tanh(a) y = Cos(b)", "bernoulli2", "bcc"),
+    (f"a = {CONV}(x, w) b = Tanh(a) y = Cos(b)", "bayes-e", "bbb"),
+    (f"a = {CONV}(x, w) b = Tanh(a) d = Cos(b) y = {CONV}(d, w)", "bernoulli2", "bbbb"),
+    (f"a = {CONV}(x, w) b = Tanh(a) y = Mul(a, b)", "bernoulli2", "bbc"),
+    (f"a = {CONV}(x, w) s = HardSigmoid(a) y = Mul(a, s)", "bernoulli2", "bfc"),
+    (f"a = {CONV}(x, w) b = Tanh(a) d = {CONV}(b, w) e = Tanh(d) y = Add(b, e)", "bernoulli2", "bbbbb"),
+    (f"a = {CONV}(x, w) b = {POOL}(a) y = Add(b, n)", "bernoulli2", "bbc"),
+    (f"a = {CONV}(x, w) t = Transpose<perm=[0,2,3,1]>(a) y = Neg(t)", "bernoulli2", "bfc"),
+    (
+        f"a = {CONV}(x, w) r = Reshape(a, apart) t = Transpose<perm=[0,2,1,3,4]>(r) y = Reshape(t, joined)",
+        "bernoulli2", "bccc",
+    ),
+    (f"a = {CONV}(x, w) b = Tanh(a) d = Cos(b) y = Log(d)", "bernoulli2", "bbcc"),
+    (f"a = {CONV}(x, w) b = Tanh(a) y = Cos(b) z = {CONV}(b, w)", "bernoulli2", "bbcb"),
+    (f"a = {CONV}(x, w) b = {POOL}(a) d = Tanh(b) y = Cos(d)", "bernoulli2", "bbcc"),
+    (f"a = {CONV}(x, w) b = Tanh(a) r = Reshape(b, apart) t = {SWAP}(r) y = Reshape(t, joined)", "bernoulli2", "bbffb"),
+    (
+        f"a = {CONV}(x, w) b = {POOL}(a) r = Reshape(b, apart) t = {SWAP}(r) d = Reshape(t, joined) y = {CONV}(d, w)",
+        "bernoulli2", "bbffbb",
+    ),
+    *((f"a = {CONV}(x, w) y = AveragePool<kernel_shape=[3,3]>(a)", march, "bb") for march in ALL),
+    *((f"a = {CONV}(x, w) y = AveragePool<kernel_shape=[3,3], pads=[1,1,1,1]>(a)", march, "bc") for march in ALL),
+    *((f"a = Neg(x) b = AveragePool<kernel_shape=[3,3]>(a) y = {POOL}(b) z = {CONV}(x, w)", m, "cbcb") for m in ALL),
+    (f"a = {CONV}(x, w) t = {TURN}(a) y = Neg(t)", "bayes-e", "bbc"),
+    (f"a = {CONV}(x, w) t = {TURN}(a) y = Neg(a)", "bayes-e", "bcc"),
+    (f"a = {CONV}(x, w) t = {TURN}(a) y = Reshape(t, five)", "bayes-e", "bbc"),
+    (f"a = {CONV}(x, w) b = {POOL}(a) y = {TURN}(b)", "bayes-e", "bcc"),
+    (f"a = {CONV}(x, w) t = {TURN}(a) y = Neg(t)", "bernoulli2", "bcc"),
+    (f"a = {CONV}(x, w) b = AveragePool<kernel_shape=[3,3]>(a) t = {TO_NHWC}(b) y = Neg(t)", "bernoulli2", "bbbc"),
+    (f"a = {CONV}(x, w) b = Tanh(a) t = {TO_NHWC}(b) y = Neg(t)", "bernoulli2", "bbbc"),
+    (f"a = {CONV}(x, w) b = Relu(a) y = {TO_NHWC}(b)", "bernoulli2", "bcc"),
+]  # fmt: skip
