@@ -315,8 +315,8 @@ class Search:
         """The limit applies inside, too; few knobs differ, and by little; then plain and small nodes."""
         before, after = usual(self.family) | dict(inside.changes), usual(self.family) | dict(outside.changes)
         changed = [knob for knob in before if before[knob] != after[knob]]
-        gap = sum((FAR if knob == "rank" else 0) + gap(before[knob], after[knob]) for knob in changed)
-        return not self._applies(check, inside), len(changed), gap, len(outside.changes), outside.size
+        apart = sum((FAR if knob == "rank" else 0) + gap(before[knob], after[knob]) for knob in changed)
+        return not self._applies(check, inside), len(changed), apart, len(outside.changes), outside.size
 
     def _applies(self, check: Check, trial: Trial) -> bool:
         when = self.limits[check.constraint].when

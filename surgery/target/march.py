@@ -104,14 +104,15 @@ class Op(Data):
 class Passive(Data):
     """Operators that are quantised only for the sake of their neighbours (see :mod:`surgery.target.passive`).
 
-    ``ops``: beside something quantised, those of ``only`` under a condition; ``after_conv``: those that are so only if a convolution feeds them,
-    ``not_after_conv`` those of ``ops`` that are active then (a BatchNormalization becomes a convolution itself);
-    ``waiting``: only where their result is asked for quantised, by operator or fusion the condition under which that
-    is so ("" always); ``pulling``: those that have their inputs quantised even where a limit keeps them on the CPU,
-    ``passing`` those that do where their result is asked for quantised;
-    ``floats``: those on the BPU whose result is float unless it is asked for quantised (one of ``ops`` while it is
-    active, ReduceMean over height and width); ``along``: those that go with the node on the BPU before them, by the
-    condition; ``lookups``: activations that become one with a waiting one of them that alone reads them.
+    ``ops``: beside something quantised, those of ``only`` under a condition; ``after_conv``: those that are so only if
+    a convolution feeds them, ``not_after_conv`` those of ``ops`` that are active then (a BatchNormalization becomes a
+    convolution itself); ``waiting``: only where their result is asked for quantised, by operator or fusion the
+    condition under which that is so ("" always); ``along``: those that, under a condition, go with the node on the
+    BPU before them.
+    ``pulling``: those that have their inputs quantised even where a limit keeps them on the CPU; ``passing``: those
+    that do where their result is asked for quantised; ``floats``: those on the BPU whose result is float unless it is
+    asked for quantised (one of ``ops`` while it is active, ReduceMean over height and width); ``lookups``: activations
+    that become one with a waiting one of them that alone reads them.
     """
 
     ops: frozenset[str] = frozenset()

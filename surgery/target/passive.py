@@ -16,7 +16,6 @@ from surgery.target.params import Params, Unknown
 from surgery.target.target import Target
 from surgery.target.verdict import Verdict
 
-
 READ_BY_NOTHING = "waiting: nothing quantised reads it"
 BESIDE_NOTHING = "passive: nothing quantised is before or behind it"
 
@@ -98,12 +97,10 @@ class Neighbours:
     def _fed(self, node: Node, idle: dict[Node, str], folds: Folds) -> bool:
         """Whether all that ``node`` reads is quantised, or float of convolutions beside one that is asked for."""
         read = folds.computed(node)
-        others = [
-            tensor for tensor in read if not self._is_asked_for(tensor) and not self._is_made_so(tensor, idle, folds)
-        ]
+        others = [t for t in read if not self._is_asked_for(t, node) and not self._is_made_so(t, idle, folds)]
         if not others:
             return bool(read)
-        asked = [tensor for tensor in read if self._is_asked_for(tensor)]
+        asked = [tensor for tensor in read if self._is_asked_for(tensor, node)]
         if node.op == "Concat":
             asked = [t for t in asked if t.producer is None]
         return bool(asked) and all(self._is_of_conv(tensor, folds) for tensor in others)
@@ -134,14 +131,15 @@ class Neighbours:
             return self._pulls(gemm)
         if device == "folded" or vanishes(reader, self.target):
             return reader in self.pulled
+        passive = self.target.march.passive
+        if device in ("bpu", "cpu") and reader.op in passive.pulling:
+            return True
         if device not in ("bpu", "unknown"):
-            passive = self.target.march.passive
-            asks = reader.op in passive.pulling or (reader.op in passive.passing and reader in self.pulled)
-            return device == "cpu" and asks
+            return device == "cpu" and reader.op in passive.passing and reader in self.pulled
         return reader in self.pulled or not (reader in self.waiting or self._waits(reader, None))
 
-    def _is_asked_for(self, tensor: Tensor) -> bool:
-        return any(self._pulls(reader) for reader in tensor.outputs)
+    def _is_asked_for(self, tensor: Tensor, but: Node | None = None) -> bool:
+        return any(self._pulls(reader) for reader in tensor.outputs if reader is not but)
 
     def _is_made_so(self, tensor: Tensor, idle: dict[Node, str], folds: Folds) -> bool:
         """Whether a node on the BPU makes ``tensor`` quantised, whoever reads it."""

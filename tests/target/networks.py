@@ -20,10 +20,9 @@ TO_NHWC = "Transpose<perm=[0,2,3,1]>"
 ALL = ("bernoulli2", "bayes", "bayes-e")
 WEIGHTS = [("w", "[8,8,3,3]", 576), ("p", "[8,8,1,1]", 64), ("c", "[8]", 8), ("n", "[8,1,1]", 8), ("k", "", 1)]
 SHAPES = (
-    "int64[5] five = {1, 8, 2, 8, 16}, int64[1] one = {0}, int64[1] axis = {1}, int64[1] two = {2}, int64[8] none = {0, 0, 0, 0, 0, 0, 0, 0}"
-)
-SHAPES += (
-    ", int64[8] some = {0, 0, 1, 1, 0, 0, 1, 1}, int64[5] apart = {1, 2, 4, 16, 16}, int64[4] joined = {1, 8, 16, 16}"
+    "int64[5] five = {1, 8, 2, 8, 16}, int64[1] one = {0}, int64[1] axis = {1}, int64[1] two = {2},"
+    "int64[8] none = {0, 0, 0, 0, 0, 0, 0, 0}, int64[8] some = {0, 0, 1, 1, 0, 0, 1, 1},"
+    "int64[5] apart = {1, 2, 4, 16, 16}, int64[4] joined = {1, 8, 16, 16}"
 )
 
 
@@ -134,4 +133,11 @@ NEIGHBOURS = [
     (f"a = {CONV}(x, w) b = AveragePool<kernel_shape=[3,3]>(a) t = {TO_NHWC}(b) y = Neg(t)", "bernoulli2", "bbbc"),
     (f"a = {CONV}(x, w) b = Tanh(a) t = {TO_NHWC}(b) y = Neg(t)", "bernoulli2", "bbbc"),
     (f"a = {CONV}(x, w) b = Relu(a) y = {TO_NHWC}(b)", "bernoulli2", "bcc"),
+    (f"a = {CONV}(x, w) b = Tanh(a) d = Add(b, n) y = {CONV}(d, w)", "bernoulli2", "bbbb"),
+    (f"a = {CONV}(x, w) b = Tanh(a) d = Add(b, k) y = {CONV}(d, w)", "bernoulli2", "bbcb"),
+    (f"a = {CONV}(x, w) b = Tanh(a) y = Add(b, n)", "bernoulli2", "bbc"),
+    (f"a = {CONV}(x, w) b = Tanh(a) d = Floor(b) y = Add(d, b)", "bernoulli2", "bbbb"),
+    *((f"a = {CONV}(x, w) b = {CONV}(x, w) y = Concat<axis=1>(a, b)", march, "bbc") for march in ALL),
+    *((f"a = {CONV}(x, w) b = {CONV}(a, w) y = Concat<axis=1>(a, b)", march, "bbc") for march in ALL),
+    *((f"a = {CONV}(x, w) b = Tanh(a) y = Concat<axis=1>(a, b)", march, "bbb") for march in ("bayes", "bayes-e")),
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from surgery.target.verdict import Violation
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
+import edge_nodes
 from edge_models import model_edges
 from edge_nodes import Edge, noted_edges, reason
 from edge_specs import build
@@ -69,6 +70,15 @@ def test_rules_about_models(march: str, rule: str) -> None:
     inside, outside = (target.refusals(Model.load(model)) for model in (edge.inside, edge.outside))
     assert [refusal.rule for refusal in inside] == []
     assert [refusal.rule for refusal in outside] == [rule]
+
+
+@pytest.mark.parametrize("limit", ["Conv.kernel_h", "Gemm.in_channels", "MatMul.forms", "ArgMax.axis"])
+def test_edges_are_found_where_none_is_noted(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge_nodes, "noted", lambda _: {})
+    target = load_target("bernoulli2")
+    edge = dict(edge_nodes.edges(target, [limit]))[limit]
+    assert edge is not None
+    assert target.verdict(build(edge.outside), 11).violations[0].constraint == limit
 
 
 def test_limits_are_many() -> None:

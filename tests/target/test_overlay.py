@@ -95,8 +95,8 @@ def test_the_march_itself_stays_as_it_is() -> None:
 
 
 def test_a_passive_node_at_the_end_is_where_the_log_has_it() -> None:
-    text = "g (float[1,4,8,8] x, float[4,4,1,1] w) => (float[1,8,8,4] y) { [c] c = Conv (x, w) "
-    model = model_of(text + "[t] y = Transpose <perm = [0,3,1,2]> (c) }")
+    text = "g (float[1,4,8,8] x, float[4,4,1,1] w) => (float[1,4,4,4] y) { [c] c = Conv (x, w) "
+    model = model_of(text + "[t] y = MaxPool <kernel_shape = [2,2], strides = [2,2]> (c) }")
     tail, target = model.graph.nodes[-1], load_target("bayes-e")
     assert place(model, target).device(tail) == "cpu"
     row = place(model, target.overlaid({"t": Word.of(tail, "bpu")})).row(tail)

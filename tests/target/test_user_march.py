@@ -52,15 +52,17 @@ def test_a_path_is_a_march_and_extends_another(written: Writer) -> None:
     assert (target.name, target.cost, target.probed) == ("mine", {}, {})
 
 
-def test_a_condition_of_waiting_is_checked_at_load(written: Writer) -> None:
-    text = 'march: mine\nextends: bayes-e\npassive:\n  waiting: {Mul: "nonsense > 1"}\nops: {}\n'
-    assert "passive.waiting.Mul: unknown name 'nonsense'" in refusal(written(text))
+def test_conditions_of_neighbours_are_checked_at_load(written: Writer) -> None:
+    for key in ("waiting", "only", "along"):
+        text = f'march: mine\nextends: bayes-e\npassive:\n  {key}: {{Mul: "nonsense > 1"}}\nops: {{}}\n'
+        assert f"passive.{key}.Mul: unknown name 'nonsense'" in refusal(written(text))
 
 
-def test_a_condition_of_waiting_without_a_value_does_not_hold(written: Writer) -> None:
-    text = 'march: mine\nextends: bayes-e\npassive:\n  waiting: {Mul: "rank / 0 > 1"}\nops: {}\n'
+def test_a_condition_without_a_value_does_not_hold() -> None:
     model = model_of("g (float[1,8,4,4] x, float[1,8,4,4] z) => (float[1,8,4,4] y) { y = Mul (x, z) }", opset=11)
-    assert not load_target(written(text)).is_waiting(model.graph.nodes[0], 11)
+    target = load_target("bayes-e")
+    assert not target.holds("rank / 0 > 1", model.graph.nodes[0], 11)
+    assert target.holds("rank > 1", model.graph.nodes[0], 11)
 
 
 def test_a_file_extends_one_beside_it(written: Writer) -> None:
