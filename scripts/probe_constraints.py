@@ -31,6 +31,7 @@ from edge_networks import FRONTS, network
 from edge_nodes import Edge, noted_edges, reason
 from edge_specs import Spec, build
 
+from surgery.errors import SurgeryError
 from surgery.ir import Model
 from surgery.target import Target, load_target
 from surgery.target.march import Probe
@@ -80,13 +81,13 @@ class Prober:
     def _asked(self, batch: Sequence[tuple[Spec, frozenset[str]]], front: str) -> list[str]:
         try:
             made = network((spec for spec, _ in batch), front)
-        except (ValueError, onnx.shape_inference.InferenceError) as error:
+            model = Model.load(made)
+        except (ValueError, onnx.shape_inference.InferenceError, SurgeryError) as error:
             return [f"no network: {str(error)[:60]}"] * len(batch) if len(batch) == 1 else self._halved(batch, front)
         path = self.folder / f"edges-{id(batch)}.onnx"
         onnx.save(made, path)
         try:
             answer = self.witness.check(path, self.target.name, limit=self.limit)
-            model = Model.load(path)
         finally:
             path.unlink()
         if answer.refusal is None and answer.placement is not None:

@@ -161,6 +161,8 @@ class March(Data):
     passive: Passive = Passive()
     removal: Removal = Removal()
     fuses: frozenset[str] = frozenset()
+    cuts: frozenset[str] = frozenset()
+    """Operators without a row, done while a value passes from one segment to the next."""
     model: tuple[Limit, ...] = ()
     placed: tuple[Limit, ...] = ()
     every: tuple[Limit, ...] = ()

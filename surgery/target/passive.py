@@ -7,7 +7,7 @@ it, or made it; a convolution's result is float unless it is read so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from surgery.ir.graph import Constant, Graph, Node, Tensor
 from surgery.target.folds import Folds, gemm_of, vanishes
@@ -110,12 +110,9 @@ class Neighbours:
         if node in self.active:
             return False
         if node.op in passive.not_after_conv:
-            return not self._behind_conv(node, folds)
-        return node.op in passive.ops or (node.op in passive.after_conv and self._behind_conv(node, folds))
-
-    def _behind_conv(self, node: Node, folds: Folds | None) -> bool:
-        """Whether convolutions on the BPU make everything that ``node`` reads."""
-        return all(self._is_of_conv(t, folds or Folds()) for t in node.inputs if not isinstance(t, Constant))
+            return not all(self._is_of_conv(t, folds or Folds()) for t in _read(node))
+        behind = node.op in passive.after_conv and all(self._convolution(t, folds or Folds()) for t in _read(node))
+        return node.op in passive.ops or behind
 
     def _on_bpu(self, node: Node) -> bool:
         return node in self.verdicts and self.verdicts[node].device == "bpu"
@@ -150,11 +147,16 @@ class Neighbours:
         on_bpu = self._on_bpu(home) or home in folds.lookups
         return on_bpu and home not in idle and not self._gives_floats(home)
 
-    def _is_of_conv(self, tensor: Tensor, folds: Folds) -> bool:
+    def _convolution(self, tensor: Tensor, folds: Folds) -> Node | None:
+        """The convolution whose result, normalised or not, ``tensor`` is."""
         home = None if tensor.producer is None else folds.home(tensor.producer)
         while home is not None and home.op == "BatchNormalization":
             home = home.inputs[0].producer
-        return home is not None and home.op in ("Conv", "Gemm") and self._on_bpu(home)
+        return home if home is not None and home.op in ("Conv", "Gemm") else None
+
+    def _is_of_conv(self, tensor: Tensor, folds: Folds) -> bool:
+        maker = self._convolution(tensor, folds)
+        return maker is not None and self._on_bpu(maker)
 
     def _gives_floats(self, node: Node) -> bool:
         """Whether the result of ``node`` leaves the BPU as floats where nothing quantised reads it."""
@@ -167,3 +169,7 @@ class Neighbours:
             return set(Params(node, 11)["axes"]) == {2, 3}
         except Unknown:
             return False
+
+
+def _read(node: Node) -> Iterator[Tensor]:
+    return (tensor for tensor in node.inputs if not isinstance(tensor, Constant))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from surgery.ir import Model
 
 _FOLDED = Verdict("folded")
+CUT = "between two segments"
 
 
 @dataclass(slots=True)
@@ -153,6 +154,8 @@ def _row(node: Node, verdict: Verdict, target: Target, folds: Folds, idle: str |
         return Row(node, "cpu", None, verdict, idle)
     if node in folds.lookups:
         return Row(node, "bpu", None, Verdict("bpu"), f"one node ({folds.lookups[node]})")
+    if verdict.device == "bpu" and node.op in target.march.cuts:
+        return Row(node, "folded", None, _FOLDED, CUT)
     return Row(node, verdict.device, None, verdict)
 
 
@@ -181,7 +184,7 @@ def _number_segments(rows: list[Row], folds: Folds) -> None:
 
     Depth counts the changes from another device back to the BPU on the way to a node, at most.
     """
-    device = {row.node: row.device for row in rows}
+    device = {row.node: "cpu" if row.note == CUT else row.device for row in rows}
     depth: dict[Node, int] = {}
     links: list[tuple[Node | Tensor, Node]] = []
     for maker, reader in _edges(rows, folds):
