@@ -111,7 +111,9 @@ def test_the_word_holds_after_another_opset(path: Path) -> None:
 
 def test_what_follows_is_left_to_the_rules(path: Path) -> None:
     """A passive node that the log has on the CPU, as the rules do beside it, comes along when that is cured."""
-    text = TEXT.replace("[neg] d = Neg (c)", "[tr] t = Transpose <perm = [0,1,3,2]> (c) [neg] d = Neg (t)")
+    text = TEXT.replace(
+        "[neg] d = Neg (c)", "[tr] t = MaxPool <kernel_shape = [3,3], pads = [1,1,1,1]> (c) [neg] d = Neg (t)"
+    )
     told = write(path, {**ROWS, "tr": "cpu"})
     done = surgery.run(model_of(text, opset=11), march="bayes-e", log=told)
     assert done.report.before.cpu == 2

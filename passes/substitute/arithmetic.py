@@ -66,14 +66,14 @@ class AddAsDepthwise(Substitution[Shifted]):
     X3 adds constants only as part of something else. The convolution sums one product by 1 and the bias.
     """
 
-    name, roots = "add-as-depthwise", frozenset({"Add", "Sum"})
-    cures = frozenset({"Add.constants", "Sum.constants"})
+    name, roots = "add-as-depthwise", frozenset({"Add"})
+    cures = frozenset({"Add.constants"})
 
     def match(self, node: Node, ctx: Context) -> Shifted:
         """A computed NxCxHxW and a constant of one number, or of one per channel."""
         fixed = [i for i, t in enumerate(node.inputs) if isinstance(t, Constant)]
-        if len(fixed) != 1 or len(node.inputs) != 2:
-            raise Mismatch(f"{len(fixed)} of {len(node.inputs)} operands are constant, it must be one of two", node)
+        if len(fixed) != 1:
+            raise Mismatch("both operands are constant", node)
         index = fixed[0]
         x = floats(node, 1 - index)
         need.rank(x, node, 4)

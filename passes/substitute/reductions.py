@@ -204,7 +204,7 @@ class ArgMin(TextSubstitution):
 class ReduceL1(Substitution[Reduced]):
     """``ReduceL1(x) -> ReduceSum(Abs(x))``, its definition."""
 
-    name, roots = "reduce-l1", frozenset({"ReduceL1"})
+    name, roots, limits = "reduce-l1", frozenset({"ReduceL1"}), ("axes",)
 
     def match(self, node: Node, ctx: Context) -> Reduced:
         """A float operand."""
@@ -218,7 +218,7 @@ class ReduceL1(Substitution[Reduced]):
 class ReduceSquares(Substitution[Reduced]):
     """``ReduceSumSquare(x) -> ReduceSum(x^2)`` and ``ReduceL2(x) -> Sqrt(ReduceSum(x^2))``, their definitions."""
 
-    name, roots = "reduce-squares", frozenset({"ReduceSumSquare", "ReduceL2"})
+    name, roots, limits = "reduce-squares", frozenset({"ReduceSumSquare", "ReduceL2"}), ("axes",)
 
     def match(self, node: Node, ctx: Context) -> Reduced:
         """An operand wide enough for squares."""

@@ -63,13 +63,8 @@ REFUSALS = {
     "Celu": Refusal("y = Celu <alpha = 0.0001> (x)", "alpha is 0.0001, it must be between 2**-10 and 2**10"),
     "Celu of float16": Refusal("y = Celu <alpha = 0.5> (x)", "which overflows early here", x=HALF, y=HALF),
     "Shrink": Refusal("y = Shrink <lambd = 0.5> (x)", "bias is 0 and lambd 0.5, they must be equal and not negative"),
-    "Sum of three": Refusal(
-        "y = Sum (x, x, c)",
-        "1 of 3 operands are constant, it must be one of two",
-        "bernoulli2",
-        x="float[1,8]",
-        y="float[1,8]",
-        constants={"c": 1.0},
+    "Add of constants": Refusal(
+        "d = Add (c, c)  y = Mul (x, d)", "both operands are constant", "bernoulli2", constants={"c": 1.0}
     ),
     "Add of a row": Refusal(
         "y = Add (x, c)",
@@ -197,7 +192,9 @@ REFUSALS = {
     ),
     "ReduceMin": Refusal(reduced("ReduceMin", "[1]"), "makes ReduceMax, which is not legal either", "bernoulli2"),
     "ReduceL1": Refusal(reduced("ReduceL1", "[3]"), "makes ReduceSum", "bernoulli2"),
-    "ReduceL2": Refusal(reduced("ReduceL2", "[1]"), "which overflows early here, it must be float32", x=HALF, y=HALF),
+    "ReduceL2": Refusal(
+        reduced("ReduceL2", "[2, 3]"), "which overflows early here, it must be float32", x=HALF, y=HALF
+    ),
     "ReduceSumSquare": Refusal(
         reduced("ReduceSumSquare", "[1]"), "its kind must be one of 'f'", x="int32[1,8]", y="int32[1,8]"
     ),

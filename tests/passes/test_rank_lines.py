@@ -34,7 +34,7 @@ LIFTED = {
     ),
     "ConvTranspose": (
         "y = ConvTranspose <strides = [2], pads = [1, 0], output_padding = [1]> (x, w)", {"w": (8, 6, 3)}, "[2,6,25]",
-        "Unsqueeze ConvTranspose Slice Squeeze",
+        "Unsqueeze ConvTranspose Squeeze",
     ),
     "constants": (
         f"{CONV}  b = Mul (a, n)  c = Add (b, l)  d = PRelu (c, s)  y = Sub (d, o)",

@@ -71,10 +71,10 @@ def _by_constant(maker: Node) -> bool:
 def constant_per_channel(p: Params) -> bool:
     """Whether one operand is a constant with one number for every channel of the result."""
     held = next((t for t in p.node.inputs if isinstance(t, Constant)), None)
-    if held is None:
+    if held is None or prod(held.shape) == 1:
         return False
     channels = p["output_dims"][1] if len(p["output_dims"]) == 4 else 1
-    return prod(held.shape) == channels > 1 and held.shape[-3:] == (channels, 1, 1)
+    return prod(held.shape) == channels and held.shape[-3:] == (channels, 1, 1)
 
 
 @param
