@@ -26,6 +26,7 @@ EFFECTS = {
     "cpu": "the node runs on the CPU",
     "refused": "the toolchain fails on the model",
     "refused on the cpu": "it fails where another limit would put the node on the CPU",
+    "refused on the bpu": "it fails unless the neighbours leave the node on the CPU",
 }
 EVIDENCE = {
     "read": "stands in the vendor's text",

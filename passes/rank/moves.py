@@ -14,7 +14,9 @@ from surgery.ir import Node, Tensor
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule, build, need
 
 Array = np.ndarray[Any, Any]
-MOVED = frozenset({"Transpose.device", "Transpose.rank", "DepthToSpace.blocksize", "SpaceToDepth.blocksize"})
+MOVED = frozenset(
+    {"Transpose.device", "Transpose.rank", "DepthToSpace.blocksize", "DepthToSpace.channels", "SpaceToDepth.blocksize"}
+)
 """Limits by which a march keeps moves off the BPU."""
 
 

@@ -58,7 +58,7 @@ class Neighbours:
         idle: dict[Node, str] = {}
         for node in nodes:
             name = folds.lookups.get(node)
-            if node in self.pulled or node in folds.into or (name is None and self.verdicts[node].device != "bpu"):
+            if node in self.pulled or node in folds.into or (name is None and not self._may(node)):
                 continue
             if name == SHUFFLE:
                 if not self._is_made_so(self._shuffled(node), idle, folds):
@@ -114,6 +114,10 @@ class Neighbours:
         behind = node.op in passive.after_conv and all(self._convolution(t, folds or Folds()) for t in _read(node))
         return node.op in passive.ops or behind
 
+    def _may(self, node: Node) -> bool:
+        """Whether the neighbours of ``node`` decide: by itself it would run on the BPU, or die there."""
+        return self.verdicts[node].device == "bpu" or self.verdicts[node].spared
+
     def _on_bpu(self, node: Node) -> bool:
         return node in self.verdicts and self.verdicts[node].device == "bpu"
 
@@ -131,7 +135,7 @@ class Neighbours:
         passive = self.target.march.passive
         if device in ("bpu", "cpu") and reader.op in passive.pulling:
             return True
-        if device not in ("bpu", "unknown"):
+        if device != "unknown" and not self._may(reader):
             return device == "cpu" and reader.op in passive.passing and reader in self.pulled
         return reader in self.pulled or not (reader in self.waiting or self._waits(reader, None))
 

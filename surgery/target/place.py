@@ -151,7 +151,7 @@ def _row(node: Node, verdict: Verdict, target: Target, folds: Folds, idle: str |
             return Row(node, "folded", None, _FOLDED, "constant or dropped")
         return Row(node, "folded", None, _FOLDED, f"into {home.name}", home)
     if idle is not None:
-        return Row(node, "cpu", None, verdict, idle)
+        return Row(node, "cpu", None, Verdict("bpu", (), verdict.reasons), idle)
     if node in folds.lookups:
         return Row(node, "bpu", None, Verdict("bpu"), f"one node ({folds.lookups[node]})")
     if verdict.device == "bpu" and node.op in target.march.cuts:

@@ -200,10 +200,13 @@ class Target:
             if violation is not None:
                 broken.append((violation, check.effect))
         effects = {effect for _, effect in broken}
+        violations = tuple(violation for violation, _ in broken)
         if not effects - {"refused on the cpu"}:
             return Verdict("unknown" if reasons else "bpu", (), tuple(reasons))
-        device: Device = "cpu" if effects == {"cpu"} else "refused"
-        return Verdict(device, tuple(violation for violation, _ in broken), tuple(reasons))
+        if effects - {"refused on the cpu"} == {"refused on the bpu"}:
+            return Verdict("refused", violations, tuple(reasons), spared="refused on the cpu" not in effects)
+        device: Device = "cpu" if effects - {"refused on the bpu"} == {"cpu"} else "refused"
+        return Verdict(device, violations, tuple(reasons))
 
     def _unnamed(self, node: Node, opset: int, row: Op | None) -> Verdict:
         if self.assumed is not None:

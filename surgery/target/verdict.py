@@ -9,7 +9,7 @@ Device: TypeAlias = Literal["bpu", "cpu", "folded", "refused", "unknown"]
 Evidence: TypeAlias = Literal["read", "probed", "inferred", "assumed"]
 Known: TypeAlias = Literal["read", "probed", "inferred", "assumed", "log"]
 """How the limit that a node breaks is known: the evidence of a march file, or the vendor's log of this model."""
-Effect: TypeAlias = Literal["cpu", "refused", "refused on the cpu"]
+Effect: TypeAlias = Literal["cpu", "refused", "refused on the cpu", "refused on the bpu"]
 BIRTH = "opset"
 """Last part of the id of the limit that an operator exists in an opset which the toolchain takes."""
 
@@ -48,11 +48,15 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Where one node, by itself, would run, every limit it breaks, and the reasons for anything else."""
+    """Where one node, by itself, would run, every limit it breaks, and the reasons for anything else.
+
+    ``spared``: refused, but not where its neighbours leave it on the CPU.
+    """
 
     device: Device
     violations: tuple[Violation, ...] = ()
     reasons: tuple[str, ...] = ()
+    spared: bool = False
 
     @property
     def birth(self) -> Violation | None:

@@ -140,4 +140,6 @@ NEIGHBOURS = [
     *((f"a = {CONV}(x, w) b = {CONV}(x, w) y = Concat<axis=1>(a, b)", march, "bbc") for march in ALL),
     *((f"a = {CONV}(x, w) b = {CONV}(a, w) y = Concat<axis=1>(a, b)", march, "bbc") for march in ALL),
     *((f"a = {CONV}(x, w) b = Tanh(a) y = Concat<axis=1>(a, b)", march, "bbb") for march in ("bayes", "bayes-e")),
+    (f"a = {CONV}(x, w) y = DepthToSpace<blocksize=2>(a)", "bernoulli2", "bc"),
+    (f"a = {CONV}(x, w) b = DepthToSpace<blocksize=2>(a) y = Neg(b)", "bernoulli2", "bcc"),
 ]  # fmt: skip

@@ -19,7 +19,7 @@ from edge_models import model_edges
 from edge_nodes import Edge, noted_edges, reason
 from edge_specs import build
 
-DEVICES = {"cpu": "cpu", "refused": "refused", "refused on the cpu": "refused"}
+DEVICES = {"cpu": "cpu", "refused": "refused", "refused on the cpu": "refused", "refused on the bpu": "refused"}
 
 
 @cache

@@ -172,3 +172,12 @@ def test_a_flattened_map_of_seven_by_seven_at_most_goes_into_the_gemm(size: int,
     inputs = f"float[1,2,{size},{size}] x, float[{2 * size * size},3] w"
     text = f"g ({inputs}) => (float[1,3] y) {{ a = Flatten(x) y = Gemm(a, w) }}"
     assert place(model_of(text, opset=11), load_target("bernoulli2")).rows[0].device == device
+
+
+def test_what_dies_on_the_bpu_is_refused_only_there() -> None:
+    """Of 8 channels a DepthToSpace breaks the compiler of the X3, unless it is left on the CPU (probed)."""
+    body = f"a = {CONV}(x, w) b = DepthToSpace<blocksize=2>(a) y = "
+    on_bpu, on_cpu = placed(body + "Tanh(b)", "bernoulli2"), placed(body + "Neg(b)", "bernoulli2")
+    assert (on_bpu.rows[1].device, on_bpu.accepted) == ("refused", False)
+    assert [v.constraint for v in on_bpu.rows[1].verdict.violations] == ["DepthToSpace.channels"]
+    assert (on_cpu.rows[1].device, on_cpu.accepted, on_cpu.rows[1].verdict.violations) == ("cpu", True, ())
