@@ -95,17 +95,22 @@ def check(
     *,
     march: str,
     assume: str | None = None,
+    run_on_bpu: Sequence[str] = (),
     input_shape: Shapes = None,
     witness: Asked | None = None,
     log: Log = None,
 ) -> CheckDocument:
     """Where every node would run on ``march``, which limits it breaks, and which pass cures it. Needs no weights.
 
+    ``run_on_bpu`` names what the toolchain is asked to run on the BPU, nodes or operators, with wildcards.
     ``input_shape`` has it looked at with its inputs at these sizes. ``witness`` asks the vendor's own toolchain, too:
     its folder, ``"auto"``, or an open one (:class:`surgery.toolchain.Witness`). ``log``
     is what its checker or converter printed, whose verdicts stand in for predicted ones.
     """
-    loaded, target = _loaded(model, input_shape), load_target(march, assume)
+    if run_on_bpu and witness is not None:
+        raise InputError("the vendor's checker cannot be asked for nodes on the BPU", hint="surgery run --witness can")
+    loaded = _loaded(model, input_shape)
+    target = _asking(load_target(march, assume), run_on_bpu, loaded)
     corrected = _overlay(loaded, target, log)
     target = corrected.target if corrected else target
     twin = folded(loaded)
@@ -122,20 +127,28 @@ def check(
 
 
 def cost(
-    model: Source, *, march: str, assume: str | None = None, input_shape: Shapes = None, log: Log = None
+    model: Source,
+    *,
+    march: str,
+    assume: str | None = None,
+    run_on_bpu: Sequence[str] = (),
+    input_shape: Shapes = None,
+    log: Log = None,
 ) -> CostDocument:
     """The predicted time of ``model`` on ``march``, node by node and in total. Needs no weights.
 
-    ``input_shape`` has it looked at with its inputs at these sizes, ``log`` with the devices of the vendor's log.
+    ``run_on_bpu`` names what the toolchain is asked to run on the BPU; ``input_shape`` has the model looked at with its
+    inputs at these sizes, ``log`` with the devices of the vendor's log.
     """
-    loaded, target = _loaded(model, input_shape), load_target(march, assume)
+    loaded = _loaded(model, input_shape)
+    target = _asking(load_target(march, assume), run_on_bpu, loaded)
     corrected = _overlay(loaded, target, log)
     target = corrected.target if corrected else target
     try:
         document = cost_document(loaded, target.name, estimate(place_as_seen(loaded, target)))
     except NoCoefficients as error:
         document = no_estimate(loaded, target.name, error.what)
-    return _with(_at(document, input_shape), corrected)
+    return _with(_at(document, input_shape), corrected).model_copy(update={"run_on_bpu": target.run_on_bpu})
 
 
 def run(
@@ -156,6 +169,7 @@ def run(
     protect: str | None = None,
     eval_: Evaluator | None = None,
     assume: str | None = None,
+    run_on_bpu: Sequence[str] = (),
     keep_input_initializers: bool = False,
     rank4_inputs: bool = False,
     progress: Callable[[str], None] | None = None,
@@ -185,6 +199,7 @@ def run(
         eval_: called with something that has ``run(feeds) -> outputs``, before and after; returns a number or
             numbers by metric.
         assume: march whose limits stand in for unknown ones.
+        run_on_bpu: what the toolchain is asked to run on the BPU: names of nodes or operators, with wildcards.
         keep_input_initializers: leave initializers that are also inputs among the inputs.
         rank4_inputs: let inputs and outputs of floats of rank 1 to 3 be of rank 4.
         progress: called with the name of each pass before it runs.
@@ -197,6 +212,7 @@ def run(
         SurgeryError: something given cannot be used; the message says what and what to do.
     """
     target = load_target(march, assume)
+    target = _asking(target, run_on_bpu, Model.load(model)) if run_on_bpu else target
     name = target.name
     if witness is not None:
         from surgery.witnessed import need_answerable, opened, rerun, run_witnessed
@@ -208,6 +224,7 @@ def run(
     corrected = _overlay(Model.load(model), target, log, chosen) if log is not None else None
     target = corrected.target if corrected else target
     settings = {"verify": verify, "samples": samples, "seed": seed, "assume": assume, "protect": protect}
+    settings |= {"run_on_bpu": list(run_on_bpu)} if run_on_bpu else {}
     result = run_pipeline(
         model,
         march=target,
@@ -233,7 +250,7 @@ def run(
     }
     left = cures(result.model, result.after.placement)
     document = _at(run_document(result, evaluator=_name(eval_), cures=left, replay=replay), input_shape)
-    document = _with(document, corrected)
+    document = _with(document, corrected).model_copy(update={"run_on_bpu": target.run_on_bpu})
     if witness is None:
         return Run(result, document)
     if progress is not None:
@@ -356,6 +373,10 @@ def _at(document: D, shapes: Shapes) -> D:
     """The document of a model that was looked at with its inputs at ``shapes``."""
     stated = {name: tuple(shape) for name, shape in (shapes or {}).items()}
     return document.model_copy(update={"input_shape": stated})
+
+
+def _asking(target: Target, globs: Sequence[str], model: Model) -> Target:
+    return target.asking(globs, model.nodes()) if globs else target
 
 
 def _overlay(model: Model, target: Target | None, log: Log, pipeline: Passes | None = None) -> Overlay | None:

@@ -102,7 +102,7 @@ def run_witnessed(
     ``rerun(n)`` makes the model after the first n passes; it is called only when the result is worse, to name the
     pass that made it so.
     """
-    compiler = partial(witness.compile, march=result.target.name, options=Options(level), limit=limit)
+    compiler = partial(_compile, witness, result.target, level, limit)
     sizes = result.pipeline.frozen(result.original.graph)
     with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
         first = pool.submit(_compiled, given, result.original, compiler, sizes)
@@ -150,9 +150,24 @@ def _quantised_rows(
         yield QuantisedDrift(model=name, stage="", reason=error.what)
 
 
+def _compile(
+    witness: Witness,
+    target: Target,
+    level: str,
+    limit: float,
+    source: Path | Model,
+    model: Model,
+    shapes: Shapes = None,
+) -> Answer:
+    """``source``, loaded as ``model``, compiled with what ``target`` asks for on the BPU."""
+    asked = (n for n in model.nodes() if n.op in target.on_request and target.verdict(n, model.opset).device == "bpu")
+    options = Options(level, run_on_bpu=tuple(node.name for node in asked))
+    return witness.compile(source, target.name, options, shapes=shapes, limit=limit)
+
+
 def _compiled(given: Source, model: Model, compiler: Compiler, shapes: Shapes = None) -> tuple[Answer, WitnessSide]:
     source, made_up = _whole(given, model)
-    answer = compiler(source, shapes=shapes)
+    answer = compiler(source, model, shapes)
     names = map_names(model, answer.placement) if answer.placement else None
     return answer, witness_side(answer, names, made_up=made_up)
 
@@ -175,7 +190,8 @@ def _steps(result: RunResult, compiler: Compiler, rerun: Rerun) -> Iterator[Pass
     """The time after every pass that changed something."""
     for count, done in enumerate(result.passes, 1):
         if done.status is Status.APPLIED:
-            answer = compiler(rerun(count))
+            model = rerun(count)
+            answer = compiler(model, model)
             found = answer.performance
             reason = answer.refusal.text if answer.refusal else ""
             yield PassTime(by=done.name, latency_us=found.latency_us if found else None, reason=reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Option
 
@@ -40,6 +40,7 @@ def check(
     models: opt.Models,
     march: opt.Marches,
     assume: opt.Assume = None,
+    run_on_bpu: opt.RunOnBpu = None,
     input_shape: opt.InputShapes = None,
     witness: opt.Witness = None,
     log: opt.Log = None,
@@ -71,11 +72,10 @@ def check(
     out = Output(json, (), taken, finds, quiet, verbose, html, content)
     todo, shapes = jobs(models, march, assume), parse.shapes(input_shape or ())
     need_one(todo, log)
+    options: dict[str, Any] = {"assume": assume, "run_on_bpu": run_on_bpu or (), "input_shape": shapes, "log": log}
     with asked(witness) as toolchain:
         for job in todo:
             with out.attempt(job):
                 source = job.model if toolchain is None else job.path
-                out.add(
-                    api.check(source, march=job.march, assume=assume, input_shape=shapes, witness=toolchain, log=log)
-                )
+                out.add(api.check(source, march=job.march, witness=toolchain, **options))
     out.finish()

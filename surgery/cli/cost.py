@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from surgery.cli import options as opt
 
 
@@ -9,6 +11,7 @@ def cost(
     models: opt.Models,
     march: opt.Marches,
     assume: opt.Assume = None,
+    run_on_bpu: opt.RunOnBpu = None,
     input_shape: opt.InputShapes = None,
     log: opt.Log = None,
     json: opt.Json = None,
@@ -27,7 +30,8 @@ def cost(
     out = Output(json, taken=(*models, log), quiet=quiet, verbose=verbose)
     todo, shapes = jobs(models, march, assume), parse.shapes(input_shape or ())
     need_one(todo, log)
+    options: dict[str, Any] = {"assume": assume, "run_on_bpu": run_on_bpu or (), "input_shape": shapes, "log": log}
     for job in todo:
         with out.attempt(job):
-            out.add(api.cost(job.model, march=job.march, assume=assume, input_shape=shapes, log=log))
+            out.add(api.cost(job.model, march=job.march, **options))
     out.finish()

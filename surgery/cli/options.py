@@ -35,6 +35,14 @@ MaybeMarch = Annotated[
 Assume = Annotated[
     str | None, Option(metavar="MARCH", help="Borrow limits that are unknown from this one.", rich_help_panel=_CHIP)
 ]
+RunOnBpu = Annotated[
+    list[str] | None,
+    Option(
+        metavar="GLOB",
+        help="Nodes or operators that the toolchain is asked to run on the BPU; repeatable.",
+        rich_help_panel=_CHIP,
+    ),
+]
 Inputs = Annotated[
     str | None, Option(metavar="F.npz|FOLDER", help="Values to run the models on.", rich_help_panel=_DATA)
 ]

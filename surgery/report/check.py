@@ -114,7 +114,8 @@ class CheckDocument(Document):
 
     ``witness`` is what the vendor's own toolchain says, if it was asked, ``log`` what a log of it has changed.
     ``todo`` are the first things to do, the most pressing one first; ``notes`` the layers that the hardware pads by
-    much, the largest loss first (no limit is broken); ``assumed`` where limits were borrowed.
+    much, the largest loss first (no limit is broken); ``assumed`` where limits were borrowed; ``run_on_bpu`` what the
+    toolchain is asked to run on the BPU.
     """
 
     kind: Literal["surgery.check/1"] = schema("surgery.check/1")
@@ -128,6 +129,7 @@ class CheckDocument(Document):
     todo: tuple[Step, ...] = ()
     notes: tuple[PaddingNote, ...] = ()
     assumed: Assumed | None = None
+    run_on_bpu: tuple[Text, ...] = ()
     witness: WitnessCheck | None = None
     log: LogPart | None = None
 
@@ -154,6 +156,7 @@ def check_document(model: Model, placement: target.Placement, cures: Cures | Non
         nodes=nodes,
         notes=padding_notes(placement),
         assumed=Assumed(march=borrowed.name, nodes=sum(row.assumed for row in nodes)) if borrowed else None,
+        run_on_bpu=placement.target.run_on_bpu,
     )
 
 

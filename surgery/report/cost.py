@@ -62,6 +62,7 @@ class CostDocument(Document):
     bytes: Traffic
     nodes: tuple[NodeTime, ...] = ()
     transfers: tuple[TransferTime, ...] = ()
+    run_on_bpu: tuple[Text, ...] = ()
     log: LogPart | None = None
 
 

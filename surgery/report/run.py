@@ -128,6 +128,7 @@ class RunDocument(Document):
     exceeded: tuple[Text, ...] = ()
     seconds: float = 0.0
     witness: WitnessRun | None = None
+    run_on_bpu: tuple[Text, ...] = ()
     log: LogPart | None = None
     replay: dict[str, Any] = Field(default_factory=dict)
 

@@ -87,6 +87,11 @@ def _uncured(document: CheckDocument) -> Iterator[_Ranked]:
     for members in groups.values():
         rows = _rows(members)
         limits = {v.constraint: v for _, v in members}
+        if set(limits) == {f"{rows[0].op}.request"}:
+            text = f"Ask the toolchain to run {_where(document, rows)} on the BPU (run_on_bpu in its YAML)."
+            step = _step(text, rows, look_again(document, "--run-on-bpu", rows[0].op))
+            yield _Ranked(_CURED, step, (step.nodes, step.macs))
+            continue
         told = listed([str(v) for v in limits.values()])
         text = f"Change {_where(document, rows)}, no pass cures it: {told}."
         step = _step(text, rows)

@@ -104,6 +104,7 @@ def drifted(document: DiffDocument) -> bool:
 @closing.register
 def _(document: CheckDocument) -> Closing:
     sentence = takes(document.march, document.accepted, document.refusals, document.summary, document.assumed)
+    sentence += _asked(document.run_on_bpu)
     if document.witness is not None:
         sentence = took(document.march, document.witness.side)
     curable = any(v.cured_by for row in document.nodes for v in row.violations)
@@ -126,6 +127,7 @@ def _(document: RunDocument) -> Closing:
     if document.exceeded:
         return Closing(False, f"Over budget, nothing was written: {listed(document.exceeded)}.")
     sentence = takes(document.march, document.after.accepted, document.after.refusals, document.after)
+    sentence += _asked(document.run_on_bpu)
     if document.witness is not None:
         sentence = took(document.march, document.witness.after)
     if document.verified != "full":
@@ -166,6 +168,11 @@ def _(document: BisectDocument) -> Closing:
     words = ["explain", *_sized(document), "--pass", document.guilty, *_march(document.march)]
     words += ["--node", document.nodes[0]] if document.nodes else []
     return Closing(False, f"{document.guilty} breaks the numbers{at}: {document.reason}.", command(*words))
+
+
+def _asked(globs: tuple[str, ...]) -> str:
+    """That what is said holds where the toolchain is asked for it."""
+    return f" Its YAML has to ask for {listed(globs)} on the BPU (run_on_bpu)." if globs else ""
 
 
 def takes(
@@ -236,7 +243,7 @@ def _run(document: OfModel, march: str | None, more: Collection[str] = ()) -> st
     path, *sizes = _sized(document)
     out = f"{PurePath(path).stem}.{march or 'MARCH'}.onnx"
     added = (word for name in more for word in ("--add", name))
-    return command("run", path, "-o", out, *_march(march), *_assume(document), *_logged(document), *sizes, *added)
+    return command("run", path, "-o", out, *_march(march), *_assume(document), *_told(document), *sizes, *added)
 
 
 def run_with(document: CheckDocument, cures: Iterable[str]) -> str:
@@ -252,24 +259,25 @@ def _missing(names: Iterable[str], present: Collection[str]) -> list[str]:
 
 def look_again(document: CheckDocument, *more: str) -> str:
     """The check of the same model with further options."""
-    return command("check", *_sized(document), "--march", document.march, *_assume(document), *_logged(document), *more)
+    return command("check", *_sized(document), "--march", document.march, *_assume(document), *_told(document), *more)
 
 
 def _look(document: CheckDocument) -> str:
     if not document.accepted:
         return look_again(document, "-v")
-    more = (*_assume(document), *_logged(document))
+    more = (*_assume(document), *_told(document))
     return command("cost", *_sized(document), "--march", document.march, *more)
 
 
 def _check(document: CostDocument) -> str:
-    return command("check", *_sized(document), "--march", document.march, *_logged(document))
+    return command("check", *_sized(document), "--march", document.march, *_told(document))
 
 
-def _logged(document: OfModel) -> list[str]:
-    """The log that the document took verdicts from."""
+def _told(document: OfModel) -> list[str]:
+    """The log that the document took verdicts from, and what the toolchain was asked for."""
     log = None if isinstance(document, BisectDocument) else document.log
-    return [] if log is None else ["--log", log.path]
+    asked = document.run_on_bpu if isinstance(document, CheckDocument | CostDocument | RunDocument) else ()
+    return [*([] if log is None else ["--log", log.path]), *(w for glob in asked for w in ("--run-on-bpu", glob))]
 
 
 def _after_run(document: RunDocument) -> str:

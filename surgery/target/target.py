@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,7 @@ class Target:
         self._cost: dict[str, Any] | None = None
         self._probed: Mapping[str, Probe] | None = None
         self._words: Mapping[str, Word] = {}
+        self.run_on_bpu: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Target({self.name!r})"
@@ -135,6 +137,33 @@ class Target:
         twin._words = {**words}
         return twin
 
+    def asking(self, globs: Sequence[str], nodes: Iterable[Node]) -> Target:
+        """This march where its toolchain is asked to run nodes on the BPU that it leaves on the CPU otherwise.
+
+        Args:
+            globs: names of nodes or operators, with ``*`` and ``?``.
+            nodes: of the model that it is about.
+
+        Raises:
+            InputError: one names no operator that runs on request.
+        """
+        names = {*self.on_request, *(node.name for node in nodes if node.op in self.on_request)}
+        for glob in globs:
+            if not any(fnmatchcase(name, glob) for name in names):
+                known = f"on request it runs {', '.join(self.on_request)}" if self.on_request else "it runs none"
+                raise InputError(f"{glob!r} names nothing that {self.name} runs on request", hint=known)
+        twin = copy(self)
+        twin.run_on_bpu = tuple(globs)
+        return twin
+
+    @property
+    def on_request(self) -> tuple[str, ...]:
+        """Operators that the BPU runs where the toolchain is asked to (``run_on_bpu``, ``node_info``)."""
+        return tuple(op for op, row in self.march.ops.items() if row.device == "request")
+
+    def _is_asked(self, node: Node) -> bool:
+        return any(fnmatchcase(name, glob) for glob in self.run_on_bpu for name in (node.name, node.op))
+
     def said(self, node: Node) -> Word | None:
         """What the vendor's log says of ``node``; None when nothing, or of what it was before it was rewritten."""
         word = self._words.get(node.name)
@@ -165,7 +194,7 @@ class Target:
         verdict = self._checked(node, opset)
         if verdict.device == "bpu" and not row.complete:
             return self._incomplete(node, opset)
-        if row.device == "request":
+        if row.device == "request" and not self._is_asked(node):
             return replace(verdict, device="cpu", violations=(*self._off_bpu(node.op, row), *verdict.violations))
         return verdict
 

@@ -20,6 +20,7 @@ class Options:
     Attributes:
         level: O0 to O3.
         remove: node types to take off the edges, in this order.
+        run_on_bpu: nodes to run on the BPU that stay on the CPU otherwise.
         optimization: values of the parameter of that name, such as ``set_all_nodes_int16``. ``run_fast``, which
             ``--fast-perf`` sets, is not among them by itself: it forces nodes onto the BPU that are slower there
             (RFB-320 at O1: 16.1 ms with it, 7.3 ms without).
@@ -29,6 +30,7 @@ class Options:
 
     level: str = "O2"
     remove: tuple[str, ...] = ()
+    run_on_bpu: tuple[str, ...] = ()
     optimization: tuple[str, ...] = ()
     calibration: str = "skip"
 
@@ -41,10 +43,11 @@ def makertbin(model: str, march: str, inputs: Mapping[str, Sequence[int]], optio
     """The YAML text: feature map inputs, no calibration (thresholds of 1), layer costs in the result.
 
     Raises:
-        InputError: an input name holds a ``;``, which the format has for a separator.
+        InputError: the name of an input, or of a node to run on the BPU, holds a ``;``, which the format has for a
+            separator.
     """
-    if strange := [name for name in inputs if ";" in name]:
-        raise InputError(f"input {strange[0]!r} has a ';' in its name, which the toolchain's YAML cannot say")
+    if strange := [name for name in (*inputs, *options.run_on_bpu) if ";" in name]:
+        raise InputError(f"{strange[0]!r} has a ';' in its name, which the toolchain's YAML cannot say")
     parameters = {
         "model_parameters": _model(model, march, options),
         "input_parameters": _inputs(inputs),
@@ -66,6 +69,8 @@ def calibration_folders(inputs: Mapping[str, object]) -> dict[str, str]:
 
 def _calibration(inputs: Mapping[str, object], options: Options) -> dict[str, object]:
     said: dict[str, object] = {"calibration_type": options.calibration}
+    if options.run_on_bpu:
+        said["run_on_bpu"] = ";".join(options.run_on_bpu)
     if options.optimization:
         said["optimization"] = ";".join(options.optimization)
     if options.calibration != "skip":

@@ -109,10 +109,19 @@ def test_a_node_with_a_limit_that_no_pass_cures_is_not_said_to_be_cured() -> Non
 
 
 def test_a_device_that_is_no_limit_is_said_in_the_words_of_the_march() -> None:
+    only = Violation(constraint="Conv.device", found="cpu", allowed="bpu", text="the toolchain has a CPU kernel only")
+    assert texts(node("a", only)) == ["Change a, no pass cures it: Conv.device: the toolchain has a CPU kernel only."]
+
+
+def test_what_runs_on_request_is_to_be_asked_for() -> None:
     only = Violation(
         constraint="Conv.request", found="request", allowed="bpu", text="stays on the CPU unless asked for"
     )
-    assert texts(node("a", only)) == ["Change a, no pass cures it: Conv.request: stays on the CPU unless asked for."]
+    (step,) = steps(node("a", only))
+    assert step.text == "Ask the toolchain to run a on the BPU (run_on_bpu in its YAML)."
+    assert step.command == "surgery check m.onnx --march bayes-e --run-on-bpu Conv"
+    (both,) = steps(node("a", only, limit("kernel_h")))
+    assert both.text.startswith("Change a, no pass cures it: Conv.request")
 
 
 def test_limits_without_a_cure_go_by_macs() -> None:

@@ -25,8 +25,14 @@ def test_nothing_is_removed_unasked() -> None:
 
 
 def test_a_separator_in_a_name() -> None:
-    with pytest.raises(InputError, match="has a ';' in its name"):
-        makertbin("model.onnx", "bayes", {"a;b": (1,)}, Options())
+    for name, options in (("a;b", Options()), ("a", Options(run_on_bpu=("s;t",)))):
+        with pytest.raises(InputError, match="has a ';' in its name"):
+            makertbin("model.onnx", "bayes", {name: (1,)}, options)
+
+
+def test_nodes_to_run_on_the_bpu() -> None:
+    said = yaml.safe_load(makertbin("model.onnx", "bayes", {"a": (1,)}, Options(run_on_bpu=("s", "t"))))
+    assert said["calibration_parameters"]["run_on_bpu"] == "s;t"
 
 
 def test_unknown_level() -> None:
