@@ -2,7 +2,7 @@
 
 An active operator is quantised wherever it stands. A passive one is where all that it reads is quantised, or its result
 is asked for quantised; a waiting one only where its result is. A value is quantised when an operator on the BPU reads
-it, or made it; a convolution's result is float unless it is read so.
+it, or made it; a convolution's result is float unless it is read so. A channel shuffle is one passive node.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ class Neighbours:
 
     Attributes:
         pulled: nodes whose result something on the BPU asks for, directly or through passive ones.
+        joined: lookups that become one with a waiting one behind them, and that one.
+        carried: passive nodes that went along with what makes their input; known once :meth:`idle` has run.
     """
 
     def __init__(self, graph: Graph, target: Target, verdicts: dict[Node, Verdict], opset: int) -> None:
@@ -83,12 +85,8 @@ class Neighbours:
 
     def _goes_along(self, node: Node, idle: dict[Node, str], folds: Folds) -> bool:
         """Whether ``node`` is taken along by what makes its input, on the BPU, or reads it there."""
-        if node not in self.along:
-            return False
-        maker = node.inputs[0].producer
-        home = None if maker is None else folds.home(maker)
-        on_bpu = home is not None and home not in idle and (self._on_bpu(home) or home in folds.lookups)
-        return on_bpu or self._is_asked_for(node.inputs[0])
+        data = node.inputs[0]
+        return node in self.along and (self._made_on_bpu(data, idle, folds) is not None or self._is_asked_for(data))
 
     def _shuffled(self, root: Node) -> Tensor:
         """What the channel shuffle that ends at ``root`` reads."""
@@ -144,12 +142,15 @@ class Neighbours:
 
     def _is_made_so(self, tensor: Tensor, idle: dict[Node, str], folds: Folds) -> bool:
         """Whether a node on the BPU makes ``tensor`` quantised, whoever reads it."""
-        maker = tensor.producer
-        if maker is None or maker not in self.verdicts:
-            return False
-        home = folds.home(maker)
-        on_bpu = self._on_bpu(home) or home in folds.lookups
-        return on_bpu and home not in idle and not self._gives_floats(home)
+        home = self._made_on_bpu(tensor, idle, folds)
+        return home is not None and not self._gives_floats(home)
+
+    def _made_on_bpu(self, tensor: Tensor, idle: dict[Node, str], folds: Folds) -> Node | None:
+        """The node on the BPU that makes ``tensor``."""
+        if tensor.producer is None or tensor.producer not in self.verdicts:
+            return None
+        home = folds.home(tensor.producer)
+        return home if home not in idle and (self._on_bpu(home) or home in folds.lookups) else None
 
     def _convolution(self, tensor: Tensor, folds: Folds) -> Node | None:
         """The convolution whose result, normalised or not, ``tensor`` is."""
