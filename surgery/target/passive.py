@@ -93,15 +93,24 @@ class Neighbours:
         return next(first.inputs[0] for first, last in self.shuffles.items() if last is root)
 
     def _fed(self, node: Node, idle: dict[Node, str], folds: Folds) -> bool:
-        """Whether all that ``node`` reads is quantised, or float of convolutions beside one that is asked for."""
+        """Whether all that ``node`` reads is quantised, or float of convolutions beside one that is asked for.
+
+        Of what an operator of the CPU makes, that something else asks for it is enough for a single operand only.
+        """
         read = folds.computed(node)
-        others = [t for t in read if not self._is_asked_for(t, node) and not self._is_made_so(t, idle, folds)]
+        sure = len(read) == 1 and node.op not in self.target.march.passive.not_after_conv
+        asked = [t for t in read if self._is_asked_for(t, node) and (sure or not self._is_of_cpu(t, folds))]
+        others = [t for t in read if t not in asked and not self._is_made_so(t, idle, folds)]
         if not others:
             return bool(read)
-        asked = [tensor for tensor in read if self._is_asked_for(tensor, node)]
         if node.op == "Concat":
             asked = [t for t in asked if t.producer is None]
         return bool(asked) and all(self._is_of_conv(tensor, folds) for tensor in others)
+
+    def _is_of_cpu(self, tensor: Tensor, folds: Folds) -> bool:
+        """Whether an operator makes ``tensor`` that by itself is on the CPU."""
+        home = None if tensor.producer is None else folds.home(tensor.producer)
+        return home in self.verdicts and self.verdicts[home].device == "cpu" and home not in folds.lookups
 
     def _waits(self, node: Node, folds: Folds | None) -> bool:
         passive = self.target.march.passive

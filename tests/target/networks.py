@@ -142,4 +142,6 @@ NEIGHBOURS = [
     *((f"a = {CONV}(x, w) b = Tanh(a) y = Concat<axis=1>(a, b)", march, "bbb") for march in ("bayes", "bayes-e")),
     (f"a = {CONV}(x, w) y = DepthToSpace<blocksize=2>(a)", "bernoulli2", "bc"),
     (f"a = {CONV}(x, w) b = DepthToSpace<blocksize=2>(a) y = Neg(b)", "bernoulli2", "bcc"),
+    (f"a = Neg(x) b = {POOL}(a) d = {CONV}(a, w) e = {CONV}(d, w)", "bernoulli2", "cbbb"),
+    (f"a = Neg(x) b = {CONV}(a, w) d = Tanh(b) y = Add(a, d) z = {CONV}(d, w)", "bernoulli2", "cbbcb"),
 ]  # fmt: skip
