@@ -155,8 +155,9 @@ def test_probed_limits_say_so() -> None:
 
 
 def test_a_limit_of_every_operator_has_evidence_of_its_own() -> None:
-    violation = X5.verdict(unary("Exp", (5000, 8, 4, 4)), 11).violations[0]
-    assert (violation.constraint, violation.evidence, violation.source) == ("Exp.batch", "read", "x_list")
+    read, probed = (target.verdict(unary("Exp", (5000, 8, 4, 4)), 11).violations[0] for target in (ULTRA, X5))
+    assert (read.constraint, read.evidence, read.source) == ("Exp.batch", "read", "ultra_list")
+    assert (probed.constraint, probed.evidence, probed.source) == ("Exp.batch", "probed", "x_list")
 
 
 def test_symbolic_dim_is_unknown_and_named() -> None:
