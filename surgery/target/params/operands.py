@@ -110,8 +110,9 @@ def exponent(p: Params) -> float:
 
 @param
 def operand_channels(p: Params) -> Dims:
-    """Dim 1 of every operand of rank 2 and more."""
-    return tuple(size_of(t, 1) for t in _operands(p) if len(shape_of(t)) > 1)
+    """The size of every operand along dim 1 of the result, as broadcasting lines them up; of none that is shorter."""
+    places = [(t, 1 - max(p["ranks"]) + len(shape_of(t))) for t in _operands(p)]
+    return tuple(size_of(t, place) for t, place in places if place >= 0 and len(shape_of(t)) > place)
 
 
 @param
