@@ -7,6 +7,7 @@ import pytest
 import surgery
 from surgery.errors import InputError
 from surgery.ir import Model
+from surgery.report.verdict import closing
 from surgery.target import load_target, place
 from surgery.toolchain import Witness
 from tests.support import model_of
@@ -78,3 +79,4 @@ def test_the_toolchain_does_as_it_is_asked(vendor: Witness) -> None:
     ).report
     assert document.witness is not None
     assert document.witness.after.cpu == ()
+    assert "ask for Softmax on the BPU" in closing(document).sentence

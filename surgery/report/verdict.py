@@ -127,9 +127,9 @@ def _(document: RunDocument) -> Closing:
     if document.exceeded:
         return Closing(False, f"Over budget, nothing was written: {listed(document.exceeded)}.")
     sentence = takes(document.march, document.after.accepted, document.after.refusals, document.after)
-    sentence += _asked(document.run_on_bpu)
     if document.witness is not None:
         sentence = took(document.march, document.witness.after)
+    sentence += _asked(document.run_on_bpu)
     if document.verified != "full":
         reason = f" ({document.verified_reason})" if document.verified_reason else ""
         sentence = f"{sentence} Numbers verified: {document.verified}{reason}."

@@ -74,8 +74,8 @@ KERNEL = "Conv.kernel_h"
 def asked(outside: dict[str, str]) -> tuple[Any, list[str]]:
     edge = dict(noted_edges(load_target("bernoulli2")))[KERNEL]
     assert edge is not None
-    fake = Fake(KERNEL, outside)
-    return probe_constraints.probed(fake, {KERNEL: edge}, 1)[KERNEL], list(dict.fromkeys(fake.fronts))  # type: ignore[arg-type]
+    fake: Any = Fake(KERNEL, outside)
+    return probe_constraints.probed(fake, {KERNEL: edge}, 1)[KERNEL], list(dict.fromkeys(fake.fronts))
 
 
 def test_sides_that_agree_are_asked_once() -> None:
