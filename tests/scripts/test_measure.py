@@ -20,7 +20,7 @@ from distributed import LocalCluster
 
 from tests.support import ROOT, model_of
 from tests.toolchain.fake import install
-from tests.toolchain.test_worker import alive
+from tests.toolchain.test_worker import alive, child_of_the_job
 
 
 @pytest.fixture
@@ -180,7 +180,7 @@ def test_killed_it_leaves_nothing(tmp_path: Path, how: signal.Signals) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a child inherits it
     asking = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     signal.signal(signal.SIGINT, before)
-    child = _hanging(tmp_path / "tmp")
+    child = child_of_the_job(tmp_path / "tmp")
     asking.send_signal(how)
     _, said = asking.communicate(timeout=60)
     assert (asking.returncode, said) == (
@@ -192,17 +192,6 @@ def test_killed_it_leaves_nothing(tmp_path: Path, how: signal.Signals) -> None:
     assert (alive(child), list((tmp_path / "tmp").iterdir())) == (False, [])
     if how != signal.SIGKILL:
         assert verdicts(tmp_path / "p") == {"fine": ""}
-
-
-def _hanging(place: Path) -> int:
-    """The process that the hanging job has started."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        for file in place.rglob("child.txt"):
-            if said := file.read_text():
-                return int(said)
-        time.sleep(0.02)
-    raise TimeoutError
 
 
 def test_every_probe_is_a_valid_model(measure: ModuleType) -> None:

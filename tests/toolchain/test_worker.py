@@ -82,9 +82,7 @@ def test_what_a_job_leaves_behind_is_killed(witness: Witness) -> None:
 def test_nothing_is_left_when_the_fork_server_is_killed(witness: Witness) -> None:
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(witness.check, model("hang"), "bayes-e", limit=60)
-        place = Path(tempfile.gettempdir())
-        while not any(file.read_text() for file in place.rglob("child.txt")):
-            time.sleep(0.02)
+        child_of_the_job(Path(tempfile.gettempdir()))
         process = witness._worker._process
         assert process is not None
         process.kill()
@@ -104,12 +102,22 @@ def test_folders_go_when_nothing_was_started(witness: Witness) -> None:
 
 def assert_gone() -> None:
     """The child that the last job started ends."""
-    [said] = Path(tempfile.gettempdir()).rglob("child.txt")
-    child = int(said.read_text())
+    child = child_of_the_job(Path(tempfile.gettempdir()))
     deadline = time.monotonic() + 5
     while alive(child) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not alive(child)
+
+
+def child_of_the_job(place: Path) -> int:
+    """The process that a job has started; waits for it."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for folder, _, files in os.walk(place):  # other jobs' folders come and go meanwhile
+            if "child.txt" in files and (said := Path(folder, "child.txt").read_text()):
+                return int(said)
+        time.sleep(0.02)
+    raise TimeoutError
 
 
 def alive(pid: int) -> bool:
