@@ -113,8 +113,8 @@ def child_of_the_job(place: Path) -> int:
     """The process that a job has started; waits for it."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        for folder, _, files in os.walk(place):  # other jobs' folders come and go meanwhile
-            if "child.txt" in files and (said := Path(folder, "child.txt").read_text()):
+        for folder, _, names in os.walk(place):  # other jobs' folders come and go meanwhile
+            if "child.txt" in names and (said := Path(folder, "child.txt").read_text()):
                 return int(said)
         time.sleep(0.02)
     raise TimeoutError
