@@ -194,6 +194,22 @@ BATCHNORM = {
         quiet=TAPPED,
     ),
 }
+FUSED = {
+    "merge-branches": Sample(
+        "a = Conv (x, w)  b = Conv (x, u)  y = Add (a, b)", {"w": (4, 4, 1, 1), "u": (4, 4, 1, 1)}, quiet=TAPPED
+    ),
+    "compose-convs": Sample("a = Conv (x, w)  y = Conv (a, u)", {"w": (4, 4, 1, 1), "u": (4, 4, 1, 1)}, quiet=TAPPED),
+}
+SHARED = {
+    "share-nodes": Sample("a = Sin (x)  b = Sin (x)  y = Add (a, b)"),
+    "share-weights": Sample(
+        "a = Add (x, w)  b = Sub (x, u)  y = Mul (a, b)",
+        {"w": np.ones((1, 4, 9, 9), np.float32), "u": np.ones((1, 4, 9, 9), np.float32)},
+        x="float[1,4,9,9]",
+        y="float[1,4,9,9]",
+        quiet=IN_BODIES,
+    ),
+}
 CONVS = {"w": (14, 4, 1, 1), "b": (14,), "u": (4, 14, 1, 1), "c": (4,)}
 CLAMP = {
     "convolve-gemm": Sample(
@@ -425,6 +441,8 @@ SAMPLES: dict[str, dict[str, Sample]] = {
     "fold-constants": FOLD,
     "remove-noops": NOOPS,
     "fuse-batchnorm": BATCHNORM,
+    "fuse-convs": FUSED,
+    "share-equals": SHARED,
     "clamp-conv-channels": CLAMP,
     "substitute-ops": SUBSTITUTE,
     "normalise-rank": RANK,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
-from passes.batchnorm import FuseBatchNorm
+from passes.linear import FuseBatchNorm
 from surgery.ir import Model
 from surgery.pipeline.result import Status
 from tests.matrix import VARIANTS, model_in, runs

@@ -30,6 +30,7 @@ BY_ITSELF = {
     "unroll-loops": {"fold"},
     "inline-functions": {"drop-function"},
     "lower-opset": {"restate"},
+    "share-equals": {"share-weights"},
     "strip-io-nodes": set(REMOVABLE),
     "normalise-rank": {"rank4-inputs", "rank4-outputs"},
 }

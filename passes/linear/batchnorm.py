@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from surgery.ir import Node, Value, ops
-from surgery.pipeline import Pass
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule, need
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 LINEAR = ("Conv", "ConvTranspose", "Gemm")
 BIAS = 2
 """Index of the bias among the inputs of all three."""
-
-
-class FuseBatchNorm(Pass):
-    """Fold BatchNormalization into the convolution or Gemm before it, or else after it.
-
-    Weights are computed in float64. Training mode and what anything else reads are left alone.
-    """
-
-    name: ClassVar[str] = "fuse-batchnorm"
-    after: ClassVar[frozenset[str]] = frozenset({"fold-constants", "remove-noops"})
-
-    def rules(self, target: Any) -> Sequence[Rule[Any]]:
-        """Into the operator before is tried first."""
-        return (FuseBefore(), FuseAfter())
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,45 @@
+"""Take linear operators that stand beside or behind each other together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from passes.linear.batchnorm import FuseAfter, FuseBefore
+from passes.linear.branches import MergeBranches
+from passes.linear.compose import ComposeConvs
+from surgery.pipeline import Pass
+from surgery.rewrite import Rule
+
+
+class FuseBatchNorm(Pass):
+    """Fold BatchNormalization into the convolution or Gemm before it, or else after it.
+
+    Weights are computed in float64. Training mode and what anything else reads are left alone.
+    """
+
+    name: ClassVar[str] = "fuse-batchnorm"
+    after: ClassVar[frozenset[str]] = frozenset({"fold-constants", "remove-noops"})
+
+    def rules(self, target: Any) -> Sequence[Rule[Any]]:
+        """Into the operator before is tried first."""
+        return (FuseBefore(), FuseAfter())
+
+
+class FuseConvs(Pass):
+    """Compute parallel and consecutive convolutions of one tensor as one, where that takes no more products.
+
+    The branches of re-parameterised blocks in the form in which they were trained, convolutions without anything
+    between them, factors and shifts per channel before a convolution, and the slices of a Focus stem. The vendor's
+    optimiser leaves all of these as they are. Weights are computed in float64.
+    """
+
+    name: ClassVar[str] = "fuse-convs"
+    after: ClassVar[frozenset[str]] = frozenset({"fuse-batchnorm"})
+
+    def rules(self, target: Any) -> Sequence[Rule[Any]]:
+        """Branches first: what they add up to may be one of two in a row."""
+        return (MergeBranches(), ComposeConvs())
+
+
+__all__ = ["FuseBatchNorm", "FuseConvs"]

@@ -1,0 +1,299 @@
+"""fuse-convs: branches that add up, convolutions in a row, factors before a convolution, Focus stems."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import numpy_helper
+
+from passes.linear import FuseConvs
+from surgery.ir import Model
+from surgery.pipeline.result import Status
+from tests.support import Applied, apply_pass, proto_of
+
+NORM = {"s": (4,), "t": (4,), "m": (4,), "v": np.array([0.5, 1.0, 2.0, 3.0], np.float32)}
+
+
+def net(body: str, x: str = "float[1,4,6,6]", y: str = "float[1,4,6,6]", opset: int = 13, **constants: Any) -> Model:
+    """The model of ``body``; a tuple stands for random float32 of that shape."""
+    proto = proto_of(f"g ({x} x) => ({y} y) {{ {body} }}", opset=opset)
+    rng = np.random.default_rng(7)
+    for name, value in constants.items():
+        array = rng.standard_normal(value).astype(np.float32) if isinstance(value, tuple) else value
+        proto.graph.initializer.append(numpy_helper.from_array(array, name))
+    return Model.load(proto)
+
+
+def fused(body: str, **options: Any) -> Applied:
+    """What fuse-convs makes of it, verified."""
+    return apply_pass(net(body, **options), FuseConvs())
+
+
+def conv(applied: Applied) -> dict[str, Any]:
+    """The attributes of the only node, a convolution, with the shape of its weight."""
+    [node] = applied.model.graph.nodes
+    assert node.op == "Conv"
+    return {**node.attrs, "weight": node.inputs[1].shape}
+
+
+SAME = "kernel_shape = [3, 3], pads = [1, 1, 1, 1]"
+
+
+def test_repvgg() -> None:
+    done = fused(
+        f"a = Conv <{SAME}> (x, w, c)  b = Conv (x, u)  d = BatchNormalization (x, s, t, m, v)"
+        " e = Add (a, b)  y = Add (e, d)",
+        w=(4, 4, 3, 3),
+        c=(4,),
+        u=(4, 4, 1, 1),
+        **NORM,
+    )
+    assert conv(done)["weight"] == (4, 4, 3, 3)
+    assert conv(done)["pads"] == [1, 1, 1, 1]
+
+
+def test_the_name_is_that_of_the_largest_branch() -> None:
+    model = net(f"a = Conv (x, u)  b = Conv <{SAME}> (x, w)  y = Add (a, b)", w=(4, 4, 3, 3), u=(4, 4, 1, 1))
+    [small, large, _] = model.graph.nodes
+    small.name, large.name = "small", "large"
+    assert [node.name for node in apply_pass(model, FuseConvs()).model.graph.nodes] == ["large"]
+
+
+def test_repmixer() -> None:
+    """As FastViT trains it: ``x + scale * (mixer(x) - norm(x))``."""
+    done = fused(
+        f"a = Conv <{SAME}, group = 4> (x, w)  b = Conv <group = 4> (x, u)  d = Add (a, b)"
+        " n = BatchNormalization (x, s, t, m, v)  e = Sub (d, n)  f = Mul (e, l)  y = Add (x, f)",
+        w=(4, 1, 3, 3),
+        u=(4, 1, 1, 1),
+        l=(4, 1, 1),
+        **NORM,
+    )
+    # the shortcut stays: the vendor's optimiser computes it within the convolution
+    assert done.ops == ["Conv", "Mul", "Add"]
+
+
+def test_kernels_of_other_places_steps_and_groups() -> None:
+    done = fused(
+        "a = Conv <kernel_shape = [2, 1], pads = [2, 0, 2, 0], dilations = [4, 1], group = 2> (x, w)"
+        " b = Conv <kernel_shape = [5, 1], pads = [2, 0, 2, 0], group = 4> (x, u)  y = Add (a, b)",
+        w=(4, 2, 2, 1),
+        u=(4, 1, 5, 1),
+    )
+    assert done.result.status is not Status.APPLIED  # 5 taps of 2 channels are more than 2 of 2 and 5 of 1
+    done = fused(
+        "a = Conv <kernel_shape = [3, 1], pads = [2, 0, 2, 0], dilations = [2, 1], group = 2> (x, w)"
+        " b = Conv <kernel_shape = [5, 1], pads = [2, 0, 2, 0], group = 2> (x, u)  y = Sub (a, b)",
+        w=(4, 2, 3, 1),
+        u=(4, 2, 5, 1),
+    )
+    assert (conv(done)["weight"], conv(done)["group"], conv(done)["dilations"]) == ((4, 2, 5, 1), 2, [1, 1])
+
+
+def test_strided_branches() -> None:
+    done = fused(
+        f"a = Conv <{SAME}, strides = [2, 2]> (x, w)  b = Conv <strides = [2, 2]> (x, u)  y = Add (a, b)",
+        y="float[1,4,3,3]",
+        w=(4, 4, 3, 3),
+        u=(4, 4, 1, 1),
+    )
+    assert (conv(done)["strides"], conv(done)["pads"]) == ([2, 2], [1, 1, 0, 0])
+
+
+def test_two_convolutions() -> None:
+    done = fused(
+        f"a = Conv (x, w)  y = Conv <{SAME}> (a, u, c)",
+        y="float[1,5,6,6]",
+        w=(4, 4, 1, 1),
+        u=(5, 4, 3, 3),
+        c=(5,),
+    )
+    assert conv(done)["weight"] == (5, 4, 3, 3)
+    done = fused(
+        "a = Conv <strides = [2, 2]> (x, w, b)  y = Conv (a, u, c)",
+        y="float[1,3,3,3]",
+        w=(4, 4, 2, 2),
+        b=(4,),
+        u=(3, 4, 1, 1),
+        c=(3,),
+    )
+    assert (conv(done)["weight"], conv(done)["strides"]) == ((3, 4, 2, 2), [2, 2])
+
+
+def test_a_factor_before_a_padded_convolution() -> None:
+    done = fused(f"a = Relu (x)  b = Mul (a, f)  y = Conv <{SAME}> (b, w)", w=(4, 4, 3, 3), f=(1, 4, 1, 1))
+    assert done.ops == ["Relu", "Conv"]
+
+
+def test_normalised_input() -> None:
+    done = fused(
+        "a = Sub (x, m)  b = Div (a, d)  y = Conv (b, w)",
+        w=(4, 4, 1, 1),
+        m=(1, 4, 1, 1),
+        d=np.full((4, 1, 1), 3, np.float32),
+    )
+    assert done.ops == ["Conv"]
+
+
+FOCUS = """
+    t = Slice (x, o0, e, a2, two)  u = Slice (x, o1, e, a2, two)
+    p = Slice (t, o0, e, a3, two)  q = Slice (u, o0, e, a3, two)
+    r = Slice (t, o1, e, a3, two)  s = Slice (u, o1, e, a3, two)
+    f = Concat <axis = 1> (p, q, r, s)
+"""
+INDICES = {
+    "o0": np.array([0]),
+    "o1": np.array([1]),
+    "e": np.array([2**31]),
+    "a2": np.array([2]),
+    "a3": np.array([-1]),
+    "two": np.array([2]),
+}
+
+
+def test_focus() -> None:
+    done = fused(
+        f"{FOCUS} y = Conv <{SAME}> (f, w, b)",
+        x="float[1,3,8,8]",
+        y="float[1,5,4,4]",
+        w=(5, 12, 3, 3),
+        b=(5,),
+        **INDICES,
+    )
+    assert (conv(done)["weight"], conv(done)["strides"], conv(done)["pads"]) == ((5, 3, 6, 6), [2, 2], [2, 2, 2, 2])
+
+
+ADD = "y = Add (a, b)"
+TALL, FLAT = "kernel_shape = [3, 1], pads = [1, 0, 1, 0]", "kernel_shape = [1, 3], pads = [0, 1, 0, 1]"
+REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
+    "one convolution": (f"a = Conv <{SAME}> (x, w)  y = Add (a, x)", {}, "fewer than two convolutions"),
+    "a constant": ("a = Conv (x, u)  y = Add (a, c4)", {}, "adds a constant"),
+    "two tensors": ("a = Relu (x)  b = Conv (a, u)  e = Conv (x, u)  y = Add (b, e)", {}, "they must be of one tensor"),
+    "strides": (
+        f"a = Conv <{SAME}> (x, w) b = Conv <kernel_shape = [2, 2], strides = [2, 2], pads = [3, 3, 3, 3]> (x, k){ADD}",
+        {},
+        "the operands differ in shape or stride",
+    ),
+    "more products": (
+        f"a = Conv <{TALL}> (x, h)  b = Conv <{FLAT}> (x, j)  {ADD}",
+        {},
+        "one convolution would take 5184 products instead of 3456",
+    ),
+    "a narrow middle": (
+        "a = Conv (x, to)  y = Conv (a, back)",
+        {"to": (1, 4, 1, 1), "back": (4, 1, 1, 1)},
+        "one convolution would take 576 products, the two take 288",
+    ),
+    "a shift and pads": (f"a = Conv (x, u, c)  y = Conv <{SAME}> (a, w)", {}, "whose zeros would not stay zeros"),
+    "overlapping pads": (
+        f"a = Conv <{SAME}, group = 4> (x, d)  y = Conv <{SAME}, group = 4> (a, d)",
+        {},
+        "no zeros when the first is computed there, too",
+    ),
+    "part of a GELU": ("a = Tanh (x)  b = Mul (a, half)  y = Conv (b, u)", {}, "with which it may be an activation"),
+    "not per channel": ("a = Mul (x, plane)  y = Conv (a, u)", {}, "which is not one per channel"),
+    "by zero": ("a = Div (x, zero)  y = Conv (a, u)", {}, "divides by what is computed, or by zero"),
+    "read twice": ("a = Conv (x, u)  b = Conv (a, u)  y = Add (a, b)", {}, "one reader must be the only one"),
+    "joined along rows": (
+        "p = Conv (x, u)  q = Relu (x)  f = Concat <axis = 2> (p, q)  y = Conv (f, u)",
+        {"y": "float[1,4,12,6]"},
+        "does not join along the channels",
+    ),
+    "no slices": (
+        "q = Relu (x)  f = Concat <axis = 1> (q, q)  y = Conv (f, eight)",
+        {"eight": (4, 8, 1, 1)},
+        "joins no strided slices",
+    ),
+    "slices of two": (
+        "q = Relu (x)  f = Concat <axis = 1> (q, x)  y = Conv (f, eight)",
+        {"eight": (4, 8, 1, 1)},
+        "joins slices of several tensors or strides",
+    ),
+}
+CONSTANTS: dict[str, Any] = {
+    "w": (4, 4, 3, 3), "u": (4, 4, 1, 1), "c": (4,), "c4": (1, 4, 1, 1), "k": (4, 4, 2, 2), "h": (4, 4, 3, 1),
+    "j": (4, 4, 1, 3), "d": (4, 1, 3, 3), "half": np.float32(0.5), "plane": (6, 6), "zero": np.float32(0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refusals(case: str) -> None:
+    body, given, reason = REFUSED[case]
+    options = {**{k: v for k, v in CONSTANTS.items() if f" {k}" in body or f"{k})" in body}, **given}
+    verify = case != "by zero"
+    done = apply_pass(net(body, **options), FuseConvs(), verify=verify)
+    assert done.result.status is not Status.APPLIED
+    assert any(reason in said for said in done.reasons), done.reasons
+
+
+def test_a_shift_before_a_convolution_without_pads() -> None:
+    assert fused("a = Add (x, c)  y = Conv (a, u)", u=(4, 4, 1, 1), c=(4, 1, 1)).ops == ["Conv"]
+
+
+@st.composite
+def layers(draw: Any, channels: int, groups: bool = True) -> tuple[str, tuple[int, ...]]:
+    """The attributes of a convolution from ``channels`` to as many or others, and the shape of its weight."""
+    group = draw(st.sampled_from([g for g in (1, 2, 4) if channels % g == 0])) if groups else 1
+    kernel = [draw(st.integers(1, 3)) for _ in "hw"]
+    dilations = [draw(st.integers(1, 2)) for _ in "hw"]
+    strides = [draw(st.integers(1, 2)) for _ in "hw"]
+    pads = [draw(st.integers(0, 2)) for _ in range(4)]
+    text = f"kernel_shape = {kernel}, dilations = {dilations}, strides = {strides}, pads = {pads}, group = {group}"
+    outs = draw(st.sampled_from([group, 4, 8]).filter(lambda n: n % group == 0))
+    return text, (outs, channels // group, *kernel)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(st.data())
+def test_any_two_in_a_row(data: st.DataObject) -> None:
+    """Whatever is made of two convolutions gives the numbers of both: apply_pass holds them against each other."""
+    first, w = data.draw(layers(4))
+    second, u = data.draw(layers(w[0]))
+    bias = data.draw(st.booleans())
+    body = f"a = Conv <{first}> (x, w{', b' * bias})  y = Conv <{second}> (a, u)"
+    y = f"float[1,{u[0]},H,W]"
+    model = net(body, "float[1,4,9,8]", y, 13, **{"w": w, "u": u, **({"b": (w[0],)} if bias else {})})
+    apply_pass(model, FuseConvs())
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(st.data())
+def test_any_two_side_by_side(data: st.DataObject) -> None:
+    """Kernels of any place and step, as long as the sizes agree."""
+    group = data.draw(st.sampled_from([1, 2, 4]))
+    parts, weights = [], {}
+    stride = data.draw(st.integers(1, 2))
+    for name in "wu":
+        kernel, dilation = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 2))
+        whole = (kernel - 1) * dilation
+        before = data.draw(st.integers(0, whole))
+        pads = [before, whole // 2, whole - before, whole - whole // 2]
+        parts.append(
+            f"kernel_shape = [{kernel}, {kernel}], dilations = [{dilation}, {dilation}], pads = {pads},"
+            f" strides = [{stride}, {stride}], group = {group}"
+        )
+        weights[name] = (4, 4 // group, kernel, kernel)
+    op = data.draw(st.sampled_from(["Add", "Sub"]))
+    size = -(-7 // stride)
+    body = f"a = Conv <{parts[0]}> (x, w)  b = Conv <{parts[1]}> (x, u)  y = {op} (a, b)"
+    apply_pass(net(body, "float[2,4,7,7]", f"float[2,4,{size},{size}]", 13, **weights), FuseConvs())
+
+
+def test_in_float16_beyond_its_range() -> None:
+    big = np.full((4, 4, 1, 1), 6e4, np.float16)
+    text = "a = Conv (x, w)  b = Conv (x, w)  y = Add (a, b)"
+    done = apply_pass(net(text, "float16[1,4,6,6]", "float16[1,4,6,6]", w=big), FuseConvs(), verify=False)
+    assert any("beyond the range of float16" in said for said in done.reasons)
+
+
+def test_a_weight_that_is_computed() -> None:
+    proto = proto_of("g (float[1,4,6,6] x, float[4,4,1,1] w) => (float[1,4,6,6] y) "
+                     "{ a = Conv (x, w)  b = Conv (x, w)  y = Add (a, b) }", opset=13)  # fmt: skip
+    done = apply_pass(Model.load(proto), FuseConvs())
+    assert done.result.status is not Status.APPLIED
+    onnx.checker.check_model(done.model.to_proto())
