@@ -195,10 +195,22 @@ BATCHNORM = {
     ),
 }
 FUSED = {
+    "drop-idle-taps": Sample(
+        "y = Conv <kernel_shape = [3, 3], pads = [5, 5, 5, 5], dilations = [5, 5]> (x, w)", {"w": (4, 4, 3, 3)}
+    ),
     "merge-branches": Sample(
         "a = Conv (x, w)  b = Conv (x, u)  y = Add (a, b)", {"w": (4, 4, 1, 1), "u": (4, 4, 1, 1)}, quiet=TAPPED
     ),
     "compose-convs": Sample("a = Conv (x, w)  y = Conv (a, u)", {"w": (4, 4, 1, 1), "u": (4, 4, 1, 1)}, quiet=TAPPED),
+}
+TILED = {
+    "tile-kernel": Sample(
+        "y = Conv <pads = [4, 4, 4, 4]> (x, w)",
+        {"w": (4, 4, 9, 9)},
+        march="bernoulli2",
+        x="float[1,4,9,9]",
+        y="float[1,4,9,9]",
+    )
 }
 SHARED = {
     "share-nodes": Sample("a = Sin (x)  b = Sin (x)  y = Add (a, b)"),
@@ -442,6 +454,7 @@ SAMPLES: dict[str, dict[str, Sample]] = {
     "remove-noops": NOOPS,
     "fuse-batchnorm": BATCHNORM,
     "fuse-convs": FUSED,
+    "tile-kernels": TILED,
     "share-equals": SHARED,
     "clamp-conv-channels": CLAMP,
     "substitute-ops": SUBSTITUTE,

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
-from passes.linear import FuseConvs
-from surgery.ir import Model
+from passes.linear import FuseConvs, TileKernels
+from surgery.ir import Constant, Model
 from surgery.pipeline.result import Status
 from tests.support import Applied, apply_pass, proto_of
 
@@ -20,12 +20,15 @@ NORM = {"s": (4,), "t": (4,), "m": (4,), "v": np.array([0.5, 1.0, 2.0, 3.0], np.
 
 
 def net(body: str, x: str = "float[1,4,6,6]", y: str = "float[1,4,6,6]", opset: int = 13, **constants: Any) -> Model:
-    """The model of ``body``; a tuple stands for random float32 of that shape."""
-    proto = proto_of(f"g ({x} x) => ({y} y) {{ {body} }}", opset=opset)
+    """The model of ``body``, with inferred shapes when ``y`` is ""; a tuple is random float32 of that shape."""
+    proto = proto_of(f"g ({x} x) => ({y or 'float[N]'} y) {{ {body} }}", opset=opset)
     rng = np.random.default_rng(7)
     for name, value in constants.items():
         array = rng.standard_normal(value).astype(np.float32) if isinstance(value, tuple) else value
         proto.graph.initializer.append(numpy_helper.from_array(array, name))
+    if not y:
+        proto.graph.output[0].type.tensor_type.ClearField("shape")
+        proto = onnx.shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)
     return Model.load(proto)
 
 
@@ -256,8 +259,7 @@ def test_any_two_in_a_row(data: st.DataObject) -> None:
     second, u = data.draw(layers(w[0]))
     bias = data.draw(st.booleans())
     body = f"a = Conv <{first}> (x, w{', b' * bias})  y = Conv <{second}> (a, u)"
-    y = f"float[1,{u[0]},H,W]"
-    model = net(body, "float[1,4,9,8]", y, 13, **{"w": w, "u": u, **({"b": (w[0],)} if bias else {})})
+    model = net(body, "float[1,4,9,8]", "", 13, **{"w": w, "u": u, **({"b": (w[0],)} if bias else {})})
     apply_pass(model, FuseConvs())
 
 
@@ -297,3 +299,88 @@ def test_a_weight_that_is_computed() -> None:
     done = apply_pass(Model.load(proto), FuseConvs())
     assert done.result.status is not Status.APPLIED
     onnx.checker.check_model(done.model.to_proto())
+
+
+@pytest.mark.parametrize(
+    ("attrs", "kernel", "left"),
+    [
+        ("pads = [6, 6, 6, 6], dilations = [6, 6]", (3, 3), (1, 1)),
+        ("pads = [6, 5, 6, 5], dilations = [6, 5]", (3, 3), (1, 3)),
+        ("pads = [9, 1, 1, 1]", (11, 3), (7, 3)),
+        ("pads = [0, 0, 8, 8]", (9, 9), (6, 6)),
+        ("pads = [6, 6, 6, 6], dilations = [6, 6], group = 4", (3, 3), (1, 1)),
+    ],
+)
+def test_taps_that_meet_nothing(attrs: str, kernel: tuple[int, int], left: tuple[int, int]) -> None:
+    ins = 1 if "group" in attrs else 4
+    done = fused(f"y = Conv <{attrs}> (x, w, c)", y="", w=(4, ins, *kernel), c=(4,))
+    assert conv(done)["weight"][2:] == left
+
+
+def test_every_tap_meets_something() -> None:
+    done = fused(f"y = Conv <{SAME}> (x, w)", w=(4, 4, 3, 3))
+    assert "every row and column of the kernel meets the input" in done.reasons
+    done = fused("y = Conv (x, w)", w=(4, 4, 1, 1))
+    assert "does not pad" in done.reasons
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(st.data())
+def test_any_kernel_loses_only_idle_taps(data: st.DataObject) -> None:
+    group = data.draw(st.sampled_from([1, 4]))
+    kernel = [data.draw(st.integers(1, 9)) for _ in "hw"]
+    steps = [data.draw(st.integers(1, 6)) for _ in "hw"]
+    strides = [data.draw(st.integers(1, 3)) for _ in "hw"]
+    wide = [(k - 1) * d for k, d in zip(kernel, steps, strict=True)]
+    begins = [data.draw(st.integers(0, w)) for w in wide]
+    ends = [max(0, w - b) for w, b in zip(wide, begins, strict=True)]
+    text = f"pads = {begins + ends}, dilations = {steps}, strides = {strides}, group = {group}"
+    sizes = [-(-6 // s) for s in strides]
+    y = f"float[1,4,{sizes[0]},{sizes[1]}]"
+    model = net(f"y = Conv <{text}> (x, w)", "float[1,4,6,6]", y, 13, w=(4, 4 // group, *kernel))
+    apply_pass(model, FuseConvs())
+
+
+def tiled(attrs: str, kernel: tuple[int, ...], march: str = "bernoulli2", **options: Any) -> Applied:
+    """What tile-kernels makes of a depthwise convolution of 32x32, verified."""
+    x = options.pop("x", "float[1,8,32,32]")
+    model = net(f"y = Conv <{attrs}, group = 8> (x, w, c)", x, "", 11, w=(8, 1, *kernel), c=(8,))
+    return apply_pass(model, TileKernels(), march, **options)
+
+
+@pytest.mark.usefixtures("paying")
+def test_kernels_over_the_limit() -> None:
+    done = tiled("pads = [4, 4, 4, 4]", (9, 9))
+    assert sorted(done.ops) == ["Add"] * 3 + ["Conv"] * 4  # zeros up to the centre make slices unnecessary
+    done = tiled("pads = [10, 10, 10, 10]", (21, 21))
+    assert (done.ops.count("Conv"), "Slice" in done.ops) == (9, True)
+    kernels = [node.inputs[1] for node in done.model.nodes() if node.op == "Conv"]
+    assert {size for kernel in kernels if isinstance(kernel, Constant) for size in kernel.shape[2:]} == {7}
+
+
+@pytest.mark.usefixtures("paying")
+def test_a_dilation_that_the_march_does_not_take() -> None:
+    done = tiled("pads = [3, 3, 3, 3], dilations = [3, 3]", (3, 3))
+    assert done.ops.count("Conv") == 9
+    assert tiled("pads = [2, 2, 2, 2], dilations = [2, 2]", (3, 3)).ops == ["Conv"]
+
+
+@pytest.mark.usefixtures("paying")
+def test_what_cannot_be_tiled() -> None:
+    assert any("takes 64" in said or "takes 81" in said for said in tiled("pads = [31, 31, 31, 31]", (63, 63)).reasons)
+    unknown = tiled("pads = [4, 4, 4, 4]", (9, 9), x="float[1,8,H,W]", verify=False)
+    assert any("all but the batch must be known" in said for said in unknown.reasons)
+    assert tiled("pads = [4, 4, 4, 4]", (9, 9), march="bayes-e").ops == ["Conv"]
+
+
+@pytest.mark.usefixtures("paying")
+@settings(max_examples=30, deadline=None, derandomize=True, database=None)
+@given(st.data())
+def test_any_kernel_is_the_sum_of_its_tiles(data: st.DataObject) -> None:
+    kernel = tuple(data.draw(st.integers(1, 15)) for _ in "hw")
+    steps = [data.draw(st.sampled_from([1, 1, 3, 5])) if k < 4 else 1 for k in kernel]
+    wide = [(k - 1) * d for k, d in zip(kernel, steps, strict=True)]
+    begins = [data.draw(st.integers(0, w)) for w in wide]
+    ends = [data.draw(st.integers(0, w)) for w in wide]
+    strides = [data.draw(st.integers(1, 2)) for _ in "hw"]
+    tiled(f"pads = {begins + ends}, dilations = {steps}, strides = {strides}", kernel)

@@ -1,0 +1,193 @@
+"""Convolutions whose kernel is larger, or wider apart, than it has to be or may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+
+from passes.linear.parts import Convolved, convolved, static
+from passes.linear.window import Axis, Window, convolution
+from surgery.ir import Constant, Node, Tensor, Value
+from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule, build
+
+PIECES = 64
+"""Most convolutions that stand for one."""
+
+
+@dataclass(frozen=True)
+class Trimmed:
+    """A convolution, and the smaller one that stands for it."""
+
+    node: Node
+    conv: Convolved
+
+
+class DropIdleTaps(Rule[Trimmed]):
+    """Weights that only ever meet the zeros around the input are dropped, as those of a dilation of its size.
+
+    ``Conv<dilation 24, pads 24>(x)`` of 20x20 sees nothing but its centre: a 1x1 convolution. Rounding: products with
+    zero are left out.
+    """
+
+    name, roots = "drop-idle-taps", frozenset({"Conv"})
+    purpose, exactness = Purpose.NORMALISE, Exactness.ROUNDING
+
+    def match(self, node: Node, ctx: Context) -> Trimmed | Mismatch:
+        """At least one row or column of the kernel never meets the input, and another does."""
+        if not any(node.attrs.get("pads") or []) and "auto_pad" not in node.attrs:
+            return Mismatch("does not pad", node)
+        window = convolution(node)
+        sizes, outputs = static(node.inputs[0], node)[1:], static(node.outputs[0], node)[1:]
+        kept = [
+            _alive(axis, taps, size, count)
+            for axis, taps, size, count in zip(window.axes, window.taps, sizes, outputs, strict=True)
+        ]
+        if all(len(alive) == taps for alive, taps in zip(kept, window.taps, strict=True)):
+            return Mismatch("every row and column of the kernel meets the input", node)
+        if not all(kept):
+            return Mismatch("no weight meets the input", node)
+        return Trimmed(node, convolved(part(window, kept), node.inputs[0], node.outputs[0], node))
+
+    def rewrite(self, match: Trimmed, rw: Rewriter) -> None:
+        """The convolution with what is left."""
+        rw.replace(match.node, match.conv.build(rw, match.node))
+
+
+def _alive(axis: Axis, taps: int, size: int, outputs: int) -> range:
+    """The taps from the first to the last that meet one of ``size`` elements for one of ``outputs`` results."""
+    at = np.arange(outputs) * axis.stride + axis.first
+    meets = [k for k in range(taps) if ((at + k * axis.step >= 0) & (at + k * axis.step < size)).any()]
+    return range(meets[0], meets[-1] + 1) if meets else range(0)
+
+
+def part(window: Window, taps: Sequence[range]) -> Window:
+    """Some of the taps of a map, those beside each other, without its bias where that is not the first part."""
+    axes = tuple(
+        Axis(axis.first + kept.start * axis.step, axis.step if len(kept) > 1 else 1, axis.stride)
+        for axis, kept in zip(window.axes, taps, strict=True)
+    )
+    weight = window.weight[(slice(None), slice(None), *(slice(kept.start, kept.stop) for kept in taps))]
+    return replace(window, weight=weight, axes=axes)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A convolution of ``x`` without ``begins`` and ``ends`` elements along each axis."""
+
+    begins: tuple[int, ...]
+    ends: tuple[int, ...]
+    conv: Convolved
+
+
+@dataclass(frozen=True)
+class Tiled:
+    """A convolution, and those that add up to it."""
+
+    node: Node
+    tiles: tuple[Tile, ...]
+
+
+class TileKernel(Rule[Tiled]):
+    """A kernel or dilation over the limits as the sum of convolutions with a part of its taps each.
+
+    Taps that lie off the centre read a shifted input: with zeros for the taps in between where the limits leave room
+    for these, else of a slice. The largest parts that the march takes are chosen. Rounding: sums in another order.
+    """
+
+    name, roots = "tile-kernel", frozenset({"Conv"})
+    purpose, exactness = Purpose.LEGALISE, Exactness.ROUNDING
+    cures = frozenset(f"Conv.{name}" for name in ("kernel_h", "kernel_w", "dilation", "dilation_h", "dilation_w"))
+
+    def match(self, node: Node, ctx: Context) -> Tiled | Mismatch:
+        """Constant weights, known sizes, and few enough parts that the march takes."""
+        if ctx.target is None:
+            return Mismatch("no march is given, so no limit is exceeded", node)
+        window = convolution(node)
+        sizes, outputs = static(node.inputs[0], node)[1:], static(node.outputs[0], node)[1:]
+        most = max(window.taps)
+        for length in range(most if max(axis.step for axis in window.axes) > 1 else most - 1, 0, -1):
+            spans = [
+                list(_spans(axis, taps, length, size, count))
+                for axis, taps, size, count in zip(window.axes, window.taps, sizes, outputs, strict=True)
+            ]
+            count = int(np.prod([len(along) for along in spans]))
+            if count > PIECES:
+                return Mismatch(f"takes {count} convolutions of {length} taps along an axis, at most {PIECES}", node)
+            tiles = tuple(_tile(window, at, node, first=not index) for index, at in enumerate(product(*spans)))
+            if count > 1 and not any(_violates(tile, node, ctx) for tile in tiles):
+                return Tiled(node, tiles)
+        return Mismatch("no part of the kernel is within the limits", node)
+
+    def rewrite(self, match: Tiled, rw: Rewriter) -> None:
+        """The parts, and their sum from left to right."""
+        total: Value | None = None
+        for tile in match.tiles:
+            x = _cropped(tile, match.node.inputs[0], rw)
+            value = replace(tile.conv, x=x).build(rw, match.node if total is None else None)
+            total = value if total is None else rw.op("Add", total, value)
+        assert total is not None
+        rw.replace(match.node, total)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Taps of one axis, zeros to have before and behind them, and what is cut off the input at both ends."""
+
+    taps: range
+    before: int = 0
+    behind: int = 0
+    begin: int = 0
+    end: int = 0
+
+
+def _spans(axis: Axis, taps: int, length: int, size: int, outputs: int) -> Iterator[Span]:
+    """Parts of at most ``length`` taps; a single tap has no dilation."""
+    for start in range(0, taps, length):
+        kept = range(start, min(start + length, taps))
+        first, last = axis.first + kept[0] * axis.step, axis.first + kept[-1] * axis.step
+        begin, end = max(0, first), max(0, size - 1 - (outputs - 1) * axis.stride - last)
+        room = (length - len(kept)) if axis.step == 1 else 0
+        if begin <= room and begin + end <= room:
+            yield Span(kept, before=begin, behind=end)
+        else:
+            yield Span(kept, begin=begin, end=end)
+
+
+def _tile(window: Window, spans: Sequence[Span], node: Node, *, first: bool) -> Tile:
+    """One part; the bias goes with the first."""
+    kept = part(window, [span.taps for span in spans])
+    widths = [(0, 0), (0, 0), *((span.before, span.behind) for span in spans)]
+    axes = tuple(
+        Axis(axis.first - span.before - span.begin, axis.step, axis.stride)
+        for axis, span in zip(kept.axes, spans, strict=True)
+    )
+    bias = kept.bias if first else np.zeros_like(kept.bias)
+    begins, ends = tuple(span.begin for span in spans), tuple(span.end for span in spans)
+    x = node.inputs[0]
+    left = [int(size) - b - e for size, b, e in zip(static(x, node)[1:], begins, ends, strict=True)]
+    if min(left) < 1:
+        raise Mismatch("a part of the kernel meets nothing of the input", node)
+    seen = Value("ghost", x.dtype, (*(x.shape or ())[:2], *left))
+    return Tile(begins, ends, convolved(Window(np.pad(kept.weight, widths), bias, kept.group, axes), seen,
+                                        node.outputs[0], node))  # fmt: skip
+
+
+def _violates(tile: Tile, node: Node, ctx: Context) -> bool:
+    """Whether the march has a limit that the convolution of ``tile`` breaks."""
+    y = Value("ghost", node.outputs[0].dtype, node.outputs[0].shape)
+    operands = [tile.conv.x, Constant("ghost", tile.conv.weight), Constant("ghost", tile.conv.bias)]
+    made = Node("Conv", "ghost", tile.conv.attrs, operands, [y])
+    return bool(ctx.target.verdict(made, ctx.opset).violations)
+
+
+def _cropped(tile: Tile, x: Tensor, rw: Rewriter) -> Tensor:
+    """The part of ``x`` that ``tile`` reads."""
+    if not any(tile.begins) and not any(tile.ends):
+        return x
+    shape = x.shape or ()
+    cut = [i for i, ends in enumerate(zip(tile.begins, tile.ends, strict=True)) if any(ends)]
+    stops = [int(str(shape[i + 2])) - tile.ends[i] for i in cut]
+    return build.slice_(rw, x, [i + 2 for i in cut], [tile.begins[i] for i in cut], stops)
