@@ -6,11 +6,13 @@ changes it. Documents are the ones that ``--json`` writes.
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from surgery.cost import NoCoefficients, estimate
@@ -32,6 +34,7 @@ from surgery.report.diff import DiffDocument, diff_document
 from surgery.report.run import RunDocument, run_document
 from surgery.report.todo import with_todo
 from surgery.report.trace import BisectDocument, ExplainDocument, bisect_document, explain_document
+from surgery.report.write import write_text
 from surgery.target import load_target, march_names
 
 if TYPE_CHECKING:
@@ -75,10 +78,16 @@ class Run:
         return self.report.speedup
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the rewritten model; InputError, with nothing written, when a budget is exceeded."""
+        """Write the rewritten model; InputError, with nothing written, when a budget is exceeded.
+
+        The scales of a model that was quantised go beside it, as ``<model>.scales.json``.
+        """
         if self.report.exceeded:
             raise InputError(f"over budget: {'; '.join(self.report.exceeded)}", hint="nothing was written")
         self.model.save(path)
+        if self.report.scales:
+            beside = {"kind": "surgery.scales/1", "scales": [scale.model_dump() for scale in self.report.scales]}
+            write_text(json.dumps(beside, indent=1) + "\n", Path(path).with_suffix(".scales.json"))
 
 
 @dataclass(frozen=True)

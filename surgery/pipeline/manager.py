@@ -177,6 +177,7 @@ class _PassRunner:
             widened=step.total.widened if step else (),
             events=tuple(stats.events),
             edits=tuple(Edit(self.name, change) for change in stats.edits) if applied else (),
+            scales=outcome.scales if applied else (),
         )
 
 

@@ -39,17 +39,30 @@ class PassRun:
     trace: bool = False
 
 
+@dataclass(frozen=True)
+class Scale:
+    """How a tensor was quantised: ``(q - zero_points) * scales``, per ``axis`` where there is more than one scale."""
+
+    tensor: str
+    dtype: str
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+    axis: int | None = None
+
+
 @dataclass
 class Outcome:
     """What a pass did: counts, the weakest promise among the rules that fired, and how the interface moved.
 
-    ``note`` is what a reader of the report has to know of it, "" when that is nothing.
+    ``note`` is what a reader of the report has to know of it, "" when that is nothing; ``scales`` are those that
+    tensors were quantised with before.
     """
 
     stats: Stats = field(default_factory=Stats)
     exactness: Exactness = Exactness.EXACT
     io: IoMap | None = None
     note: str = ""
+    scales: tuple[Scale, ...] = ()
 
 
 class Pass(BaseModel):

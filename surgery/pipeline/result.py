@@ -11,6 +11,7 @@ from surgery.drift.judge import Widened
 from surgery.drift.taps import Drift
 from surgery.ir import Model
 from surgery.pipeline.iomap import IoMap
+from surgery.pipeline.passes import Scale
 from surgery.pipeline.pipeline import Pipeline
 from surgery.pipeline.state import State
 from surgery.rewrite import Event, Exactness, Purpose
@@ -62,6 +63,7 @@ class PassResult:
         drift_step, drift_total: largest difference of any output channel over its scale, against the previous
             step and the original; None when nothing was run.
         widened: outputs whose own noise made the bound of rounding wider.
+        scales: those that tensors were quantised with before a pass made them float.
     """
 
     name: str
@@ -78,6 +80,7 @@ class PassResult:
     widened: tuple[Widened, ...] = ()
     events: tuple[Event, ...] = ()
     edits: tuple[Edit, ...] = ()
+    scales: tuple[Scale, ...] = ()
 
 
 @dataclass

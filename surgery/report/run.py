@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import Field
@@ -89,6 +90,16 @@ class Interface(Part):
     changed: bool = False
 
 
+class QuantScale(Part):
+    """How a tensor of the original was quantised: ``(q - zero_points) * scales``, per ``axis`` where there are more."""
+
+    tensor: Text
+    dtype: str
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+    axis: int | None = None
+
+
 class Left(Violation):
     """A violation that is still there, with the node it is in."""
 
@@ -121,6 +132,7 @@ class RunDocument(Document):
     verified_reason: Text = ""
     drift: DiffDocument | None
     edits: tuple[Edit, ...] = ()
+    scales: tuple[QuantScale, ...] = ()
     io: Interface
     normalised: tuple[Text, ...] = ()
     violations: tuple[Left, ...] = ()
@@ -156,6 +168,7 @@ def run_document(
         verified_reason="; ".join(result.reasons),
         drift=_drift(result),
         edits=tuple(map(_edit, result.edits)),
+        scales=tuple(QuantScale(**asdict(scale)) for done in result.passes for scale in done.scales),
         io=_interface(result),
         normalised=tuple(result.original.normalised),
         violations=tuple(left for row in result.after.placement.rows for left in _left(row, cures or {})),

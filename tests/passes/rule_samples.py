@@ -39,6 +39,7 @@ class Sample:
         since: the oldest opset at which there is something to do.
         older: the body at opset 11, where the operator is written another way before ``opset``.
         quiet: variants of the matrix in which the rule has to refuse.
+        budget: whether it is approximate, so that a (loose) budget is given.
         functions: of domain ``made.up``, in ONNX text; they are written in the opset of the model, whichever it is.
     """
 
@@ -53,6 +54,7 @@ class Sample:
     since: int = OLDEST
     quiet: frozenset[str] = frozenset()
     functions: str = ""
+    budget: bool = False
 
     def proto(self, opset: int | None = None) -> ModelProto:
         """The model at ``opset`` (its own when None), brought there by onnx's converter where it has to be."""
@@ -211,6 +213,25 @@ TILED = {
         x="float[1,4,9,9]",
         y="float[1,4,9,9]",
     )
+}
+SCALE = {"s": np.array(0.02, np.float32), "z": np.array(3, np.uint8)}
+PAIR = "q = QuantizeLinear (x, s, z)"
+LIFTED = {
+    "drop-pair": Sample(f"{PAIR}  d = DequantizeLinear (q, s, z)  y = Neg (d)", SCALE, budget=True),
+    "dequantise-constant": Sample(
+        "w = DequantizeLinear (v, s, z)  y = Add (x, w)", {**SCALE, "v": np.arange(5, dtype=np.uint8)}
+    ),
+    "dequantise-first": Sample(
+        f"{PAIR}  r = Reshape (q, f)  d = DequantizeLinear (r, s, z)  y = Reshape (d, k)",
+        {**SCALE, "f": np.array([4, 25]), "k": np.array([1, 4, 5, 5])},
+        budget=True,
+        quiet=TAPPED,
+    ),
+    "qlinear-in-float": Sample(
+        f"{PAIR}  c = QLinearConv (q, s, z, w, u, o, s, z)  y = DequantizeLinear (c, s, z)",
+        {**SCALE, "w": np.ones((4, 4, 1, 1), np.int8), "u": np.array(0.1, np.float32), "o": np.array(0, np.int8)},
+        budget=True,
+    ),
 }
 SHARED = {
     "share-nodes": Sample("a = Sin (x)  b = Sin (x)  y = Add (a, b)"),
@@ -454,6 +475,7 @@ SAMPLES: dict[str, dict[str, Sample]] = {
     "remove-noops": NOOPS,
     "fuse-batchnorm": BATCHNORM,
     "fuse-convs": FUSED,
+    "lift-quantisation": LIFTED,
     "tile-kernels": TILED,
     "share-equals": SHARED,
     "clamp-conv-channels": CLAMP,

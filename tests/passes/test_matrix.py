@@ -29,6 +29,7 @@ BY_ITSELF = {
     "fold-constants": {"fold"},
     "unroll-loops": {"fold"},
     "inline-functions": {"drop-function"},
+    "lift-quantisation": set(),
     "lower-opset": {"restate"},
     "share-equals": {"share-weights"},
     "strip-io-nodes": set(REMOVABLE),
@@ -78,7 +79,8 @@ def test_every_rule_has_a_sample(name: str) -> None:
 
 def _applied(step: str, sample: Sample, model: Any, paths: dict[str, str], **options: Any) -> Applied:
     march = paths.get(sample.march or "", sample.march)
-    return apply_pass(model, registry.load(step)(**sample.options), march, **options)
+    budget = {"max_abs": 1e3} if sample.budget else None
+    return apply_pass(model, registry.load(step)(**sample.options), march, budget=budget, **options)
 
 
 def _fired(applied: Applied) -> set[str]:
