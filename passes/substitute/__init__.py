@@ -21,7 +21,9 @@ from passes.substitute import (
     layers,
     normalisation,
     norms,
+    pads,
     plain,
+    pools,
     products,
     reductions,
     resizing,
@@ -82,6 +84,9 @@ RULES: tuple[Rule[Any], ...] = (
     grids.AffineGrid(),
     blocks.Col2Im(),
     resizing.NearestAsConvTranspose(),
+    pads.PadAsConcat(),
+    pools.MaxPoolCascade(),
+    pools.AveragePoolCascade(),
     *plain.RULES,
 )
 """Every substitution, in the order they are tried at a node."""

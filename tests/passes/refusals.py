@@ -369,5 +369,58 @@ REFUSALS = {
         constants={"s": [1, 1, 3, 3]},
         y="float[1,8,18,18]",
     ),
+    "Pad that crops": Refusal(
+        'y = Pad <mode = "edge"> (x, p)',
+        "crops axis 2 by -1 and 1",
+        constants={"p": np.array([0, 0, -1, 0, 0, 0, 1, 0])},
+    ),
+    "Pad by much": Refusal(
+        'y = Pad <mode = "edge"> (x, p)',
+        "pads axis 3 by 0 and 9, at most 8",
+        constants={"p": np.array([0, 0, 0, 0, 0, 0, 0, 9])},
+        y="float[1,8,6,15]",
+    ),
+    "Pad of axes that are computed": Refusal(
+        'k = Shape <start = 2, end = 3> (x)  a = Sub (k, o)  y = Pad <mode = "edge"> (x, p, , a)',
+        "pads axes that are computed, they must be constant",
+        opset=19,
+        constants={"p": np.array([1, 1]), "o": np.array([3])},
+        y="float[1,8,6,8]",
+    ),
+    "MaxPool of padding": Refusal(
+        "y = MaxPool <kernel_shape = [65, 1], pads = [33, 0, 33, 0]> (x)",
+        "would see padding alone",
+        "bernoulli2",
+        x="float[1,8,99,6]",
+        y="float[1,8,101,6]",
+    ),
+    "MaxPool rounding up": Refusal(
+        "y = MaxPool <kernel_shape = [65, 1], ceil_mode = 1> (x)",
+        "rounds up or is dilated",
+        "bernoulli2",
+        x="float[1,8,99,6]",
+        y="float[1,8,35,6]",
+    ),
+    "AveragePool of a prime": Refusal(
+        "y = AveragePool <kernel_shape = [13, 1], strides = [13, 1]> (x)",
+        "[13, 1] has no factors",
+        "bernoulli2",
+        x="float[1,8,26,6]",
+        y="float[1,8,2,6]",
+    ),
+    "AveragePool that overlaps": Refusal(
+        "y = AveragePool <kernel_shape = [14, 1], strides = [7, 1]> (x)",
+        "overlap, they must tile",
+        "bernoulli2",
+        x="float[1,8,28,6]",
+        y="float[1,8,3,6]",
+    ),
+    "AveragePool with pads": Refusal(
+        "y = AveragePool <kernel_shape = [14, 1], strides = [14, 1], pads = [7, 0, 7, 0]> (x)",
+        "every pad must be 0",
+        "bernoulli2",
+        x="float[1,8,28,6]",
+        y="float[1,8,3,6]",
+    ),
 }
 """By the name in ``coverage.csv`` where there is one."""

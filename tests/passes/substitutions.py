@@ -306,5 +306,52 @@ CASES = {
     "HardSigmoid": Case("y = HardSigmoid (x)", "Mul Add Clip", "bare"),
     "Elu": Case("y = Elu <alpha = 2.0> (x)", "Clip Exp Add Relu Mul Add", "bare"),
     "Selu": Case("y = Selu (x)", "Clip Exp Add Relu Mul Add Mul", "bare"),
+    "Pad-reflect": Case(
+        'y = Pad <mode = "reflect"> (x, p)',
+        "Slice Slice Slice Concat Slice Concat",
+        constants={"p": np.array([0, 0, 1, 0, 0, 0, 2, 1])},
+        y="float[1,8,9,7]",
+    ),
+    "Pad-edge": Case(
+        'y = Pad <mode = "edge"> (x, p)',
+        "Slice Slice Concat",
+        constants={"p": np.array([0, 0, 2, 0, 0, 0, 1, 0])},
+        y="float[1,8,9,6]",
+    ),
+    "Pad-edge on X3": Case(
+        'y = Pad <mode = "edge"> (x, p)',
+        "Slice Slice Concat",
+        "bernoulli2",
+        constants={"p": np.array([0, 0, 2, 0, 0, 0, 1, 0])},
+        y="float[1,8,9,6]",
+    ),
+    "Pad-wrap": Case(
+        'y = Pad <mode = "wrap"> (x, p, , a)',
+        "Slice Slice Slice Concat",
+        opset=19,
+        constants={"p": np.array([2, 1]), "a": np.array([3])},
+        y="float[1,8,6,9]",
+    ),
+    "MaxPool-large": Case(
+        "y = MaxPool <kernel_shape = [65, 3], strides = [2, 1], pads = [10, 1, 10, 1]> (x)",
+        "MaxPool MaxPool",
+        "bernoulli2",
+        x="float[1,8,99,6]",
+        y="float[1,8,28,6]",
+    ),
+    "AveragePool-large": Case(
+        "y = AveragePool <kernel_shape = [14, 6], strides = [14, 6]> (x)",
+        "AveragePool AveragePool",
+        "bernoulli2",
+        x="float[1,8,28,12]",
+        y="float[1,8,2,2]",
+    ),
+    "AveragePool of the whole": Case(
+        "y = AveragePool <kernel_shape = [14, 14]> (x)",
+        "AveragePool AveragePool",
+        "bernoulli2",
+        x="float[1,8,14,14]",
+        y="float[1,8,1,1]",
+    ),
 }
 """Every substitution by the name it has in ``coverage.csv``."""
