@@ -149,12 +149,13 @@ FORMS = ("1x1xMxK,1x1xKxN", "MxK,KxN", "1xMxK,KxN", "1xBxMxK,1xBxKxN", "BxMxK,Bx
 
 
 def concat(op: str, k: Knobs) -> Spec:
-    """Two operands of one shape side by side."""
+    """Operands of one shape side by side."""
     shape, axis = shape_of(k), k["axis"]
     need(axis < len(shape))
     other = tuple(k["more"] if i == axis and k["more"] else size for i, size in enumerate(shape))
-    out = (*shape[:axis], shape[axis] + other[axis], *shape[axis + 1 :])
-    return Spec(op, (Computed(shape), Computed(other)), (out,), {"axis": axis})
+    others = k["count"] - 1
+    out = (*shape[:axis], shape[axis] + others * other[axis], *shape[axis + 1 :])
+    return Spec(op, (Computed(shape), *(Computed(other),) * others), (out,), {"axis": axis})
 
 
 def pieces(op: str, k: Knobs) -> Spec:
@@ -284,7 +285,7 @@ _BY_NAME: dict[str, Family] = {
     "Gemm": Family(gemm, {"K": Size(16), "M": Size(8), "map": (0, 2, 4, 7), "constant": (True, False),
                           "reader": ("any", "")}),
     "MatMul": Family(matmul, _PRODUCT),
-    "Concat": Family(concat, {**_AXIS, "more": (0, 16)}),
+    "Concat": Family(concat, {**_AXIS, "more": (0, 16), "count": (2, 4)}),
     **dict.fromkeys(("Slice", "Split"), Family(pieces, _AXIS)),
     "Pad": Family(pad, {**DIMS, "axis": (2, 3, 1, 0), "mode": ("constant", "reflect", "edge")}),
     **dict.fromkeys(("Expand", "Tile"), Family(stretched, {**DIMS, "changed": (1, 2)})),

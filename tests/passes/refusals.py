@@ -370,18 +370,18 @@ REFUSALS = {
         y="float[1,8,18,18]",
     ),
     "Pad that crops": Refusal(
-        'y = Pad <mode = "edge"> (x, p)',
+        'y = Pad <mode = "reflect"> (x, p)',
         "crops axis 2 by -1 and 1",
         constants={"p": np.array([0, 0, -1, 0, 0, 0, 1, 0])},
     ),
     "Pad by much": Refusal(
-        'y = Pad <mode = "edge"> (x, p)',
+        'y = Pad <mode = "reflect"> (x, p)',
         "pads axis 3 by 0 and 9, at most 8",
         constants={"p": np.array([0, 0, 0, 0, 0, 0, 0, 9])},
         y="float[1,8,6,15]",
     ),
     "Pad of axes that are computed": Refusal(
-        'k = Shape <start = 2, end = 3> (x)  a = Sub (k, o)  y = Pad <mode = "edge"> (x, p, , a)',
+        'k = Shape <start = 2, end = 3> (x)  a = Sub (k, o)  y = Pad <mode = "reflect"> (x, p, , a)',
         "pads axes that are computed, they must be constant",
         opset=19,
         constants={"p": np.array([1, 1]), "o": np.array([3])},

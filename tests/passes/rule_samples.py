@@ -327,7 +327,7 @@ SUBSTITUTE = {
         older="r = Constant <value = float[0] {}> ()  y = Resize (x, r, s)",
         quiet=UNSIZED,
     ),
-    "pad-as-concat": _substituted("Pad-edge", quiet=UNSIZED),
+    "pad-as-concat": _substituted("Pad-reflect", quiet=UNSIZED),
     "max-pool-cascade": _substituted("MaxPool-large"),
     "average-pool-cascade": _substituted("AveragePool-large"),
     "abs": _substituted("Abs"),

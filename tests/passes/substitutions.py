@@ -312,19 +312,6 @@ CASES = {
         constants={"p": np.array([0, 0, 1, 0, 0, 0, 2, 1])},
         y="float[1,8,9,7]",
     ),
-    "Pad-edge": Case(
-        'y = Pad <mode = "edge"> (x, p)',
-        "Slice Slice Concat",
-        constants={"p": np.array([0, 0, 2, 0, 0, 0, 1, 0])},
-        y="float[1,8,9,6]",
-    ),
-    "Pad-edge on X3": Case(
-        'y = Pad <mode = "edge"> (x, p)',
-        "Slice Slice Concat",
-        "bernoulli2",
-        constants={"p": np.array([0, 0, 2, 0, 0, 0, 1, 0])},
-        y="float[1,8,9,6]",
-    ),
     "Pad-wrap": Case(
         'y = Pad <mode = "wrap"> (x, p, , a)',
         "Slice Slice Slice Concat",

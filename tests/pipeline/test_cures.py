@@ -32,8 +32,9 @@ def test_cured_by_is_a_dry_run() -> None:
 
 
 def test_a_limit_that_no_rule_names_has_no_cure() -> None:
-    model = seeded("g (float[1,3,32,32] x) => (float y) { y = Conv (x, w) }", opset=11, w=(4, 3, 9, 9))
-    assert cured(model, "bernoulli2") == {}
+    text = """g (float[1,3,8,8] x) => (float[1,3,16,16] y) <float[0] r = {}, float[4] s = {1, 1, 2, 2}> {
+        y = Resize <mode = "cubic"> (x, r, s) }"""
+    assert cured(model_of(text, opset=11), "bernoulli2") == {}
 
 
 QUANTISED = """g (float[1,3,4,4] x) => (float[1,3,4,4] y) <float s = {0.05}, int8 z = {3}> {

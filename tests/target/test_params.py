@@ -117,6 +117,7 @@ EXAMPLES: list[tuple[str, Node, object]] = [
     ("is_sorted", node("TopK", [(1, 8)], (1, 2), sorted=0), 0),
     ("scale_h", RESIZE, 2),
     ("scale_w", RESIZE, 3),
+    ("operands", ADD, 2),
     ("shapes", ADD, ((1, 8, 4, 4), (8, 1, 1))),
     ("constants", ADD, 1),
     ("dtypes", GATHER, ("float32", "int64")),

@@ -15,6 +15,12 @@ def _operands(p: Params) -> list[Tensor]:
 
 
 @param
+def operands(p: Params) -> int:
+    """How many operands there are."""
+    return len(_operands(p))
+
+
+@param
 def shapes(p: Params) -> tuple[Dims, ...]:
     """Dims of every operand."""
     return tuple(dims_of(t) for t in _operands(p))
