@@ -3,11 +3,13 @@
 usage: fit_corpus.py [--march M]... [--only GLOB]... [--witness [DIR]] [--out FILE.csv] [--jobs N] [--seconds S]
 
 Per model and march: opset, and whether the toolchain takes it, as exported and after `surgery run` with the shapes of
-the corpus's index; verified or not, the drift of its outputs; nodes on the CPU and segments. "Taken" is this
-project's own word from the march's data; with --witness the vendor's toolchain is asked about both files, too. A
-model counts as fit when it comes out valid for onnx.checker, static, at an opset and IR version of the march, with
-every output within its bound. Prints a line each and the totals per folder; --out writes the table, and goes on where
-it ends.
+the corpus's index; verified or not, the drift of its outputs; nodes on the CPU and segments. What the march runs on
+request (Softmax) is asked onto the BPU; models that are quantised in the body are made float (lift-quantisation,
+rel_to_range under 0.2). "Taken" is this project's own word from the march's data; with --witness the vendor's toolchain
+is asked about both files, too. A model comes out whole when it is valid for onnx.checker, static, at an opset and IR
+version of the march, with every output within its bound; it fits when it is taken and one BPU segment holds all but
+what stands at its edges. Prints a line each and the totals per folder; --out writes the table, and goes on where it
+ends.
 """
 
 from __future__ import annotations
@@ -28,15 +30,23 @@ import surgery
 from surgery.errors import SurgeryError
 from surgery.ir import Model
 from surgery.pipeline.result import Status
-from surgery.target import load_target
+from surgery.target import Target, load_target
 from surgery.toolchain import Answer, Witness
+from surgery.toolchain.config import Options
 from surgery.toolchain.install import MARCHES
+from surgery.toolchain.results import Placement
 
 CHECK_SECONDS = 300.0
+LIFTED: dict[str, Any] = {"add": ["lift-quantisation"], "budget": {"rel_to_range": 0.2}}
+QUANTISED = 2
+"""Quantise nodes that may stand at the inputs and outputs of a float model."""
 
 
 class Row(NamedTuple):
-    """One model on one march; ``before`` and ``taken`` are 1 or 0, the ``witness_`` ones "" when it was not asked."""
+    """One model on one march.
+
+    ``before``, ``taken``, ``fits_before`` and ``fits`` are 1 or 0, the ``witness_`` ones "" when it was not asked.
+    """
 
     model: str
     march: str
@@ -56,13 +66,18 @@ class Row(NamedTuple):
     witness_reason: str = ""
     witness_cpu: str = ""
     witness_segments: str = ""
+    fits_before: int = 0
+    fits: int = 0
+    witness_fits_before: str = ""
+    witness_fits: str = ""
 
 
 class Made(NamedTuple):
-    """A row, and the file that came out; None when none did."""
+    """A row, the file that came out (None when none did), and its nodes to be asked onto the BPU."""
 
     row: Row
     file: Path | None
+    asked: tuple[str, ...] = ()
 
 
 def fit(item: corpus.Item, march: str, folder: Path) -> Made:
@@ -75,12 +90,16 @@ def fit(item: corpus.Item, march: str, folder: Path) -> Made:
         return Made(Row(item.name, march, reason=f"refused: {_line(error)}"), None)
     begun = Row(item.name, march, original.opset, int(not target.refusals(original)))
     try:
-        done = surgery.run(path, march=march, samples=1, input_shape=item.shapes, input_range=item.ranges)
+        done = surgery.run(
+            path, march=march, samples=1, input_shape=item.shapes, input_range=item.ranges,
+            run_on_bpu=_on_request(original, target), **(LIFTED if _is_quantised(original) else {}),
+        )  # fmt: skip
     except SurgeryError as error:
         return Made(begun._replace(reason=f"refused: {_line(error)}"), None)
     file = folder / f"{item.name.replace('/', '__')}.{march}.onnx"
     done.save(file)
-    after = done.report.after
+    before, after = done.report.before, done.report.after
+    ops = _on_request(done.model, target)
     return Made(
         begun._replace(
             to_opset=done.model.opset,
@@ -92,9 +111,23 @@ def fit(item: corpus.Item, march: str, folder: Path) -> Made:
             cpu=after.cpu,
             segments=after.segments,
             seconds=round(done.result.seconds, 1),
+            fits_before=int(before.accepted and before.segments == 1),
+            fits=int(after.accepted and after.segments == 1),
         ),
         file,
+        tuple(node.name for node in done.model.nodes() if node.op in ops),
     )
+
+
+def _on_request(model: Model, target: Target) -> list[str]:
+    """The operators of ``model`` that the march runs on request."""
+    held = {node.op for node in model.nodes()}
+    return [op for op in target.on_request if op in held and op == "Softmax"]
+
+
+def _is_quantised(model: Model) -> bool:
+    """Whether it computes with quantised values between its edges."""
+    return sum(node.op.startswith("QLinear") or node.op == "QuantizeLinear" for node in model.nodes()) > QUANTISED
 
 
 def _trouble(done: surgery.Run, file: Path) -> Iterator[str]:
@@ -128,19 +161,29 @@ def witnessed(witness: Witness, item: corpus.Item, made: Made) -> Row:
     """The row with the toolchain's own word on the file as exported and on what came out."""
     row, march = made.row, made.row.march
     before = witness.check(item.filled(), march, shapes=item.shapes, limit=CHECK_SECONDS)
-    row = row._replace(witness_before=str(int(before.refusal is None)))
+    fits = before.refusal is None and before.placement is not None and len(_segments(before.placement)) == 1
+    row = row._replace(witness_before=str(int(before.refusal is None)), witness_fits_before=str(int(fits)))
     if made.file is None:
-        return row._replace(witness_taken="0")
-    return _said(row, witness.check(made.file, march, limit=CHECK_SECONDS))
+        return row._replace(witness_taken="0", witness_fits="0")
+    if not made.asked:
+        return _said(row, witness.check(made.file, march, limit=CHECK_SECONDS))
+    options = Options("O0", run_on_bpu=made.asked)  # the checker has no such request
+    return _said(row, witness.compile(made.file, march, options, limit=CHECK_SECONDS))
 
 
 def _said(row: Row, answer: Answer) -> Row:
     if answer.refusal is not None or answer.placement is None:
         reason = answer.refusal.text if answer.refusal else "no table"
-        return row._replace(witness_taken="0", witness_reason=reason)
-    segments = {line.segment for line in answer.placement.rows if line.segment is not None}
+        return row._replace(witness_taken="0", witness_fits="0", witness_reason=reason)
+    count = len(_segments(answer.placement))
     cpu = sum(line.device == "cpu" for line in answer.placement.rows)
-    return row._replace(witness_taken="1", witness_cpu=str(cpu), witness_segments=str(len(segments)))
+    return row._replace(
+        witness_taken="1", witness_cpu=str(cpu), witness_segments=str(count), witness_fits=str(int(count == 1))
+    )
+
+
+def _segments(placement: Placement) -> set[int]:
+    return {line.segment for line in placement.rows if line.segment is not None}
 
 
 def main() -> int:
@@ -206,9 +249,11 @@ def _totals(rows: list[Row]) -> None:
     counts: Counter[tuple[str, str, str]] = Counter()
     for row in rows:
         group = (row.march, row.model.partition("/")[0])
-        said = {"models": 1, "before": row.before, "taken": row.taken, "fit": int(not row.reason)}
+        said = {"models": 1, "before": row.before, "taken": row.taken, "whole": int(not row.reason)}
+        said |= {"fits_before": row.fits_before, "fits": row.fits}
         if row.witness_taken:
-            said |= {"witness_before": int(row.witness_before), "witness_taken": int(row.witness_taken)}
+            names = ("before", "taken", "fits_before", "fits")
+            said |= {f"witness_{name}": int(getattr(row, f"witness_{name}")) for name in names}
         counts.update({(*group, name): count for name, count in said.items()})
     for group in sorted({key[:2] for key in counts}):
         print(" ".join(group), ", ".join(f"{key[2]} {counts[key]}" for key in counts if key[:2] == group))
