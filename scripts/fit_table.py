@@ -17,6 +17,8 @@ import page
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data/fit"
 PAGE = ROOT / "docs/fit.md"
+PAIRS = (("before", "taken"), ("fits_before", "fits"))
+"""Columns of the table: as exported, and after."""
 MARCHES = {"bernoulli2": "X3", "bayes": "J5, Ultra", "bayes-e": "X5"}
 
 Row = dict[str, str]
@@ -38,20 +40,21 @@ def read(march: str) -> dict[str, Row]:
 
 
 def totals(found: dict[str, dict[str, Row]]) -> Iterator[str]:
-    """How many models of each folder are taken, before and after."""
-    yield "| march | folder | models | taken as exported | taken after | by the toolchain itself, before and after |"
-    yield "|---|---|--:|--:|--:|--:|"
+    """How many models of each folder are taken, and fit in one segment, before and after: our word, the toolchain's."""
+    yield "| march | folder | models | taken | fit | taken by the toolchain itself | fit, by the toolchain itself |"
+    yield "|---|---|--:|--:|--:|--:|--:|"
     for march, rows in found.items():
         for folder in sorted({name.partition("/")[0] for name in rows}):
             own = [row for name, row in rows.items() if name.startswith(f"{folder}/")]
             asked = [row for row in own if row["witness_taken"]]
-            said = f"{_sum(asked, 'witness_before')}, {_sum(asked, 'witness_taken')}" if asked else "not asked"
-            counts = f"{len(own)} | {_sum(own, 'before')} | {_sum(own, 'taken')}"
-            yield f"| {march} ({MARCHES[march]}) | {folder} | {counts} | {said} |"
+            counts = [_change(own, "before", "taken"), _change(own, "fits_before", "fits")]
+            counts += [_change(asked, f"witness_{a}", f"witness_{b}") for a, b in PAIRS] if asked else ["not asked"] * 2
+            yield f"| {march} ({MARCHES[march]}) | {folder} | {len(own)} | {' | '.join(counts)} |"
 
 
-def _sum(rows: list[Row], column: str) -> int:
-    return sum(row[column] == "1" for row in rows)
+def _change(rows: list[Row], before: str, after: str) -> str:
+    first, last = (sum(row[column] == "1" for row in rows) for column in (before, after))
+    return f"{first} → {last}"
 
 
 def models(found: dict[str, dict[str, Row]]) -> Iterator[str]:

@@ -233,6 +233,16 @@ LIFTED = {
         budget=True,
     ),
 }
+ACTIVATIONS = {
+    "written-out-activation": Sample("e = Exp (x)  f = Add (e, o)  y = Log (f)", {"o": 1.0}, quiet=TAPPED),
+    "nearby-activation": Sample(
+        "u = Mul (x, q)  e = Sigmoid (u)  y = Mul (x, e)",
+        {"q": 1.702},
+        options={"approximate": True},
+        quiet=TAPPED,
+        budget=True,
+    ),
+}
 SHARED = {
     "share-nodes": Sample("a = Sin (x)  b = Sin (x)  y = Add (a, b)"),
     "share-weights": Sample(
@@ -478,6 +488,7 @@ SAMPLES: dict[str, dict[str, Sample]] = {
     "remove-noops": NOOPS,
     "fuse-batchnorm": BATCHNORM,
     "fuse-convs": FUSED,
+    "canonical-activations": ACTIVATIONS,
     "lift-quantisation": LIFTED,
     "tile-kernels": TILED,
     "share-equals": SHARED,

@@ -43,13 +43,18 @@ def _settings(kind: type[Pass]) -> Iterator[Pass]:
     """The pass under every value of every option that has a list of them, and by default."""
     yield kind()
     for name, option in kind.model_fields.items():
-        for value in (
-            typing.get_args(option.annotation) if typing.get_origin(option.annotation) is typing.Literal else ()
-        ):
+        for value in _values(option.annotation):
             try:
                 yield kind(**{name: value})
             except ValueError:
                 continue  # a value that is known and not yet there
+
+
+def _values(annotation: Any) -> tuple[Any, ...]:
+    """What an option can be, where that is a list."""
+    if annotation is bool:
+        return (True,)
+    return typing.get_args(annotation) if typing.get_origin(annotation) is typing.Literal else ()
 
 
 def _rules(name: str) -> dict[str, Rule[Any]]:

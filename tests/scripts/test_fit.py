@@ -35,7 +35,7 @@ def test_every_model_ends_with_a_row(own: Path, tmp_path: Path) -> None:
     call = ("fit_corpus.py", "--march", "bayes-e", "--out", str(out), "--jobs", "1")
     ran = script(*call, corpus=own, cache=tmp_path / "cache")
     assert ran.code == 0, ran.errors
-    assert ran.lines[-1] == "bayes-e edge models 3, before 0, taken 1, fit 1"
+    assert ran.lines[-1] == "bayes-e edge models 3, before 0, taken 1, whole 1, fits_before 0, fits 1"
     with out.open(newline="") as file:
         rows = {row["model"]: row for row in csv.DictReader(file)}
     new, young, invalid = (rows[f"edge/{name}"] for name in ("new", "young", "invalid"))
@@ -62,18 +62,19 @@ def table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
 
 
 HEAD = "model,march,opset,before,to_opset,taken,reason,cpu,segments,witness_before,witness_taken,witness_reason,"
-HEAD += "witness_cpu,witness_segments\n"
+HEAD += "witness_cpu,witness_segments,fits_before,fits,witness_fits_before,witness_fits\n"
 
 
 def test_what_is_said_of_a_model(table: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "bayes-e.csv").write_text(
-        f"{HEAD}models/a,bayes-e,17,0,11,1,,3,2,0,1,,1,1\nmodels/b,bayes-e,11,1,11,1,,0,1,1,0,it <died|,,\n"
+        f"{HEAD}models/a,bayes-e,17,0,11,1,,3,2,0,1,,1,1,0,0,0,1\n"
+        "models/b,bayes-e,11,1,11,1,,0,1,1,0,it <died|,,,1,1,1,0\n"
     )
-    (tmp_path / "bayes.csv").write_text(f"{HEAD}models/a,bayes,17,0,11,1,,3,2,,,,,\n")
+    (tmp_path / "bayes.csv").write_text(f"{HEAD}models/a,bayes,17,0,11,1,,3,2,,,,,,0,0,,\n")
     found = {march: table.read(march) for march in ("bayes", "bayes-e")}
     assert list(table.totals(found))[2:] == [
-        "| bayes (J5, Ultra) | models | 1 | 0 | 1 | not asked |",
-        "| bayes-e (X5) | models | 2 | 1 | 2 | 1, 1 |",
+        "| bayes (J5, Ultra) | models | 1 | 0 → 1 | 0 → 0 | not asked | not asked |",
+        "| bayes-e (X5) | models | 2 | 1 → 2 | 1 → 1 | 1 → 1 | 1 → 1 |",
     ]
     assert list(table.models(found))[2:] == [
         "| models/a | 17 → 11 | taken: 3 on the CPU, 2 segments | taken: 1 on the CPU, 1 segments |",
