@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from passes.linear.parts import SCALES, Convolved, convolved, identity, macs, scale, static
+from passes.linear.parts import SCALES, Convolved, broken, convolved, identity, scale, static
 from passes.linear.window import Window, convolution, plus
 from surgery.ir import Constant, Node, Tensor
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule
@@ -53,10 +53,13 @@ class MergeBranches(Rule[Merged]):
         term = _term(node.outputs[0], ctx, node)
         if not term.convs or len(term.convs) + term.norms < 2:
             return Mismatch("adds up fewer than two convolutions or normalisations of one tensor", node)
-        if (count := macs(term.window, outputs)) > term.macs:
+        if (count := term.window.outline.macs(outputs)) > term.macs:
             return Mismatch(f"one convolution would take {count} products instead of {term.macs}", node)
         heir = max(term.convs, key=lambda conv: convolution(conv).weight.size)
-        return Merged(node, convolved(term.window, term.source, node.outputs[0], node), heir)
+        conv = convolved(term.window, term.source, node.outputs[0], node)
+        if limit := broken(conv, node, ctx):
+            return Mismatch(f"one convolution would break {limit}", node)
+        return Merged(node, conv, heir)
 
     def rewrite(self, match: Merged, rw: Rewriter) -> None:
         """One convolution."""
@@ -71,7 +74,7 @@ def _term(tensor: Tensor, ctx: Context, root: Node) -> Term:
     try:
         if node.op == "Conv":
             window = convolution(node)
-            return Term(window, node.inputs[0], (node,), 0, macs(window, static(tensor, root)[1:]))
+            return Term(window, node.inputs[0], (node,), 0, window.outline.macs(static(tensor, root)[1:]))
         if node.op in ("Add", "Sub") and not any(isinstance(t, Constant) for t in node.inputs):
             return _sum(node, ctx, root)
         if node.op in SCALES:

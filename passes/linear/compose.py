@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from passes.linear.parts import SCALES, Convolved, convolved, linear, macs, static
+from passes.linear.parts import SCALES, Convolved, broken, convolved, linear, static
 from passes.linear.slices import focused
-from passes.linear.window import Window, chain, convolution
+from passes.linear.window import Window, chain, chained, convolution
 from surgery.ir import Constant, Node, Tensor
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule, need
 
@@ -49,11 +49,13 @@ class ComposeConvs(Rule[Composed]):
         sizes, middle, outputs = (static(tensor, node)[1:] for tensor in (source, node.inputs[0], node.outputs[0]))
         if reason := _edges(inner, outer, sizes, middle, outputs):
             return Mismatch(reason, node)
-        window = chain(inner, outer)
-        apart = macs(outer, outputs) + (macs(inner, middle) if first.op == "Conv" else 0)
-        if (count := macs(window, outputs)) > apart:
+        apart = outer.outline.macs(outputs) + (inner.outline.macs(middle) if first.op == "Conv" else 0)
+        if (count := chained(inner, outer).macs(outputs)) > apart:
             return Mismatch(f"one convolution would take {count} products, the two take {apart}", node)
-        return Composed(node, convolved(window, source, node.outputs[0], node))
+        conv = convolved(chain(inner, outer), source, node.outputs[0], node)
+        if limit := broken(conv, node, ctx):
+            return Mismatch(f"one convolution would break {limit}", node)
+        return Composed(node, conv)
 
     def rewrite(self, match: Composed, rw: Rewriter) -> None:
         """One convolution under the name of the second."""

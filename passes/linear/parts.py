@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -75,13 +73,6 @@ def static(tensor: Tensor, node: Node) -> tuple[int, ...]:
     return tuple(dim for dim in shape[1:] if isinstance(dim, int))
 
 
-def macs(window: Window, outputs: Sequence[int]) -> int:
-    """Products that a convolution takes for ``outputs``, of one image; none where it copies or scales channels."""
-    if window.weight.shape[1] == 1 and window.group == len(window.weight) and set(window.taps) <= {1}:
-        return 0
-    return int(window.weight.size) * prod(outputs)
-
-
 @dataclass(frozen=True)
 class Convolved:
     """A convolution to be made: what it reads, weight and bias in its dtype, and its attributes."""
@@ -117,6 +108,16 @@ def convolved(window: Window, x: Tensor, result: Tensor, node: Node) -> Convolve
         "dilations": [axis.step for axis in window.axes],
     }
     return Convolved(x, weight, bias, attrs)
+
+
+def broken(conv: Convolved, node: Node, ctx: Context) -> str:
+    """The first limit of the march that ``conv`` in the place of ``node`` breaks; "" when it keeps all."""
+    if ctx.target is None:
+        return ""
+    x, y = (Value("ghost", tensor.dtype, tensor.shape) for tensor in (conv.x, node.outputs[0]))
+    operands: list[Tensor] = [x, Constant("ghost", conv.weight), Constant("ghost", conv.bias)]
+    violations = ctx.target.verdict(Node("Conv", "ghost", conv.attrs, operands, [y]), ctx.opset).violations
+    return str(violations[0]) if violations else ""
 
 
 def linear(node: Node, ctx: Context) -> tuple[Window, Tensor]:

@@ -8,9 +8,9 @@ from itertools import product
 
 import numpy as np
 
-from passes.linear.parts import Convolved, convolved, static
+from passes.linear.parts import Convolved, broken, convolved, static
 from passes.linear.window import Axis, Window, convolution
-from surgery.ir import Constant, Node, Tensor, Value
+from surgery.ir import Node, Tensor, Value
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule, build
 
 PIECES = 64
@@ -117,7 +117,7 @@ class TileKernel(Rule[Tiled]):
             if count > PIECES:
                 return Mismatch(f"takes {count} convolutions of {length} taps along an axis, at most {PIECES}", node)
             tiles = tuple(_tile(window, at, node, first=not index) for index, at in enumerate(product(*spans)))
-            if count > 1 and not any(_violates(tile, node, ctx) for tile in tiles):
+            if count > 1 and not any(broken(tile.conv, node, ctx) for tile in tiles):
                 return Tiled(node, tiles)
         return Mismatch("no part of the kernel is within the limits", node)
 
@@ -173,14 +173,6 @@ def _tile(window: Window, spans: Sequence[Span], node: Node, *, first: bool) -> 
     seen = Value("ghost", x.dtype, (*(x.shape or ())[:2], *left))
     return Tile(begins, ends, convolved(Window(np.pad(kept.weight, widths), bias, kept.group, axes), seen,
                                         node.outputs[0], node))  # fmt: skip
-
-
-def _violates(tile: Tile, node: Node, ctx: Context) -> bool:
-    """Whether the march has a limit that the convolution of ``tile`` breaks."""
-    y = Value("ghost", node.outputs[0].dtype, node.outputs[0].shape)
-    operands = [tile.conv.x, Constant("ghost", tile.conv.weight), Constant("ghost", tile.conv.bias)]
-    made = Node("Conv", "ghost", tile.conv.attrs, operands, [y])
-    return bool(ctx.target.verdict(made, ctx.opset).violations)
 
 
 def _cropped(tile: Tile, x: Tensor, rw: Rewriter) -> Tensor:

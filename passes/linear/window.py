@@ -1,7 +1,7 @@
 """A linear map of one tensor as the convolution that computes it, and how such maps add up and follow each other.
 
-Numbers are float64. An axis of a map is told by the position of its first tap relative to ``stride`` times the index of
-the output, the way from tap to tap, and the stride.
+Numbers are float64 as soon as anything is computed with them. An axis of a map is told by the position of its first
+tap relative to ``stride`` times the index of the output, the way from tap to tap, and the stride.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from math import gcd
+from math import gcd, prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -59,6 +59,11 @@ class Window:
         """How many channels it reads."""
         return int(self.weight.shape[1]) * self.group
 
+    @property
+    def outline(self) -> Outline:
+        """The map without its numbers."""
+        return Outline(self.group, int(self.weight.shape[1]), len(self.weight), self.axes, self.taps)
+
     def scaled(self, factor: Array) -> Window:
         """With every output channel times ``factor``, one number or one per channel."""
         by = np.broadcast_to(factor, self.bias.shape)
@@ -95,7 +100,7 @@ class Window:
 
     def _matrices(self) -> Array:
         """The weight as (taps along each axis, group, channels out, channels in), the latter within a group."""
-        by_group = self.weight.reshape(self.group, -1, *self.weight.shape[1:])
+        by_group = self.weight.astype(np.float64).reshape(self.group, -1, *self.weight.shape[1:])
         return np.moveaxis(by_group, range(3), range(-3, 0))
 
 
@@ -108,7 +113,7 @@ def pointwise(factor: Array, rank: int) -> Window:
 def convolution(node: Node) -> Window:
     """What a Conv of constant weights computes; raises Mismatch when that cannot be said."""
     need.dtype(need.present(node, 1), node)
-    weight = need.constant(node, 1).astype(np.float64)
+    weight = need.constant(node, 1)
     rank = weight.ndim - 2
     pads = ops.pads(node)
     if pads is None:
@@ -125,7 +130,7 @@ def plus(a: Window, b: Window) -> Window:
     ]
     axes, taps, group = [axis for axis, _ in spans], [count for _, count in spans], gcd(a.group, b.group)
     one, other = (part.stretched(axes, taps).regrouped(group) for part in (a, b))
-    return replace(one, weight=one.weight + other.weight, bias=one.bias + other.bias)
+    return replace(one, weight=np.add(one.weight, other.weight, dtype=np.float64), bias=one.bias + other.bias)
 
 
 def _union(a: tuple[Axis, int], b: tuple[Axis, int]) -> tuple[Axis, int]:
@@ -136,23 +141,47 @@ def _union(a: tuple[Axis, int], b: tuple[Axis, int]) -> tuple[Axis, int]:
     return Axis(first, step, a[0].stride), (last - first) // step + 1
 
 
-def chain(inner: Window, outer: Window) -> Window:
-    """The map that computes ``outer`` of ``inner``, outside of the tensor in between, too."""
+@dataclass(frozen=True)
+class Outline:
+    """A map without its numbers: groups, channels read by each, channels out, axes and taps."""
+
+    group: int
+    ins: int
+    outs: int
+    axes: tuple[Axis, ...]
+    taps: tuple[int, ...]
+
+    def macs(self, outputs: Sequence[int]) -> int:
+        """Products that it takes for ``outputs``, of one image; none where it copies or scales channels."""
+        if self.ins == 1 and self.group == self.outs and set(self.taps) <= {1}:
+            return 0
+        return self.outs * self.ins * prod(self.taps) * prod(outputs)
+
+
+def chained(inner: Window, outer: Window) -> Outline:
+    """The outline of ``outer`` of ``inner``."""
     group = gcd(inner.group, outer.group)
     spans = [_chained(x, m, y, n) for x, m, y, n in zip(inner.axes, inner.taps, outer.axes, outer.taps, strict=True)]
     axes, taps = tuple(axis for axis, _ in spans), tuple(count for _, count in spans)
+    return Outline(group, inner.channels // group, len(outer.weight), axes, taps)
+
+
+def chain(inner: Window, outer: Window) -> Window:
+    """The map that computes ``outer`` of ``inner``, outside of the tensor in between, too."""
+    like = chained(inner, outer)
+    rank, group = len(like.taps), like.group
     first, second = (part.regrouped(group)._matrices() for part in (inner, outer))
-    weight = np.zeros((*taps, group, second.shape[-2], first.shape[-1]))
+    weight = np.zeros((*like.taps, group, second.shape[-2], first.shape[-1]))
     for outward in product(*map(range, outer.taps)):
         for inward in product(*map(range, inner.taps)):
             at = tuple(
                 (p * y.step * x.stride + q * x.step) // axis.step
-                for p, q, x, y, axis in zip(outward, inward, inner.axes, outer.axes, axes, strict=True)
+                for p, q, x, y, axis in zip(outward, inward, inner.axes, outer.axes, like.axes, strict=True)
             )
             weight[at] += second[outward] @ first[inward]
-    lifted = second.sum(axis=tuple(range(len(taps)))) @ inner.bias.reshape(group, -1, 1)
-    merged = np.moveaxis(weight, range(len(taps)), range(-len(taps), 0)).reshape(len(outer.weight), -1, *taps)
-    return Window(merged, outer.bias + lifted.reshape(-1), group, axes)
+    lifted = second.sum(axis=tuple(range(rank))) @ inner.bias.reshape(group, -1, 1)
+    merged = np.moveaxis(weight, range(rank), range(-rank, 0)).reshape(like.outs, -1, *like.taps)
+    return Window(merged, outer.bias + lifted.reshape(-1), group, like.axes)
 
 
 def _chained(inner: Axis, m: int, outer: Axis, n: int) -> tuple[Axis, int]:

@@ -384,3 +384,16 @@ def test_any_kernel_is_the_sum_of_its_tiles(data: st.DataObject) -> None:
     ends = [data.draw(st.integers(0, w)) for w in wide]
     strides = [data.draw(st.integers(1, 2)) for _ in "hw"]
     tiled(f"pads = {begins + ends}, dilations = {steps}, strides = {strides}", kernel)
+
+
+def test_what_the_march_does_not_take_is_not_made() -> None:
+    """Two halves of a kernel that the X3 does not take stay two."""
+    halves = "a = Conv <pads = [4, 0, 0, 0]> (x, u)  b = Conv <pads = [0, 0, 4, 0]> (x, v)  y = Add (a, b)"
+    model = net(halves, "float[1,4,6,6]", "", 11, u=(4, 4, 5, 1), v=(4, 4, 5, 1))
+    done = apply_pass(model, FuseConvs(), "bernoulli2")
+    assert any("one convolution would break Conv.kernel_h: 9" in said for said in done.reasons), done.reasons
+    assert apply_pass(model, FuseConvs(), "bayes-e").ops == ["Conv"]
+    rows = "a = Conv <pads = [2, 0, 2, 0], group = 4> (x, u)  y = Conv <pads = [2, 0, 2, 0], group = 4> (a, v)"
+    tall = net(rows.replace("pads = [2, 0, 2, 0], ", ""), "float[1,4,12,6]", "", 11, u=(4, 1, 5, 1), v=(4, 1, 4, 1))
+    done = apply_pass(tall, FuseConvs(), "bernoulli2")
+    assert any("one convolution would break Conv.kernel_h: 8" in said for said in done.reasons), done.reasons
