@@ -21,6 +21,7 @@ from passes.rank.moves import (
     OrderChannels,
 )
 from passes.rank.pads import LiftPad
+from passes.rank.squeezed import ReduceUnsqueezed
 from passes.rank.views import LegaliseViews, LiftViews
 from passes.rank.volumes import LiftVolumes
 from surgery.pipeline import Outcome, Pass, PassRun
@@ -62,6 +63,7 @@ class NormaliseRank(Pass):
             AsBlocks(),
             CollapseMoves(),
             EvenPads(),
+            ReduceUnsqueezed(),
         )
 
     def purposes(self, target: Any) -> list[Purpose]:

@@ -73,6 +73,7 @@ RULES: tuple[Rule[Any], ...] = (
     layers.RMSNormalization(),
     normalisation.MeanVarianceNormalization(),
     normalisation.GroupNormalization(),
+    normalisation.ReshapedGroupNorm(),
     groups.GroupNormByReshape(),
     norms.LRN(),
     norms.LpNormalization(),

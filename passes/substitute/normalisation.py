@@ -89,12 +89,56 @@ class GroupNormalization(Substitution[Grouped]):
 
     def build(self, match: Grouped, rw: Rewriter) -> Tensor:
         """Ten nodes."""
-        mean = build.reduce(rw, "ReduceMean", match.x, (2, 3))
-        rest = rw.op("Add", match.x, _over_group(rw, mean, match, -1.0, None))
-        square = build.reduce(rw, "ReduceMean", squared(rw, rest), (2, 3))
-        root = rw.op("Sqrt", _over_group(rw, square, match, 1.0, match.epsilon))
-        unit = rw.op("Mul", rest, rw.op("Reciprocal", root))
-        return depthwise(rw, unit, match.gain, match.bias)
+        return _normalised(match, rw)
+
+
+@dataclass(frozen=True)
+class Reshaped(Grouped):
+    """A group normalisation, as the instance normalisation ``node`` between a Reshape and the one back, ``last``."""
+
+    last: Node
+
+
+class ReshapedGroupNorm(Substitution[Reshaped]):
+    """``Reshape(InstanceNormalization(Reshape(x)))``, as exporters write GroupNormalization, without the Reshapes.
+
+    For NxCxHxW held as NxGx(C/G*H*W): the same nodes as for GroupNormalization.
+    """
+
+    name, roots = "reshaped-group-norm", frozenset({"InstanceNormalization"})
+
+    def match(self, node: Node, ctx: Context) -> Reshaped:
+        """Nothing else reads what is between the Reshapes, the second gives the shape before the first."""
+        first, last = need.producer(node, 0, "Reshape", ctx=ctx), need.consumer(node, "Reshape", ctx=ctx)
+        x = wide(first)
+        shape, grouped = need.static(x, node), need.static(node.inputs[0], node)
+        if len(shape) != 4 or len(grouped) != 3 or need.static(last.outputs[0], node) != shape:
+            raise Mismatch(
+                f"{shape} becomes {grouped}, it must be NxCxHxW before and after, and three dims between", node
+            )
+        count, groups = shape[1], grouped[1]
+        if grouped[0] != shape[0] or count % groups or first.graph is not last.graph:
+            raise Mismatch(f"{count} channels are not {groups} equal groups", node)
+        gain, bias = (_each(need.constant(node, i), groups, count, node) for i in (1, 2))
+        return Reshaped(node, x, count, groups, float(ops.attr(node, "epsilon", 1e-5)), gain, bias, last)
+
+    def build(self, match: Reshaped, rw: Rewriter) -> Tensor:
+        """Ten nodes."""
+        return _normalised(match, rw)
+
+    def rewrite(self, match: Reshaped, rw: Rewriter) -> None:
+        """In the place of the second Reshape."""
+        rw.replace(match.last, self.build(match, rw))
+
+
+def _normalised(match: Grouped, rw: Rewriter) -> Tensor:
+    """The mean taken off, over the root of the variance, times gain, plus bias."""
+    mean = build.reduce(rw, "ReduceMean", match.x, (2, 3))
+    rest = rw.op("Add", match.x, _over_group(rw, mean, match, -1.0, None))
+    square = build.reduce(rw, "ReduceMean", squared(rw, rest), (2, 3))
+    root = rw.op("Sqrt", _over_group(rw, square, match, 1.0, match.epsilon))
+    unit = rw.op("Mul", rest, rw.op("Reciprocal", root))
+    return depthwise(rw, unit, match.gain, match.bias)
 
 
 def _each(array: Array, given: int, count: int, node: Node) -> Array:

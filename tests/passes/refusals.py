@@ -422,5 +422,18 @@ REFUSALS = {
         x="float[1,8,28,6]",
         y="float[1,8,3,6]",
     ),
+    "InstanceNormalization turned to another shape": Refusal(
+        "r = Reshape (x, g)  n = InstanceNormalization (r, a, a)  y = Reshape (n, k)",
+        "it must be NxCxHxW before and after",
+        "bernoulli2",
+        constants={"g": np.array([1, 4, -1]), "k": np.array([1, 8, 36]), "a": [1.0, 0.5, 2.0, 1.0]},
+        y="float[1,8,36]",
+    ),
+    "InstanceNormalization of parts of groups": Refusal(
+        "r = Reshape (x, g)  n = InstanceNormalization (r, a, a)  y = Reshape (n, k)",
+        "8 channels are not 3 equal groups",
+        "bernoulli2",
+        constants={"g": np.array([1, 3, -1]), "k": np.array([1, 8, 6, 6]), "a": [1.0, 0.5, 2.0]},
+    ),
 }
 """By the name in ``coverage.csv`` where there is one."""

@@ -337,6 +337,7 @@ SUBSTITUTE = {
         older="r = Constant <value = float[0] {}> ()  y = Resize (x, r, s)",
         quiet=UNSIZED,
     ),
+    "reshaped-group-norm": _substituted("GroupNorm between Reshapes", quiet=TAPPED | UNSIZED),
     "pad-as-concat": _substituted("Pad-reflect", quiet=UNSIZED),
     "max-pool-cascade": _substituted("MaxPool-large"),
     "average-pool-cascade": _substituted("AveragePool-large"),
@@ -393,6 +394,13 @@ def _moved(
 
 
 RANK = {
+    "reduce-unsqueezed": Sample(
+        "a = Sin (x)  s = Squeeze <axes = [2]> (a)  m = ReduceMean <axes = [2], keepdims = 0> (s)  y = Reshape (m, k)",
+        {"k": np.array([1, 4, 1, 1])},
+        x="float[1,4,1,5]",
+        y="float[1,4,1,1]",
+        march="bernoulli2",
+    ),
     "lift-lines": Sample(
         "a = Conv <pads = [1, 1]> (x, w)  b = Relu (a)  y = Conv (b, v)",
         {"w": (8, 8, 3), "v": (8, 8, 1)},

@@ -340,5 +340,16 @@ CASES = {
         x="float[1,8,14,14]",
         y="float[1,8,1,1]",
     ),
+    "GroupNorm between Reshapes": Case(
+        "r = Reshape (x, g)  n = InstanceNormalization (r, a, b)  y = Reshape (n, k)",
+        "ReduceMean Conv Add Pow ReduceMean Conv Sqrt Reciprocal Mul Conv",
+        "bernoulli2",
+        constants={
+            "g": np.array([1, 4, -1]),
+            "k": np.array([1, 8, 6, 6]),
+            "a": [1.0, 0.5, 2.0, 1.0],
+            "b": [0.0, 1.0, 2.0, 3.0],
+        },
+    ),
 }
 """Every substitution by the name it has in ``coverage.csv``."""
