@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from passes.linear.batchnorm import FuseAfter, FuseBefore
 from passes.linear.branches import MergeBranches
 from passes.linear.compose import ComposeConvs
+from passes.linear.scales import TakeScale
 from passes.linear.taps import DropIdleTaps, TileKernel
 from surgery.pipeline import Pass
 from surgery.rewrite import Rule
@@ -31,17 +32,17 @@ class FuseConvs(Pass):
     """Compute parallel and consecutive convolutions of one tensor as one, where that takes no more products.
 
     The branches of re-parameterised blocks in the form in which they were trained, convolutions without anything
-    between them, factors and shifts per channel before a convolution, and the slices of a Focus stem; weights that
-    only meet padding are dropped. The vendor's optimiser leaves all of these as they are. Weights are computed in
-    float64.
+    between them, factors and shifts per channel before a convolution, and the slices of a Focus stem; the scale of
+    attention goes into the weights of its queries, weights that only meet padding go. The vendor's optimiser leaves all
+    of these as they are. Weights are computed in float64.
     """
 
     name: ClassVar[str] = "fuse-convs"
     after: ClassVar[frozenset[str]] = frozenset({"fuse-batchnorm"})
 
     def rules(self, target: Any) -> Sequence[Rule[Any]]:
-        """What is no longer there first; then branches, whose sum may be one of two in a row."""
-        return (DropIdleTaps(), MergeBranches(), ComposeConvs())
+        """Weights that do nothing first; then branches, whose sum may be one of two in a row."""
+        return (DropIdleTaps(), MergeBranches(), ComposeConvs(), TakeScale())
 
 
 class TileKernels(Pass):

@@ -203,6 +203,11 @@ FUSED = {
     "merge-branches": Sample(
         "a = Conv (x, w)  b = Conv (x, u)  y = Add (a, b)", {"w": (4, 4, 1, 1), "u": (4, 4, 1, 1)}, quiet=TAPPED
     ),
+    "take-scale": Sample(
+        "a = Conv (x, w)  r = Reshape (a, k)  m = Mul (r, f)  y = Reshape (m, l)",
+        {"w": (4, 4, 1, 1), "k": np.array([1, 4, 25]), "l": np.array([1, 4, 5, 5]), "f": 0.25},
+        quiet=TAPPED | UNSIZED | IN_BODIES,
+    ),
     "compose-convs": Sample("a = Conv (x, w)  y = Conv (a, u)", {"w": (4, 4, 1, 1), "u": (4, 4, 1, 1)}, quiet=TAPPED),
 }
 TILED = {
