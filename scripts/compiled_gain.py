@@ -1,8 +1,10 @@
 """Compiled latency before and after the default pipeline, as the vendor's toolchain has it.
 
-usage: compiled_gain.py [--march M]... [--only GLOB]... [--on-request] [--level O2] [--limit S] [--out FILE.csv]
+usage: compiled_gain.py [--march M]... [--only GLOB]... [--without PASS]... [--on-request] [--level O2] [--limit S]
+                        [--out FILE.csv]
 
-Models of the shared corpus are compiled as exported and after `surgery run`. With --on-request the operators that the
+Models of the shared corpus are compiled as exported and after `surgery run`; with --without, before is what comes out
+without these passes, which shows what they are worth. With --on-request the operators that the
 march runs on request are asked onto the BPU, before and after. Prints a line each, then per march how many are taken
 before and after, the geometric mean and the worst of after over before of those that are taken both times, and whose
 segments grew. The latency is that of the BPU, summed over segments; operators on the CPU are counted, not timed. --out
@@ -53,14 +55,18 @@ class Row(NamedTuple):
         return float(self.after_us) / float(self.before_us)
 
 
-def measured(witness: Witness, item: corpus.Item, march: str, *, on_request: bool, level: str, limit: float) -> Row:
+def measured(
+    witness: Witness, item: corpus.Item, march: str, without: list[str], *, on_request: bool, level: str, limit: float
+) -> Row:
     """Run the default pipeline on a model, and have both compiled."""
     try:
-        path = item.filled()
+        path: Any = item.filled()
         held = {node.op for node in Model.load(path).nodes()}
         asked = [op for op in load_target(march).on_request if op in held] if on_request else []
+        if without:
+            path = surgery.run(path, march=march, skip=without, verify="off", input_shape=item.shapes).model
         done = surgery.run(
-            path, march=march, verify="off", input_shape=item.shapes, input_range=item.ranges, run_on_bpu=asked,
+            path, march=march, verify="off", input_shape={} if without else item.shapes, run_on_bpu=asked,
             witness=witness, witness_level=level, witness_limit=limit,
         )  # fmt: skip
     except SurgeryError as error:
@@ -121,6 +127,7 @@ def main() -> int:
     corpus.need_corpus()
     parser = corpus.arguments(__doc__)
     parser.add_argument("--march", action="append", help=f"repeatable; by default {', '.join(MARCHES)}")
+    parser.add_argument("--without", action="append", default=[], help="passes that before is without", metavar="PASS")
     parser.add_argument("--on-request", action="store_true", help="ask for what the march runs on request, too")
     parser.add_argument("--level", default="O2", help="of the compiler")
     parser.add_argument("--limit", type=float, default=900, help="seconds that it may compile a model")
@@ -136,8 +143,12 @@ def main() -> int:
                 for item in corpus.items(options.only or ["models/*"], large=options.large):
                     if (item.name, march) in known:
                         continue
-                    rows.append(measured(witness, item, march, on_request=options.on_request, level=options.level,
-                                         limit=options.limit))  # fmt: skip
+                    rows.append(
+                        measured(
+                            witness, item, march, options.without, on_request=options.on_request,
+                            level=options.level, limit=options.limit,
+                        )
+                    )  # fmt: skip
                     print(*rows[-1], f"{rows[-1].ratio or 0:.3f}", flush=True)
                     write(options.out, rows)
     except SurgeryError as error:
