@@ -71,7 +71,7 @@ class ShareNodes(Rule[Twins]):
         for other in _siblings(node):
             if other.position < node.position and _equal(other, node):
                 return Twins(other, node)
-        return Mismatch("no node before it computes the same", node)
+        return Mismatch("no node before it computes the same", node, absent=True)
 
     def rewrite(self, match: Twins, rw: Rewriter) -> None:
         """Readers of the second read the first."""

@@ -123,14 +123,14 @@ class NearbyActivation(Rule[Named]):
 
 def _named(node: Node, ctx: Context, bounds: dict[str, float]) -> Named | Mismatch:
     if not is_elementwise(node):
-        return Mismatch("its constants are no single small numbers", node)
+        return Mismatch("its constants are no single small numbers", node, absent=True)
     need.dtype(node.outputs[0], node)
     for cone in reversed(list(cones(node, ctx))):
         values = cone.values()
         for name, bound in bounds.items():
             if _differs(values, name) <= bound:
                 return _unless_written(Named(cone, name), ctx)
-    return Mismatch("computes no known activation of one value", node)
+    return Mismatch("computes no known activation of one value", node, absent=True)
 
 
 def _unless_written(found: Named, ctx: Context) -> Named | Mismatch:
@@ -138,7 +138,7 @@ def _unless_written(found: Named, ctx: Context) -> Named | Mismatch:
     for form in _texts(found.name):
         bound = form.match(root, ctx)
         if isinstance(bound, Bound) and bound["x"] is found.cone.x:
-            return Mismatch(f"{found.name} is in a form that is one lookup already", root)
+            return Mismatch(f"{found.name} is in a form that is one lookup already", root, absent=True)
     return found
 
 

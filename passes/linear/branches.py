@@ -48,11 +48,11 @@ class MergeBranches(Rule[Merged]):
     def match(self, node: Node, ctx: Context) -> Merged | Mismatch:
         """Two or more convolutions or normalisations of one tensor that nothing else reads."""
         if any(isinstance(tensor, Constant) for tensor in node.inputs):
-            return Mismatch("adds a constant", node)
+            return Mismatch("adds a constant", node, absent=True)
         outputs = static(node.outputs[0], node)[1:]
         term = _term(node.outputs[0], ctx, node)
         if not term.convs or len(term.convs) + term.norms < 2:
-            return Mismatch("adds up fewer than two convolutions or normalisations of one tensor", node)
+            return Mismatch("adds up fewer than two convolutions or normalisations of one tensor", node, absent=True)
         if (count := term.window.outline.macs(outputs)) > term.macs:
             return Mismatch(f"one convolution would take {count} products instead of {term.macs}", node)
         heir = max(term.convs, key=lambda conv: convolution(conv).weight.size)

@@ -38,7 +38,10 @@ class ComposeConvs(Rule[Composed]):
 
     def match(self, node: Node, ctx: Context) -> Composed | Mismatch:
         """What it reads is linear in one tensor, of constant weights, and read by nothing else."""
-        first = need.producer(node, 0, "Conv", "Concat", *SCALES, ctx=ctx)
+        maker = node.inputs[0].producer
+        if maker is None or maker.op not in (*SCALES, "Conv", "Concat"):
+            return Mismatch("reads no convolution, no factor and no Concat", node, absent=True)
+        first = need.producer(node, 0, maker.op, ctx=ctx)
         if first.graph is not node.graph:
             return Mismatch(f"{first.name!r} is in another graph", node)
         inner, source = focused(first) if first.op == "Concat" else linear(first, ctx)

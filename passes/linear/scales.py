@@ -49,10 +49,10 @@ class TakeScale(Rule[Taken]):
         index = 1 if isinstance(node.inputs[1], Constant) else 0
         factor, x = ops.scalar(node.inputs[index]), node.inputs[1 - index]
         if factor is None or not isinstance(x, Value) or (node.op == "Div" and (index == 0 or factor == 0)):
-            return Mismatch("multiplies by no single number", node)
+            return Mismatch("multiplies by no single number", node, absent=True)
         need.dtype(x, node)
         if x.producer is None or x.producer.op not in FORMS | PARTS | {"MatMul"}:
-            return Mismatch("follows no change of form, no part of a value and no matrix product", node)
+            return Mismatch("follows no change of form, no part of a value and no matrix product", node, absent=True)
         shape = need.static(x, node)
         if shape != node.outputs[0].shape or prod(shape) > MOST:
             return Mismatch(f"stretches what it multiplies, or has more than {MOST} elements", node)

@@ -38,7 +38,7 @@ class DropIdleTaps(Rule[Trimmed]):
     def match(self, node: Node, ctx: Context) -> Trimmed | Mismatch:
         """At least one row or column of the kernel never meets the input, and another does."""
         if not any(node.attrs.get("pads") or []) and "auto_pad" not in node.attrs:
-            return Mismatch("does not pad", node)
+            return Mismatch("does not pad", node, absent=True)
         window = convolution(node)
         sizes, outputs = static(node.inputs[0], node)[1:], static(node.outputs[0], node)[1:]
         kept = [
@@ -46,7 +46,7 @@ class DropIdleTaps(Rule[Trimmed]):
             for axis, taps, size, count in zip(window.axes, window.taps, sizes, outputs, strict=True)
         ]
         if all(len(alive) == taps for alive, taps in zip(kept, window.taps, strict=True)):
-            return Mismatch("every row and column of the kernel meets the input", node)
+            return Mismatch("every row and column of the kernel meets the input", node, absent=True)
         if not all(kept):
             return Mismatch("no weight meets the input", node)
         return Trimmed(node, convolved(part(window, kept), node.inputs[0], node.outputs[0], node))

@@ -149,8 +149,9 @@ class Engine:
                 continue
             match = rule.attempt(node, self.ctx)
             if isinstance(match, Mismatch):
-                self.stats.refused += 1
-                self.stats.reasons[match.reason] += 1
+                if not match.absent:
+                    self.stats.refused += 1
+                    self.stats.reasons[match.reason] += 1
                 self._note(rule, node, "refused", match.reason, _name(match.at))
             elif self._apply(rule, match, node):
                 return

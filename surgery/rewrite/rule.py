@@ -64,12 +64,13 @@ class Exactness(StrEnum):
 class Mismatch(Exception):
     """Why a rule does not apply: one sentence that names what was found and says what must hold.
 
-    ``match`` returns it; helpers (:mod:`surgery.rewrite.need`) raise it.
+    ``match`` returns it; helpers (:mod:`surgery.rewrite.need`) raise it. ``absent`` says that what the rule is about is
+    not there at all, which is told in a trace and not counted as a refusal.
     """
 
-    def __init__(self, reason: str, at: Node | Tensor | None = None) -> None:
+    def __init__(self, reason: str, at: Node | Tensor | None = None, *, absent: bool = False) -> None:
         super().__init__(reason)
-        self.reason, self.at = reason, at
+        self.reason, self.at, self.absent = reason, at, absent
 
 
 class Limit(Protocol):

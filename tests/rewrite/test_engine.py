@@ -221,3 +221,22 @@ def test_a_long_chain_is_linear() -> None:
     w = world(f"g (float[1] v0) => (float[1] v600) {{ {lines} }}")
     assert run(w, Rename(), rule).stats.applied == 300
     assert len(rule.seen) <= 900
+
+
+class Absent(Exact):
+    """About something that is never there."""
+
+    name, roots = "absent", frozenset({"Neg"})
+
+    def match(self, node: Node, ctx: Context) -> Node | Mismatch:
+        return Mismatch("is not there", node, absent=True)
+
+    def rewrite(self, match: Node, rw: Rewriter) -> None:
+        raise AssertionError
+
+
+def test_what_is_not_there_is_no_refusal() -> None:
+    w = world("g (float[2] x) => (float[2] y) { y = Neg (x) }")
+    stats = run(w, Absent(), trace=True).stats
+    assert (stats.refused, dict(stats.reasons)) == (0, {})
+    assert [(event.outcome, event.reason) for event in stats.events] == [("refused", "is not there")]
