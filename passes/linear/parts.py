@@ -83,9 +83,10 @@ class Convolved:
     attrs: dict[str, Any]
 
     def build(self, rw: Rewriter, heir: Node | None) -> Value:
-        """Make the node."""
+        """Make the node, without a bias of nothing but zeros."""
         name = heir.name if heir is not None else ""
-        weight, bias = rw.constant(self.weight, name=f"{name}/weight"), rw.constant(self.bias, name=f"{name}/bias")
+        weight = rw.constant(self.weight, name=f"{name}/weight")
+        bias = rw.constant(self.bias, name=f"{name}/bias") if self.bias.any() else None
         return rw.op("Conv", self.x, weight, bias, heir=heir, **self.attrs)
 
 
