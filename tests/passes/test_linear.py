@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -397,3 +398,64 @@ def test_what_the_march_does_not_take_is_not_made() -> None:
     tall = net(rows.replace("pads = [2, 0, 2, 0], ", ""), "float[1,4,12,6]", "", 11, u=(4, 1, 5, 1), v=(4, 1, 4, 1))
     done = apply_pass(tall, FuseConvs(), "bernoulli2")
     assert any("one convolution would break Conv.kernel_h: 8" in said for said in done.reasons), done.reasons
+
+
+SENTENCES: dict[str, tuple[str, dict[str, Any], str]] = {
+    "slices of channels": (
+        "p = Slice (x, one, end, axis1, two)  f = Concat <axis = 1> (p, p)  y = Conv (f, u)",
+        {"axis1": np.array([1])},
+        "slices axis 1 by 2",
+    ),
+    "slices that end early": (
+        "p = Slice (x, one, four, axis2, two)  f = Concat <axis = 1> (p, p)  y = Conv (f, eight)",
+        {"axis2": np.array([2]), "four": np.array([4])},
+        "ends before what it reads does",
+    ),
+    "slices from a computed place": (
+        (
+            "sh = Shape (x)  i = Gather (sh, axis1)  p = Slice (x, i, end, axis2, two)  f = Concat <axis = 1> (p, p)"
+            "  y = Conv (f, eight)"
+        ),
+        {"axis1": np.array([1]), "axis2": np.array([2])},
+        "starts where is computed",
+    ),
+    "nothing but padding": (
+        "y = Conv <pads = [9, 9, 9, 9], strides = [20, 20]> (x, u)",
+        {},
+        "no weight meets the input",
+    ),
+    "an unknown auto_pad": (
+        'a = Conv <auto_pad = "SAME_UPPER"> (x, w)  b = Conv <auto_pad = "SAME_UPPER"> (x, w)  y = Add (a, b)',
+        {"x": "float[1,4,H,W]"},
+        "",
+    ),
+    "two values divided": ("a = Div (one4, x)  y = Conv (a, u)", {}, "divides by what is computed"),
+    "a constant that makes it larger": (
+        "a = Mul (x, rows)  y = Conv (a, u)",
+        {"x": "float[1,4,1,6]", "rows": (1, 1, 6, 1)},
+        "is not one per channel",
+    ),
+}
+EXTRA: dict[str, Any] = {
+    **CONSTANTS, "one": np.array([1]), "end": np.array([99]), "two": np.array([2]), "eight": (4, 8, 1, 1),
+    "one4": np.ones((1, 4, 1, 1), np.float32),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SENTENCES)
+def test_sentences(case: str) -> None:
+    body, given, reason = SENTENCES[case]
+    held = {k: v for k, v in EXTRA.items() if re.search(rf"[ (]{k}[,)]", body)}
+    done = apply_pass(net(body, **{"y": "", **held, **given}), FuseConvs(), verify=False)
+    assert done.result.status is not Status.APPLIED
+    assert any(reason in said for said in done.reasons), done.reasons
+
+
+@pytest.mark.usefixtures("paying")
+def test_no_part_that_the_march_takes() -> None:
+    """Where nothing of the kernel is legal, and without a march."""
+    wide = net("y = Conv <pads = [4, 0, 4, 0], group = 2> (x, w)", "float[1,6000,9,9]", "", 11, w=(2, 3000, 9, 1))
+    done = apply_pass(wide, TileKernels(), "bernoulli2", verify=False)
+    assert any("no part of the kernel is within the limits" in said for said in done.reasons), done.reasons
+    done = apply_pass(net("y = Conv (x, u)", u=(4, 4, 1, 1)), TileKernels())
+    assert done.result.status is not Status.APPLIED

@@ -192,3 +192,48 @@ def test_a_float_model_has_no_scales(tmp_path: Path) -> None:
     done = surgery.run(net("y = Neg (x)"), march="bayes-e")
     done.save(tmp_path / "out.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["out.onnx"]
+
+
+SENTENCES: dict[str, tuple[str, dict[str, Any], str]] = {
+    "channels last": (
+        (
+            "q = QuantizeLinear (x, s, z)  c = com.microsoft.QLinearGlobalAveragePool <channels_last = 1> (q, s, z, s, z)"
+            "  y = DequantizeLinear (c, s, z)"
+        ),
+        {},
+        "has the channels last",
+    ),
+    "values with a scale per channel": (
+        (
+            "q = QuantizeLinear <axis = 1> (x, c, n)  p = com.microsoft.QLinearSigmoid (q, c, n, s, z)"
+            "  y = DequantizeLinear (p, s, z)"
+        ),
+        {"c": np.full(4, 0.1, np.float32), "n": np.zeros(4, np.uint8)},
+        "has a scale per channel, it must have one",
+    ),
+    "a result with a scale per channel": (
+        (
+            "q = QuantizeLinear (x, s, z)  p = com.microsoft.QLinearSigmoid (q, s, z, c, n)"
+            "  y = DequantizeLinear <axis = 1> (p, c, n)"
+        ),
+        {"c": np.full(4, 0.1, np.float32), "n": np.zeros(4, np.uint8)},
+        "the result has a scale per channel",
+    ),
+    "a cast of floats": (
+        "i = Cast <to = 2> (x)  y = DequantizeLinear (i, s, z)",
+        {},
+        "casts what is not quantised",
+    ),
+    "a constant that is moved": (
+        "w = Reshape (v, k)  d = DequantizeLinear (w, s, z)  y = Add (x, d)",
+        {"v": np.zeros(6, np.uint8), "k": np.array([1, 1, 1, 6])},
+        "moves a constant",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SENTENCES)
+def test_sentences(case: str) -> None:
+    body, constants, reason = SENTENCES[case]
+    done = lifted(net(body, MAP, "float[1,4,H,W]", **constants), verify=False)
+    assert any(reason in said for said in done.reasons), done.reasons

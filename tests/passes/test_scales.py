@@ -171,3 +171,10 @@ def test_any_way_keeps_the_numbers(data: st.DataObject) -> None:
                 continue
         value = name
     taken("  ".join([*body, f"y = Mul ({value}, s)"]), "float[1,6,8]", w=(8, 24), c=(24,), **held)
+
+
+def test_values_too_large_to_write_down() -> None:
+    body = "a = MatMul (x, w)  r = Reshape (a, h)  y = Mul (r, s)"
+    large = net(body, "float[1,4200000,1]", "", 13, w=(1, 1), h=np.array([1, 2100000, 2, 1]), **SCALE)
+    done = apply_pass(large, FuseConvs(), verify=False)
+    assert any("has more than 4194304 elements" in said for said in done.reasons), done.reasons
