@@ -47,9 +47,10 @@ def _comb(tensor: Tensor, node: Node) -> Comb:
     if sliced is None or sliced.op != "Slice" or not sliced.is_onnx or sliced.graph is not node.graph:
         return Comb(tensor, (0,) * rank, (1,) * rank)
     inner = _comb(sliced.inputs[0], node)
+    cut = list(zip(*_cut(sliced, node), strict=True))
     starts, strides = list(inner.starts), list(inner.strides)
     sizes, results = (static(t, node) for t in (sliced.inputs[0], tensor))
-    for axis, start, step in zip(*_cut(sliced, node), strict=True):
+    for axis, start, step in cut:
         if axis < 2 or step < 1:
             raise Mismatch(f"{sliced.name!r} slices axis {axis} by {step}", node)
         first = min(max(start + sizes[axis - 1] if start < 0 else start, 0), sizes[axis - 1])

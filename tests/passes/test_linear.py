@@ -425,9 +425,9 @@ SENTENCES: dict[str, tuple[str, dict[str, Any], str]] = {
         "no weight meets the input",
     ),
     "an unknown auto_pad": (
-        'a = Conv <auto_pad = "SAME_UPPER"> (x, w)  b = Conv <auto_pad = "SAME_UPPER"> (x, w)  y = Add (a, b)',
+        'y = Conv <auto_pad = "SAME_UPPER"> (x, w)',
         {"x": "float[1,4,H,W]"},
-        "",
+        "needs sizes that are not known",
     ),
     "two values divided": ("a = Div (one4, x)  y = Conv (a, u)", {}, "divides by what is computed"),
     "a constant that makes it larger": (

@@ -197,7 +197,8 @@ def test_a_float_model_has_no_scales(tmp_path: Path) -> None:
 SENTENCES: dict[str, tuple[str, dict[str, Any], str]] = {
     "channels last": (
         (
-            "q = QuantizeLinear (x, s, z)  c = com.microsoft.QLinearGlobalAveragePool <channels_last = 1> (q, s, z, s, z)"
+            "q = QuantizeLinear (x, s, z)"
+            "  c = com.microsoft.QLinearGlobalAveragePool <channels_last = 1> (q, s, z, s, z)"
             "  y = DequantizeLinear (c, s, z)"
         ),
         {},
