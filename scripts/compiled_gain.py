@@ -7,7 +7,8 @@ Models of the shared corpus are compiled as exported and after `surgery run`; wi
 without these passes, which shows what they are worth. With --on-request the operators that the
 march runs on request are asked onto the BPU, before and after. Prints a line each, then per march how many are taken
 before and after, the geometric mean and the worst of after over before of those that are taken both times, and whose
-segments grew. The latency is that of the BPU, summed over segments; operators on the CPU are counted, not timed. --out
+segments grew. The latency is that of the BPU, summed over segments; operators on the CPU are counted, not timed, but in
+this project's own estimate of the whole, which stands beside. --out
 writes the table, and goes on where it ends. Exits with 1 when a model became slower by 2 % or has more segments.
 """
 
@@ -25,6 +26,7 @@ import numpy as np
 import surgery
 from surgery.errors import SurgeryError
 from surgery.ir import Model
+from surgery.report.base import Span
 from surgery.report.witness import WitnessSide
 from surgery.target import load_target
 from surgery.toolchain import Witness
@@ -34,7 +36,10 @@ SLOWER = 1.02
 
 
 class Row(NamedTuple):
-    """One model on one march: latency in us ("" where refused), segments and CPU rows, before and after."""
+    """One model on one march: latency in us ("" where refused), segments and CPU rows, before and after.
+
+    ``before_ms`` and ``after_ms`` are this project's estimates of the whole, host included.
+    """
 
     model: str
     march: str
@@ -44,6 +49,8 @@ class Row(NamedTuple):
     after_segments: int = 0
     before_cpu: int = 0
     after_cpu: int = 0
+    before_ms: str = ""
+    after_ms: str = ""
     guilty: str = ""
     reason: str = ""
 
@@ -74,10 +81,16 @@ def measured(
     found = done.report.witness
     assert found is not None
     before, after = found.before, found.after
+    reasons = [f"{side.refusal} {side.reason}"[:120] for side in (before, after) if side.refusal]
+    times = (_ms(done.report.before.latency_ms), _ms(done.report.after.latency_ms))
     return Row(
         item.name, march, _us(before), _us(after), before.segments, after.segments, len(before.cpu), len(after.cpu),
-        found.guilty, "; ".join(f"{side.refusal} {side.reason}"[:120] for side in (before, after) if side.refusal),
+        *times, found.guilty, "; ".join(reasons),
     )  # fmt: skip
+
+
+def _ms(span: Span | None) -> str:
+    return "" if span is None else f"{span.mid:.3g}"
 
 
 def _us(side: WitnessSide) -> str:

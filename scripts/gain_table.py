@@ -30,8 +30,8 @@ def lines() -> Iterator[str]:
     for name, title in TABLES.items():
         rows = read(ROOT / f"data/gain/{name}.csv")
         yield f"### {title}\n"
-        yield "| model | march | us before | us after | | segments | on the CPU |"
-        yield "|---|---|--:|--:|--:|---|---|"
+        yield "| model | march | us before | us after | | segments | on the CPU | the whole, estimated, ms |"
+        yield "|---|---|--:|--:|--:|---|---|---|"
         yield from map(_line, rows)
         yield ""
         yield from (f"- {totals(rows, march)[0]}" for march in dict.fromkeys(row.march for row in rows))
@@ -42,7 +42,8 @@ def _line(row: Row) -> str:
     ratio = "" if row.ratio is None else f"{row.ratio:.3f}"
     times = f"{row.before_us or 'refused'} | {row.after_us or 'refused'} | {ratio}"
     segments, cpu = f"{row.before_segments} → {row.after_segments}", f"{row.before_cpu} → {row.after_cpu}"
-    return f"| {row.model.partition('/')[2]} | {row.march} | {times} | {segments} | {cpu} |"
+    whole = f"{row.before_ms or '–'} → {row.after_ms or '–'}"
+    return f"| {row.model.partition('/')[2]} | {row.march} | {times} | {segments} | {cpu} | {whole} |"
 
 
 if __name__ == "__main__":
