@@ -17,7 +17,7 @@ MOST = 12
 """Nodes of the longest form that is looked at."""
 LARGEST = 16.0
 """Constants beyond this make a function that the points of :data:`GRID` do not tell."""
-GRID = np.concatenate([np.linspace(-64.0, 64.0, 1025), np.linspace(-1e-3, 1e-3, 21)])
+GRID = np.concatenate([np.linspace(-8, 8, 257), np.linspace(-64, 64, 65), np.linspace(-1e-3, 1e-3, 21)])
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 
@@ -60,6 +60,10 @@ OPERATORS: dict[str, Callable[..., Array]] = {
 }
 
 
+BENT = frozenset({"Max", "Min", "Exp", "Erf", "Tanh", "Sigmoid", "Softplus", "Relu", "HardSigmoid", "Clip"})
+"""Operators one of which every activation has."""
+
+
 @dataclass(frozen=True)
 class Cone:
     """Nodes that compute the output of the last of them from ``x`` and constants of one element alone."""
@@ -71,6 +75,11 @@ class Cone:
     def root(self) -> Node:
         """The node whose output it computes."""
         return self.nodes[-1]
+
+    @property
+    def is_bent(self) -> bool:
+        """Whether it can be an activation at all."""
+        return any(node.op in BENT for node in self.nodes)
 
     def values(self) -> Array:
         """What it gives for every number of :data:`GRID`."""

@@ -125,7 +125,7 @@ def _named(node: Node, ctx: Context, bounds: dict[str, float]) -> Named | Mismat
     if not is_elementwise(node):
         return Mismatch("its constants are no single small numbers", node, absent=True)
     need.dtype(node.outputs[0], node)
-    for cone in reversed(list(cones(node, ctx))):
+    for cone in reversed([cone for cone in cones(node, ctx) if cone.is_bent]):
         values = cone.values()
         for name, bound in bounds.items():
             if _differs(values, name) <= bound:

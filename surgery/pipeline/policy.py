@@ -42,6 +42,7 @@ class ByPurpose(Policy):
         self._stuck: list[Node] = []
         self._last: set[Node] = set()
         self.now: State | None = None
+        self._looked: tuple[Node, Sequence[Any]] | None = None
 
     def restart(self) -> None:
         """Judge anew, by the whole model, after everything was undone."""
@@ -69,7 +70,7 @@ class ByPurpose(Policy):
             return "no cost coefficients: whether it pays cannot be said"
         if rule.purpose is not Purpose.LEGALISE:
             return None
-        violations = self.ctx.violations(node)
+        violations = self._violations(node)
         if node.graph is not self.ctx.main:
             violations = [v for v in violations if v.is_birth]
             if not violations:
@@ -80,8 +81,24 @@ class ByPurpose(Policy):
             return f"does not cure {', '.join(v.constraint for v in violations)}"
         return None
 
+    def _violations(self, node: Node) -> Sequence[Any]:
+        """The limits that ``node`` violates, remembered for the rules that are tried at it one after the other."""
+        if self._looked is None or self._looked[0] is not node:
+            self._looked = (node, self.ctx.violations(node))
+        return self._looked[1]
+
     def kept(self, rule: Rule[Any], node: Node, apply: Callable[[], None], rw: Rewriter) -> str | None:
         """Apply, and say why it has to be undone: protected, still illegal, or no gain."""
+        try:
+            return self._kept(rule, node, apply, rw)
+        finally:
+            self.forget()
+
+    def forget(self) -> None:
+        """The graph is not what it was when a node was looked at last."""
+        self._looked = None
+
+    def _kept(self, rule: Rule[Any], node: Node, apply: Callable[[], None], rw: Rewriter) -> str | None:
         if rule.purpose not in (Purpose.LEGALISE, Purpose.ACCELERATE):
             apply()
             return self._protected(rw)
@@ -202,6 +219,7 @@ class _Nested(Policy):
     def kept(self, rule: Rule[Any], node: Node, apply: Callable[[], None], rw: Rewriter) -> str | None:
         """Apply and keep; the group is judged as a whole."""
         apply()
+        self.outer.forget()
         mine = {id(n) for n in self.made}
         self.made += rw.made
         self.removed += [n for n in rw.removed if id(n) not in mine]
