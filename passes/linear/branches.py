@@ -99,7 +99,7 @@ def _sum(node: Node, ctx: Context, root: Node) -> Term:
     if a.source is not b.source:
         raise Mismatch(f"adds up maps of {a.source.name!r} and {b.source.name!r}, they must be of one tensor", node)
     shapes = {static(tensor, root) for tensor in (*node.inputs, *node.outputs)}
-    if len(shapes) > 1 or {x.stride for x in a.window.axes} != {x.stride for x in b.window.axes}:
+    if len(shapes) > 1 or [x.stride for x in a.window.axes] != [x.stride for x in b.window.axes]:
         raise Mismatch("the operands differ in shape or stride", node)
     window = plus(a.window, b.window if node.op == "Add" else b.window.scaled(np.array(-1.0)))
     return Term(window, a.source, a.convs + b.convs, a.norms + b.norms, a.macs + b.macs)

@@ -64,7 +64,7 @@ def _alive(axis: Axis, taps: int, size: int, outputs: int) -> range:
 
 
 def part(window: Window, taps: Sequence[range]) -> Window:
-    """Some of the taps of a map, those beside each other, without its bias where that is not the first part."""
+    """Some of the taps of a map, those beside each other; the bias as it is."""
     axes = tuple(
         Axis(axis.first + kept.start * axis.step, axis.step if len(kept) > 1 else 1, axis.stride)
         for axis, kept in zip(window.axes, taps, strict=True)

@@ -451,6 +451,16 @@ def test_sentences(case: str) -> None:
     assert any(reason in said for said in done.reasons), done.reasons
 
 
+def test_strides_in_another_order() -> None:
+    """Of one shape by chance: the strides of the two axes are exchanged."""
+    body = (
+        "a = Conv <strides = [1, 2], pads = [0, 0, 0, 4]> (x, u)"
+        "  b = Conv <strides = [2, 1], pads = [4, 0, 0, 0]> (x, u)  y = Add (a, b)"
+    )
+    done = apply_pass(net(body, "float[1,4,4,4]", "", 11, u=(4, 4, 1, 1)), FuseConvs())
+    assert done.result.status is not Status.APPLIED
+
+
 @pytest.mark.usefixtures("paying")
 def test_no_part_that_the_march_takes() -> None:
     """Where nothing of the kernel is legal, and without a march."""
