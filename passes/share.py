@@ -84,7 +84,7 @@ def _siblings(node: Node) -> Iterator[Node]:
     if computed is None or computed.is_empty():
         return
     for other in dict.fromkeys(computed.consumers):
-        if other is not node and (other.op, other.domain, other.graph) == (node.op, node.domain, node.graph):
+        if other is not node and (other.op, other.domain) == (node.op, node.domain) and other.graph is node.graph:
             yield other
 
 

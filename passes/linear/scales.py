@@ -87,6 +87,8 @@ def _taken(tensor: Tensor, factors: Array, reader: Node, ctx: Context) -> list[S
 
 def _others(tensor: Tensor, factors: Array, reader: Node, ctx: Context) -> None:
     """Nothing else may read an element that a factor is on."""
+    if sum(operand is tensor for operand in reader.inputs) > 1:
+        raise Mismatch(f"{reader.name!r} reads {tensor.name!r} twice, the factor would be on both", reader)
     for other in tensor.consumers:
         if other is not reader and (other.op != "Gather" or (_picked(other, factors) != 1).any()):
             raise Mismatch(f"{tensor.name!r} is also read by {other.name!r}, without the factor", reader)
@@ -115,7 +117,10 @@ def _before(maker: Node, tensor: Tensor, factors: Array) -> Array:
         start = sum(sizes[: [value is tensor for value in maker.outputs].index(True)])
         at = slice(start, start + factors.shape[axis])
     whole = np.ones(shape)
-    whole[(*[slice(None)] * axis, at)] = factors
+    place = (*[slice(None)] * axis, at)
+    whole[place] = factors
+    if not np.array_equal(whole[place], factors):
+        raise Mismatch(f"{maker.name!r} takes an element twice, with and without the factor", maker)
     return whole
 
 
@@ -130,6 +135,8 @@ def _layer(layer: Node, factors: Array) -> list[Scaled]:
     for index in LAYERS[layer.op]:
         if layer.input(index) is not None:
             array = need.constant(layer, index)
+            if not array.ndim:
+                raise Mismatch(f"a number of {layer.name!r} is added to all channels", layer)
             first = layer.op == "Conv" or (layer.op == "Gemm" and index == 1 and layer.attrs.get("transB"))
             shape = [1] * array.ndim
             shape[0 if first else -1] = -1

@@ -10,7 +10,7 @@ import numpy as np
 from surgery.ir import Constant, Node, Tensor, Value
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule, build, need
 
-MOVED = ("MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Gather", "Cast")
+MOVED = ("MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Gather")
 """Operators that only choose or arrange elements, so that they may follow dequantising instead of preceding it."""
 BOUNDED = frozenset({"Relu", "Clip", "Sigmoid", "Softmax", "HardSigmoid"})
 """Operators whose results are never negative (Clip as exporters write it)."""

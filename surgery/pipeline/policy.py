@@ -47,6 +47,7 @@ class ByPurpose(Policy):
     def restart(self) -> None:
         """Judge anew, by the whole model, after everything was undone."""
         self.careful, self.now = True, None
+        self.forget()
         self._stuck, self._last = [], set()
 
     def again(self) -> list[Node]:

@@ -178,3 +178,30 @@ def test_values_too_large_to_write_down() -> None:
     large = net(body, "float[1,4200000,1]", "", 13, w=(1, 1), h=np.array([1, 2100000, 2, 1]), **SCALE)
     done = apply_pass(large, FuseConvs(), verify=False)
     assert any("has more than 4194304 elements" in said for said in done.reasons), done.reasons
+
+
+FAULTS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "a value times itself": (
+        "a = MatMul (x, w)  r = Reshape (a, q)  p = MatMul (r, r)  y = Mul (p, s)",
+        {"w": (8, 8), "q": np.array([1, 10, 2, 2])},
+        "twice, the factor would be on both",
+    ),
+    "an element taken twice": (
+        "a = MatMul (x, w)  g = Gather <axis = 2> (a, i)  p, q = Split <axis = 2> (g)  m = Mul (p, s)  y = Add (m, q)",
+        {"w": (8, 8), "i": np.array([0, 0])},
+        "takes an element twice",
+    ),
+    "a bias that is a number": (
+        "f = Reshape (x, f2)  a = Gemm (f, w, k)  r = Reshape (a, h)  y = Mul (r, s)",
+        {"w": (8, 8), "k": np.float32(3), "f2": np.array([5, 8]), **HEADS},
+        "is added to all channels",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_what_would_be_scaled_wrongly_stays(case: str) -> None:
+    body, constants, reason = FAULTS[case]
+    done = taken(body, **constants)
+    assert done.result.status is not Status.APPLIED
+    assert any(reason in said for said in done.reasons), done.reasons
