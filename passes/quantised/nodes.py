@@ -12,8 +12,8 @@ from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rul
 
 MOVED = ("MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Gather")
 """Operators that only choose or arrange elements, so that they may follow dequantising instead of preceding it."""
-BOUNDED = frozenset({"Relu", "Clip", "Sigmoid", "Softmax", "HardSigmoid"})
-"""Operators whose results are never negative (Clip as exporters write it)."""
+BOUNDED = frozenset({"Relu", "Sigmoid", "Softmax", "HardSigmoid"})
+"""Operators whose results are never negative."""
 
 Array = np.ndarray[Any, Any]
 
@@ -55,9 +55,12 @@ class Dequantise(Rule[Weight]):
         dtype = node.outputs[0].dtype
         if dtype is None or dtype.kind != "f":
             return Mismatch(f"gives {dtype}, it must give floats", node)
-        array = need.constant(node, 0)
+        need.dtype(node.inputs[0], node, "iu")
+        array, axis = need.constant(node, 0), int(node.attrs.get("axis", 1))
         scale, zero = levels(node, 1, 2)
-        return Weight(node, dequantised(array, scale, zero, int(node.attrs.get("axis", 1))).astype(dtype))
+        if scale.size > 1 and not (-array.ndim <= axis < array.ndim and array.shape[axis] == scale.size):
+            return Mismatch(f"has {scale.size} scales along axis {axis} of {array.shape}", node)
+        return Weight(node, dequantised(array, scale, zero, axis).astype(dtype))
 
     def rewrite(self, match: Weight, rw: Rewriter) -> None:
         """A constant under the name of the quantised one."""
@@ -75,8 +78,7 @@ class Moved:
 class SinkDequantise(Rule[Moved]):
     """``DequantizeLinear(MaxPool(q)) -> MaxPool(DequantizeLinear(q))``, as for every operator that only moves elements.
 
-    A Cast there and back, which older opsets need around MaxPool, goes. What reads the moved elements may dequantise
-    them in several places.
+    What reads the moved elements may dequantise them in several places.
     """
 
     name, roots = "dequantise-first", frozenset({"DequantizeLinear"})
@@ -92,8 +94,6 @@ class SinkDequantise(Rule[Moved]):
             return Mismatch("has a scale per channel, it must have one", node)
         if mover.graph is not node.graph or isinstance(mover.inputs[0], Constant):
             return Mismatch(f"{mover.name!r} moves a constant, or is in another graph", node)
-        if mover.op == "Cast" and not _is_quantised(mover.inputs[0]):
-            return Mismatch(f"{mover.name!r} casts what is not quantised", node)
         return Moved(node, mover)
 
     def rewrite(self, match: Moved, rw: Rewriter) -> None:
@@ -101,10 +101,8 @@ class SinkDequantise(Rule[Moved]):
         node, mover = match.node, match.mover
         levels_of = [None if t.is_empty() else t for t in node.inputs[1:]]
         value = rw.op("DequantizeLinear", mover.inputs[0], *levels_of, heir=node, **node.attrs)
-        if mover.op != "Cast":
-            others = [None if t.is_empty() else t for t in mover.inputs[1:]]
-            value = rw.op(mover.op, value, *others, heir=mover, **mover.attrs)
-        rw.replace(node, value)
+        others = [None if t.is_empty() else t for t in mover.inputs[1:]]
+        rw.replace(node, rw.op(mover.op, value, *others, heir=mover, **mover.attrs))
 
 
 def _float_reader(tensor: Tensor, ctx: Context) -> str | None:
@@ -113,10 +111,6 @@ def _float_reader(tensor: Tensor, ctx: Context) -> str | None:
         return "the caller"
     readers = (node for node in tensor.consumers if node.op != "DequantizeLinear" and not node.op.startswith("Q"))
     return next((repr(node.name) for node in readers), None)
-
-
-def _is_quantised(tensor: Tensor) -> bool:
-    return tensor.dtype is not None and tensor.dtype.kind in "iu" and tensor.dtype.itemsize == 1
 
 
 @dataclass(frozen=True)
@@ -153,7 +147,7 @@ class DropPair(Rule[Pair]):
             return Mismatch("has a scale per channel, it must have one", node)
         if quantise.inputs[1].dtype != node.inputs[1].dtype:  # which is that of the floats
             return Mismatch(f"{quantise.inputs[0].name!r} is of another dtype than what comes back", node)
-        limits = np.iinfo(node.inputs[0].dtype or np.uint8)
+        limits = np.iinfo(need.dtype(need.present(quantise, 2), node, "iu") if quantise.input(2) else np.uint8)
         low, high = ((bound - int(zero.reshape(()))) * float(scale.reshape(())) for bound in (limits.min, limits.max))
         return Pair(quantise, node, low, high)
 

@@ -69,12 +69,15 @@ class QLinear(Rule[Quantised]):
     def match(self, node: Node, ctx: Context) -> Quantised | Mismatch:
         """Constant scales; values in one scale, weights in one or one per channel."""
         form = FORMS[node.op]
+        if node.domain not in ("", "com.microsoft"):
+            return Mismatch(f"is of domain {node.domain!r}, not ONNX's or onnxruntime's", node)
         if node.attrs.get("channels_last"):
             return Mismatch("has the channels last", node)
         factor: Any = 1.0
         for index in form.operands:
             scale, _ = levels(node, index + 1, index + 2)
-            if scale.size > 1 and not isinstance(node.inputs[index], Constant):
+            need.dtype(need.present(node, index + 2), node, "iu")
+            if scale.size > 1 and not (index and isinstance(node.inputs[index], Constant)):
                 return Mismatch(f"{node.inputs[index].name!r} has a scale per channel, it must have one", node)
             factor = factor * scale
         if levels(node, form.scale, form.scale + 1)[0].size > 1:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -220,10 +221,25 @@ SENTENCES: dict[str, tuple[str, dict[str, Any], str]] = {
         {"c": np.full(4, 0.1, np.float32), "n": np.zeros(4, np.uint8)},
         "the result has a scale per channel",
     ),
-    "a cast of floats": (
-        "i = Cast <to = 2> (x)  y = DequantizeLinear (i, s, z)",
+    "a cast between quantised types": (
+        "q = QuantizeLinear (x, s, m)  i = Cast <to = 2> (q)  y = DequantizeLinear (i, s, z)",
         {},
-        "casts what is not quantised",
+        "input 0 comes from Cast",
+    ),
+    "a first operand with a scale per row": (
+        "q = QuantizeLinear (x, s, z)  p = QLinearMatMul (w, r, o, q, s, z, s, z)  y = DequantizeLinear (p, s, z)",
+        {"w": np.ones((6, 6), np.uint8), "r": np.full(6, 0.1, np.float32), "o": np.zeros(6, np.uint8)},
+        "has a scale per channel, it must have one",
+    ),
+    "scales along no axis": (
+        "d = DequantizeLinear (v, c, n)  y = Add (x, d)",
+        {"v": np.zeros(6, np.int8), "c": np.full(6, 0.1, np.float32), "n": np.zeros(6, np.int8)},
+        "has 6 scales along axis 1 of (6,)",
+    ),
+    "floats of eight bits": (
+        "d = DequantizeLinear (v, s)  y = Add (x, d)",
+        {"v": np.zeros(6, ml_dtypes.float8_e4m3fn)},
+        "its kind must be one of 'iu'",
     ),
     "a constant that is moved": (
         "w = Reshape (v, k)  d = DequantizeLinear (w, s, z)  y = Add (x, d)",
