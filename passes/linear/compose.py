@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from passes.linear.parts import SCALES, Convolved, broken, convolved, linear, static
+from passes.linear.parts import FACTORS, Convolved, broken, convolved, linear, static
 from passes.linear.slices import focused
 from passes.linear.window import Window, chain, chained, convolution
 from surgery.ir import Constant, Node, Tensor
@@ -39,14 +39,14 @@ class ComposeConvs(Rule[Composed]):
     def match(self, node: Node, ctx: Context) -> Composed | Mismatch:
         """What it reads is linear in one tensor, of constant weights, and read by nothing else."""
         maker = node.inputs[0].producer
-        if maker is None or maker.op not in (*SCALES, "Conv", "Concat"):
+        if maker is None or maker.op not in (*FACTORS, "Conv", "Concat"):
             return Mismatch("reads no convolution, no factor and no Concat", node, absent=True)
         first = need.producer(node, 0, maker.op, ctx=ctx)
         if first.graph is not node.graph:
             return Mismatch(f"{first.name!r} is in another graph", node)
         inner, source = focused(first) if first.op == "Concat" else linear(first, ctx)
         before = _unscaled(source).producer
-        if first.op in SCALES and before is not None and before.op not in PLAIN:
+        if first.op in FACTORS and before is not None and before.op not in PLAIN:
             return Mismatch(f"{first.name!r} follows {before.op}, with which it may be an activation", node)
         outer = convolution(node)
         sizes, middle, outputs = (static(tensor, node)[1:] for tensor in (source, node.inputs[0], node.outputs[0]))
@@ -67,7 +67,7 @@ class ComposeConvs(Rule[Composed]):
 
 def _unscaled(tensor: Tensor) -> Tensor:
     """What is scaled and shifted by constants to give ``tensor``."""
-    while (node := tensor.producer) is not None and node.op in SCALES:
+    while (node := tensor.producer) is not None and node.op in FACTORS:
         values = [t for t in node.inputs if not isinstance(t, Constant)]
         if len(values) != 1:
             break

@@ -12,8 +12,10 @@ from passes.linear.window import Array, Window, convolution, end_pads, pointwise
 from surgery.ir import Constant, Node, Tensor, Value
 from surgery.rewrite import Context, Mismatch, Rewriter, need
 
-SCALES = ("Mul", "Div", "Add", "Sub", "BatchNormalization")
+FACTORS = ("Mul", "Div", "Add", "Sub")
 """Operators that are ``y = factor * x + shift`` per channel where all operands but one are constants."""
+SCALES = (*FACTORS, "BatchNormalization")
+"""All that are; before a convolution the normalisation is fuse-batchnorm's."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class Bordered:
 
 
 class PadAsConcat(Substitution[Bordered]):
-    """``Pad<reflect, edge or wrap>(x) -> Concat(slices of x, x, slices of x)``, axis by axis; exact."""
+    """``Pad<reflect or wrap>(x) -> Concat(slices of x, x, slices of x)``, axis by axis; exact."""
 
     name, roots, exactness = "pad-as-concat", frozenset({"Pad"}), Exactness.EXACT
     cures = frozenset({"Pad.mode"})
@@ -76,8 +76,6 @@ def _borders(
 
 def _shown(node: Node, how: str, size: int, before: int, behind: int) -> tuple[list[int], list[int]]:
     """Which of ``size`` elements show on both sides."""
-    if how == "edge":
-        return [0] * before, [size - 1] * behind
     if max(before, behind) >= size + (how == "wrap"):
         raise Mismatch(f"pads by {before} and {behind} an axis of {size}, at most {size - 1 + (how == 'wrap')}", node)
     if how == "reflect":
