@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from math import isclose
 from typing import TYPE_CHECKING
 
+from surgery.ir import ops
 from surgery.ir.graph import Constant, Node
 from surgery.target.target import Target
 
@@ -16,13 +18,13 @@ LOOKUPS: dict[str, tuple[frozenset[str], ...]] = {
     "silu": (frozenset({"Sigmoid", "Mul"}),),
     "hardswish": (frozenset({"HardSigmoid", "Mul"}),),
     "hardswish-clip": (frozenset({"Add", "Clip", "Mul", "Div"}), frozenset({"Add", "Clip", "Mul"})),
-    "gelu-erf": (frozenset({"Erf", "Add", "Mul", "Div"}), frozenset({"Erf", "Add", "Mul"})),
+    "gelu-erf": (frozenset({"Erf", "Add", "Mul", "Div"}),),
     "mish": (frozenset({"Softplus", "Tanh", "Mul"}),),
 }
 """Kinds of operators of each activation, by the name of the fusion."""
 SHUFFLE = "channel-shuffle"
 """Name of the fusion of a Reshape, a Transpose and a Reshape."""
-_OPS = frozenset().union(*(ops for group in LOOKUPS.values() for ops in group))
+_OPS = frozenset().union(*(kinds for group in LOOKUPS.values() for kinds in group))
 _MOST_NODES = 8
 
 
@@ -31,9 +33,9 @@ def fold_lookup(node: Node, target: Target, folds: Folds) -> bool:
     if node.op not in ("Mul", "Div"):
         return False
     cone = _cone(node, folds)
-    ops = frozenset(n.op for n in cone)
-    name = next((name for name, groups in LOOKUPS.items() if ops in groups and target.fuses(name)), None)
-    if name is None or _continues(node, ops):
+    kinds = frozenset(n.op for n in cone)
+    name = next((name for name, groups in LOOKUPS.items() if kinds in groups and target.fuses(name)), None)
+    if name is None or _continues(node, kinds) or (name == "gelu-erf" and not _is_gelu(node, cone)):
         return False
     _swallow(node, cone, name, folds)
     return True
@@ -69,11 +71,24 @@ def sole_reader(node: Node) -> Node | None:
     return out.outputs[0]
 
 
-def _continues(node: Node, ops: frozenset[str]) -> bool:
+def _is_gelu(root: Node, cone: list[Node]) -> bool:
+    """Whether ``x * (Erf(x / root 2) + 1) * 0.5`` is written in this order, the only one that the toolchain knows."""
+    held = {"Div": 2**0.5, "Add": 1.0}
+    inner = all(_is_by(node, held[node.op]) for node in cone if node.op in held)
+    return root.op == "Mul" and _is_by(root, 0.5) and inner
+
+
+def _is_by(node: Node, number: float) -> bool:
+    """Whether one operand is the constant ``number``, in single precision."""
+    found = (ops.scalar(tensor) for tensor in node.inputs)
+    return any(value is not None and isclose(value, number, rel_tol=1e-6) for value in found)
+
+
+def _continues(node: Node, kinds: frozenset[str]) -> bool:
     """Whether a constant factor behind ``node`` still belongs to the activation."""
     reader = sole_reader(node)
     constant = reader is not None and any(isinstance(t, Constant) for t in reader.inputs)
-    return bool(constant and reader is not None and reader.op in ("Mul", "Div") and ops & {"Erf", "Clip"})
+    return bool(constant and reader is not None and reader.op in ("Mul", "Div") and kinds & {"Erf", "Clip"})
 
 
 def _swallow(root: Node, cone: list[Node], name: str, folds: Folds) -> None:

@@ -17,12 +17,13 @@ POOL = "MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>"
 SWAP = "Transpose<perm=[0,2,1,3,4]>"
 TURN = "Transpose<perm=[0,1,3,2]>"
 TO_NHWC = "Transpose<perm=[0,2,3,1]>"
+ERF = "b = Div(a, root) d = Erf(b) e = Add(d, unit)"
 ALL = ("bernoulli2", "bayes", "bayes-e")
 WEIGHTS = [("w", "[8,8,3,3]", 576), ("p", "[8,8,1,1]", 64), ("c", "[8]", 8), ("n", "[8,1,1]", 8), ("k", "", 1)]
 SHAPES = (
     "int64[5] five = {1, 8, 2, 8, 16}, int64[1] one = {0}, int64[1] axis = {1}, int64[1] two = {2},"
     "int64[8] none = {0, 0, 0, 0, 0, 0, 0, 0}, int64[8] some = {0, 0, 1, 1, 0, 0, 1, 1},"
-    "int64[5] apart = {1, 2, 4, 16, 16}, int64[4] joined = {1, 8, 16, 16}"
+    "float root = {1.4142135}, float unit = {1.0}, int64[5] apart = {1, 2, 4, 16, 16}, int64[4] joined = {1, 8, 16, 16}"
 )
 
 
@@ -59,7 +60,19 @@ FOLDED = [
     (f"a = {CONV}(x, w) s = Sigmoid(a) b = Mul(a, s) y = {CONV}(b, w)", "bfbb"),
     (f"a = {CONV}(x, w) s = HardSigmoid(a) y = Mul(a, s)", "bfb"),
     (f"a = {CONV}(x, w) d = Softplus(a) e = Tanh(d) y = Mul(a, e)", "bffb"),
-    (f"a = {CONV}(x, w) b = Div(a, k) d = Erf(b) e = Add(d, k) f = Mul(a, e) y = Mul(f, k)", "bffffb"),
+    (f"a = {CONV}(x, w) {ERF} f = Mul(a, e) y = Mul(f, k)", "bffffb"),
+    (
+        f"a = {CONV}(x, w) {ERF} f = Mul(a, k) g = Mul(f, e) y = {CONV}(g, w)",
+        "bbbbbbb",
+    ),
+    (
+        f"a = {CONV}(x, w) b = Div(a, k) d = Erf(b) e = Add(d, unit) f = Mul(a, e) g = Mul(f, k) y = {CONV}(g, w)",
+        "bbbbbbb",
+    ),
+    (
+        f"a = {CONV}(x, w) {ERF} f = Mul(a, e) g = Mul(f, k) y = {CONV}(g, w)",
+        "bffffbb",
+    ),
     (f"a = {CONV}(x, w) b = Add(a, k) d = Clip(b, k, k) e = Mul(a, d) y = Div(e, k)", "bfffb"),
     (f"a = {CONV}(x, w) s = Sigmoid(a) t = Sigmoid(s) y = Mul(a, t)", "bbbb"),
     (f"a = {CONV}(x, w) s = Sigmoid(a) b = Mul(a, s) y = Add(b, s)", "bbbb"),
