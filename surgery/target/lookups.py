@@ -22,6 +22,11 @@ LOOKUPS: dict[str, tuple[frozenset[str], ...]] = {
     "mish": (frozenset({"Softplus", "Tanh", "Mul"}),),
 }
 """Kinds of operators of each activation, by the name of the fusion."""
+NUMBERS = {
+    "hardswish-clip": {"Add": 3.0, "Mul": 1 / 6, "Div": 6.0},
+    "gelu-erf": {"Div": 2**0.5, "Add": 1.0, "Mul": 0.5},
+}
+"""The constants of each activation by operator; others have none."""
 SHUFFLE = "channel-shuffle"
 """Name of the fusion of a Reshape, a Transpose and a Reshape."""
 _OPS = frozenset().union(*(kinds for group in LOOKUPS.values() for kinds in group))
@@ -35,7 +40,7 @@ def fold_lookup(node: Node, target: Target, folds: Folds) -> bool:
     cone = _cone(node, folds)
     kinds = frozenset(n.op for n in cone)
     name = next((name for name, groups in LOOKUPS.items() if kinds in groups and target.fuses(name)), None)
-    if name is None or _continues(node, kinds) or (name == "gelu-erf" and not _is_gelu(node, cone)):
+    if name is None or _continues(node, kinds) or not _is_known(name, node, cone):
         return False
     _swallow(node, cone, name, folds)
     return True
@@ -71,17 +76,24 @@ def sole_reader(node: Node) -> Node | None:
     return out.outputs[0]
 
 
-def _is_gelu(root: Node, cone: list[Node]) -> bool:
-    """Whether ``x * (Erf(x / root 2) + 1) * 0.5`` is written in this order, the only one that the toolchain knows."""
-    held = {"Div": 2**0.5, "Add": 1.0}
-    inner = all(_is_by(node, held[node.op]) for node in cone if node.op in held)
-    return root.op == "Mul" and _is_by(root, 0.5) and inner
+def _is_known(name: str, root: Node, cone: list[Node]) -> bool:
+    """Whether the numbers are those of the activation, and GELU ends with its 0.5: the toolchain knows no others."""
+    ends = name != "gelu-erf" or any(isinstance(tensor, Constant) for tensor in root.inputs)
+    return ends and all(_holds(node, NUMBERS.get(name, {})) for node in cone)
 
 
-def _is_by(node: Node, number: float) -> bool:
-    """Whether one operand is the constant ``number``, in single precision."""
-    found = (ops.scalar(tensor) for tensor in node.inputs)
-    return any(value is not None and isclose(value, number, rel_tol=1e-6) for value in found)
+def _holds(node: Node, numbers: dict[str, float]) -> bool:
+    """Whether a node of an activation has the number that its operator has there, and none where it has none."""
+    if node.op == "Clip":
+        return ops.clip_bounds(node) == (0.0, 6.0)
+    if node.op == "HardSigmoid":
+        return _close(ops.attr(node, "alpha", 0.2), 1 / 6) and _close(ops.attr(node, "beta", 0.5), 0.5)
+    held = [ops.scalar(tensor) for tensor in node.inputs if isinstance(tensor, Constant)]
+    return all(value is not None and _close(value, numbers.get(node.op, 0.0)) for value in held)
+
+
+def _close(value: float, number: float) -> bool:
+    return isclose(value, number, rel_tol=1e-6)
 
 
 def _continues(node: Node, kinds: frozenset[str]) -> bool:

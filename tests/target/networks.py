@@ -17,13 +17,15 @@ POOL = "MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>"
 SWAP = "Transpose<perm=[0,2,1,3,4]>"
 TURN = "Transpose<perm=[0,1,3,2]>"
 TO_NHWC = "Transpose<perm=[0,2,3,1]>"
+HARD = "HardSigmoid<alpha = 0.16666667, beta = 0.5>"
 ERF = "b = Div(a, root) d = Erf(b) e = Add(d, unit)"
 ALL = ("bernoulli2", "bayes", "bayes-e")
 WEIGHTS = [("w", "[8,8,3,3]", 576), ("p", "[8,8,1,1]", 64), ("c", "[8]", 8), ("n", "[8,1,1]", 8), ("k", "", 1)]
 SHAPES = (
     "int64[5] five = {1, 8, 2, 8, 16}, int64[1] one = {0}, int64[1] axis = {1}, int64[1] two = {2},"
     "int64[8] none = {0, 0, 0, 0, 0, 0, 0, 0}, int64[8] some = {0, 0, 1, 1, 0, 0, 1, 1},"
-    "float root = {1.4142135}, float unit = {1.0}, int64[5] apart = {1, 2, 4, 16, 16}, int64[4] joined = {1, 8, 16, 16}"
+    "float root = {1.4142135}, float unit = {1.0}, float low = {0.0}, float three = {3.0}, float six = {6.0},"
+    "int64[5] apart = {1, 2, 4, 16, 16}, int64[4] joined = {1, 8, 16, 16}"
 )
 
 
@@ -58,7 +60,9 @@ FOLDED = [
     (f"a = {CONV}(x, w) b = Tanh(a) d = Mul(b, n) y = {POINT}(d, p)", "bbfb"),
     (f"a = {CONV}(x, w) b = Tanh(a) d = Mul(b, n) y = {CONV}(d, w)", "bbbb"),
     (f"a = {CONV}(x, w) s = Sigmoid(a) b = Mul(a, s) y = {CONV}(b, w)", "bfbb"),
-    (f"a = {CONV}(x, w) s = HardSigmoid(a) y = Mul(a, s)", "bfb"),
+    (f"a = {CONV}(x, w) s = {HARD}(a) y = Mul(a, s)", "bfb"),
+    (f"a = {CONV}(x, w) s = HardSigmoid(a) b = Mul(a, s) y = {CONV}(b, w)", "bbbb"),
+    (f"a = {CONV}(x, w) m = Mul(a, three) s = Sigmoid(m) b = Mul(a, s) y = {CONV}(b, w)", "bbbbb"),
     (f"a = {CONV}(x, w) d = Softplus(a) e = Tanh(d) y = Mul(a, e)", "bffb"),
     (f"a = {CONV}(x, w) {ERF} f = Mul(a, e) y = Mul(f, k)", "bffffb"),
     (
@@ -73,7 +77,8 @@ FOLDED = [
         f"a = {CONV}(x, w) {ERF} f = Mul(a, e) g = Mul(f, k) y = {CONV}(g, w)",
         "bffffbb",
     ),
-    (f"a = {CONV}(x, w) b = Add(a, k) d = Clip(b, k, k) e = Mul(a, d) y = Div(e, k)", "bfffb"),
+    (f"a = {CONV}(x, w) b = Add(a, three) d = Clip(b, low, six) e = Mul(a, d) y = Div(e, six)", "bfffb"),
+    (f"a = {CONV}(x, w) b = Add(a, k) d = Clip(b, low, six) e = Mul(a, d) f = Div(e, six) y = {CONV}(f, w)", "bbbbbb"),
     (f"a = {CONV}(x, w) s = Sigmoid(a) t = Sigmoid(s) y = Mul(a, t)", "bbbb"),
     (f"a = {CONV}(x, w) s = Sigmoid(a) b = Mul(a, s) y = Add(b, s)", "bbbb"),
     (f"a = {CONV}(x, w) b = Identity(a) y = Relu(b)", "bff"),
@@ -119,7 +124,9 @@ NEIGHBOURS = [
     (f"a = {CONV}(x, w) b = Tanh(a) y = Cos(b)", "bayes-e", "bbb"),
     (f"a = {CONV}(x, w) b = Tanh(a) d = Cos(b) y = {CONV}(d, w)", "bernoulli2", "bbbb"),
     (f"a = {CONV}(x, w) b = Tanh(a) y = Mul(a, b)", "bernoulli2", "bbc"),
-    (f"a = {CONV}(x, w) s = HardSigmoid(a) y = Mul(a, s)", "bernoulli2", "bfc"),
+    (f"a = {CONV}(x, w) s = {HARD}(a) y = Mul(a, s)", "bernoulli2", "bfb"),
+    (f"a = {CONV}(x, w) s = HardSigmoid(a) y = Mul(a, s)", "bernoulli2", "bbc"),
+    (f"a = {CONV}(x, w) b = Add(a, three) d = Clip(b, low, six) e = Mul(a, d) y = Div(e, six)", "bernoulli2", "bfffb"),
     (f"a = {CONV}(x, w) b = Tanh(a) d = {CONV}(b, w) e = Tanh(d) y = Add(b, e)", "bernoulli2", "bbbbb"),
     (f"a = {CONV}(x, w) b = {POOL}(a) y = Add(b, n)", "bernoulli2", "bbc"),
     (f"a = {CONV}(x, w) t = Transpose<perm=[0,2,3,1]>(a) y = Neg(t)", "bernoulli2", "bfc"),
