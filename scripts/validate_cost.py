@@ -1,38 +1,56 @@
-"""Hold the cost estimate against public board measurements.
+"""Hold the cost estimate against what was measured: public boards, and models that the vendor's toolchain compiled.
 
-usage: validate_cost.py [--models]
+usage: validate_cost.py [--models] [--compiled [--leave-out]] [--march MARCH]...
 
-Prints per board the error of the estimate on the measured rows whose graph is at hand (median and 90th percentile
-of the absolute error, Spearman's rank correlation, share of measurements inside the interval), for BPU time and
-for one-thread latency; with ``--models`` every row too. The graphs are the deployed ones, so every node counts as
-placed on the BPU. Without the shared measurements it says so and exits 0.
+Prints per board, for the time on the BPU and for one-thread latency, the error of the estimate (median, 90th
+percentile, worst and median with its sign), Spearman's rank correlation, how many pairs of different families are
+ranked right that are within 2x of each other, how many measurements are inside the interval, and how wide that is at
+the median; with ``--models`` every row, too. The boards' graphs are the deployed ones, so every node counts as placed
+on the BPU.
+
+``--compiled`` compares with the O2 times of data/witness instead, each model placed as we predict it; with
+``--leave-out`` every architecture family, and each of its layers, is estimated by rates that were fitted (fit_cost.py)
+without it; the few numbers about memory stay those of all. Without the shared graphs and measurements it says so and
+exits 0.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import sys
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
+import fit_cost
 import numpy as np
+import tables
+import yaml
 
 from surgery.cost import Estimate, Interval, estimate_nodes
+from surgery.cost.coefficients import Rates, rates, sheet_of
+from surgery.cost.estimate import estimate_by
 from surgery.ir import Model
+from surgery.target import Placement, place
 from surgery.target.target import load_target
 
-SHARED = Path(__file__).resolve().parents[1].parent / "shared"
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
 MEASURED = SHARED / "reference/latency/measured.csv"
 GRAPHS = SHARED / "corpus/latency"
 BOARDS = {"RDK X3": "bernoulli2", "RDK X5": "bayes-e", "RDK S100": "nash-e", "RDK S100P": "nash-m"}
+COMPILED = ("bernoulli2", "bayes", "bayes-e")
+HEAD = "   n  MdAPE %    p90 %  worst %   bias %      rho  ranked %  inside %  high/low"
 
 
 class Pair(NamedTuple):
     """What was measured, and the estimate of it, in ms."""
 
     model: str
+    family: str
     measured: float
     predicted: Interval
 
@@ -66,16 +84,76 @@ def pairs(board: str, column: str, field: str) -> list[Pair]:
     """The rows of a board that have a figure in ``column``, each with ``field`` of its estimate."""
     march = BOARDS[board]
     found = [row for row in rows(board) if row[column]]
-    return [Pair(r["model"], float(r[column]), getattr(predict(r["layer_key"], march), field)) for r in found]
+    return [
+        Pair(
+            r["model"],
+            fit_cost.family_of(r["layer_key"]),
+            float(r[column]),
+            getattr(predict(r["layer_key"], march), field),
+        )
+        for r in found
+    ]
 
 
-def spearman(left: list[float], right: list[float]) -> float:
+@cache
+def placed(key: str, march: str) -> Placement:
+    """A deployed graph, placed."""
+    return place(load(key), load_target(march))
+
+
+def compiled(march: str, table: Callable[[str], Rates]) -> list[Pair]:
+    """The models compiled at O2, each estimated with the coefficients ``table`` has for its family."""
+    found = []
+    for entry in tables.written(ROOT / f"data/witness/latency_o2_{march}"):
+        key = entry["model"].rpartition("/")[2]
+        if "refusal" in entry or not (GRAPHS / f"{key}.onnx").is_file():
+            continue
+        where, family = placed(key, march), fit_cost.family_of(key)
+        nodes = [row.node for row in where.live]
+        estimate = estimate_by(table(family), nodes, where.device, where.segments, march)
+        found.append(Pair(key, family, entry["latency_us"] * 1e-3, estimate.bpu_ms))
+    return found
+
+
+class LeftOut:
+    """Coefficients of a march by family, fitted without it; and how far the layers of the families are off then."""
+
+    def __init__(self, march: str) -> None:
+        self.march, self.table = march, fit_cost.read(fit_cost.DATA, march)
+        self.whole = fit_cost.fit(self.table)
+        self.made: dict[str, Rates] = {}
+        self.layers: list[tuple[float, float]] = []
+
+    def __call__(self, family: str) -> Rates:
+        """The coefficients without a family."""
+        if family not in self.made:
+            rest, spreads = fit_cost.engine(self.table.without({family}), self.whole.rates)
+            found = replace(self.whole, rates=rest, spreads=spreads)
+            path = fit_cost.MARCHES / f"{self.march}.cost.yaml"
+            self.made[family] = Rates(sheet_of(yaml.safe_load(fit_cost.written(path, found))))
+            own = (layer for layer in self.table.layers if layer.family == family and layer.terms)
+            self.layers += [(layer.compute, found.computing(layer)) for layer in own]
+        return self.made[family]
+
+
+def spearman(left: Sequence[float], right: Sequence[float]) -> float:
     """Rank correlation."""
     ranks = (np.argsort(np.argsort(left)), np.argsort(np.argsort(right)))
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
-def summary(found: list[Pair]) -> str:
+def ranked(found: Sequence[Pair]) -> float:
+    """Percent of pairs of different families within 2x of each other that the estimate puts in the right order."""
+    right = [
+        (a.measured < b.measured) == (a.predicted.mid < b.predicted.mid)
+        for i, a in enumerate(found)
+        for b in found[i + 1 :]
+        if a.family != b.family and 0.5 < a.measured / b.measured < 2 and a.measured != b.measured
+    ]
+    return 100 * float(np.mean(right)) if right else float("nan")
+
+
+def summary(found: Sequence[Pair]) -> str:
     """One line of figures."""
     errors = np.abs([pair.error for pair in found])
     inside = np.mean([pair.predicted.low <= pair.measured <= pair.predicted.high for pair in found])
@@ -83,7 +161,8 @@ def summary(found: list[Pair]) -> str:
     rho = spearman([pair.predicted.mid for pair in found], [pair.measured for pair in found])
     return (
         f"{len(found):4d} {np.median(errors):8.1f} {np.percentile(errors, 90):8.1f} {errors.max():8.1f} "
-        f"{np.median([pair.error for pair in found]):+8.1f} {rho:8.3f} {100 * inside:8.0f} {width:8.2f}"
+        f"{np.median([pair.error for pair in found]):+8.1f} {rho:8.3f} {ranked(found):9.0f} {100 * inside:9.0f} "
+        f"{width:9.2f}"
     )
 
 
@@ -93,18 +172,56 @@ def row(pair: Pair) -> str:
     return f"    {pair.model:32s} {figures} {pair.error:+7.1f} %"
 
 
-def main(arguments: list[str]) -> int:
-    """Print the tables."""
-    if not MEASURED.is_file():
-        print(f"no measurements at {MEASURED}: nothing to compare with")
-        return 0
-    print(f"{'board':10s} {'figure':8s}    n  MdAPE %    p90 %    max %   bias %      rho inside % high/low")
-    for board in BOARDS:
+def boards(names: Sequence[str], models: bool) -> None:
+    """Print the tables of the boards."""
+    print(f"{'board':10s} {'figure':8s} {HEAD}")
+    for board in names:
         for column, field in (("bpu_busy_ms", "bpu_ms"), ("bpu_latency_ms", "latency_ms")):
             found = pairs(board, column, field)
             print(f"{board:10s} {field.split('_')[0]:8s} {summary(found)}")
-            if "--models" in arguments:
-                print("\n".join(map(row, sorted(found, key=lambda pair: pair.error))))
+            _each(found, models)
+
+
+def toolchain(marches: Sequence[str], models: bool, leave_out: bool) -> None:
+    """Print the tables of the compiled models."""
+    print(f"{'march':10s} {HEAD}")
+    for march in marches:
+        left = LeftOut(march) if leave_out else None
+        shipped = rates(load_target(march))
+        found = compiled(march, left or partial(_always, shipped))
+        print(f"{march:10s} {summary(found)}")
+        _each(found, models)
+        if left is not None:
+            off = [100 * abs(ours / theirs - 1) for theirs, ours in left.layers if theirs >= 4 * fit_cost.FLOOR]
+            middle, most = np.median(off), np.percentile(off, 90)
+            print(f"{'':10s} {len(off):4d} layers of 4 us or more: {middle:.1f} %, 90 % {most:.1f} %")
+
+
+def _always(table: Rates, _: str) -> Rates:
+    return table
+
+
+def _each(found: Sequence[Pair], models: bool) -> None:
+    if models:
+        print("\n".join(map(row, sorted(found, key=lambda pair: pair.error))))
+
+
+def main(arguments: list[str]) -> int:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", action="store_true")
+    parser.add_argument("--compiled", action="store_true")
+    parser.add_argument("--leave-out", action="store_true")
+    parser.add_argument("--march", action="append", choices=(*BOARDS.values(), "bayes"))
+    chosen = parser.parse_args(arguments)
+    if not MEASURED.is_file():
+        print(f"no measurements at {MEASURED}: nothing to compare with")
+        return 0
+    wanted = chosen.march or (*BOARDS.values(), "bayes")
+    if chosen.compiled or chosen.leave_out:
+        toolchain([march for march in COMPILED if march in wanted], chosen.models, chosen.leave_out)
+    else:
+        boards([board for board, march in BOARDS.items() if march in wanted], chosen.models)
     return 0
 
 

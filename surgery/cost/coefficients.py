@@ -5,13 +5,15 @@ The numbers live in ``surgery/target/marches/<march>.cost.yaml``; the models her
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from surgery.cost.interval import Interval
+from surgery.cost.interval import ZERO, Interval
+from surgery.cost.terms import INSTEAD, Term
 from surgery.errors import InputError, SurgeryError
 
 if TYPE_CHECKING:
@@ -66,37 +68,55 @@ class Rate(NamedTuple):
 
 
 class Alignment(_Data):
-    """What the dense engine rounds a convolution up to; ``stem_in_channels`` where the input is the graph's."""
+    """What sizes are rounded up to.
+
+    By the dense engine: channels (``stem_in_channels`` where the input is the graph's, ``point_*`` where a 1x1 kernel
+    or a matrix has its own), height and width; ``single`` is what one place is rounded up to, where that is not height
+    times width. In memory and by the other engines: ``map_*`` of a feature map, and ``lane``, the last axis of what is
+    reshaped or transposed. Up to ``one_by_one`` elements are looked up one by one.
+    """
 
     in_channels: Size
     stem_in_channels: Size
     out_channels: Size
     height: Size
     width: Size
+    point_in_channels: Size | None = None
+    point_out_channels: Size | None = None
+    single: Size | None = None
+    map_channels: Size = 1
+    map_height: Size = 1
+    map_width: Size = 1
+    lane: Size = 1
+    one_by_one: Annotated[int, Field(ge=0)] = 0
     source: str
 
+    def channels(self, *, point: bool) -> tuple[int, int]:
+        """What input and output channels are rounded up to."""
+        if not point:
+            return self.in_channels, self.out_channels
+        return self.point_in_channels or self.in_channels, self.point_out_channels or self.out_channels
 
-class Engine(_Data):
-    """Times on the BPU: ms per GMAC (dense, depthwise, matmul), per batch slice, per MB of int8, layer, segment.
 
-    Where ``scatter`` (a Transpose of many axes and short runs, a Split of tokens) or ``block`` (one of long runs,
-    DepthToSpace, SpaceToDepth) were not measured, they are timed as ``move`` and ``concat``.
+class Memory(_Data):
+    """What goes through memory, and how far that is hidden behind the computation.
+
+    Attributes:
+        rate: ms per MB, and ``layer``, ms per layer that moves anything.
+        spill_mb: size of a tensor from which on a share of it goes through memory (None: never).
+        spill_share: that share.
+        output_factor: bytes per element that the host reads.
+        exposed: the part of the shorter one of computing and moving that is not hidden behind the longer.
+        window: neighbouring layers whose computing and moving hide each other.
     """
 
-    dense: Coefficient
-    depthwise: Coefficient
-    matmul: Coefficient
-    matmul_slice: Coefficient
-    lookup: Coefficient
-    elementwise: Coefficient
-    move: Coefficient
-    concat: Coefficient
-    reduce: Coefficient
-    memory: Coefficient
-    layer: Coefficient
-    segment: Coefficient
-    scatter: Coefficient | None = None
-    block: Coefficient | None = None
+    rate: Coefficient
+    layer: Coefficient | None = None
+    spill_mb: Positive | None = None
+    spill_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    output_factor: Annotated[float, Field(ge=0)] = 1.0
+    exposed: Annotated[float, Field(ge=0, le=1)] = 0.0
+    window: Size = 1
 
 
 class Host(_Data):
@@ -120,32 +140,38 @@ class Cpu(_Data):
 class Sheet(_Data):
     """All coefficients of one march, as its YAML file holds them.
 
-    ``form`` is how a layer combines its engine and memory times; ``spill_mb`` the size of a convolution's inputs
-    and outputs from which they go through memory (None: never); ``output_factor`` the memory traffic of a graph
-    output per byte of it; ``layer_error`` the part of a changed layer's time that no shared coefficient explains.
+    ``engine`` has the rates on the BPU by term (:mod:`surgery.cost.terms`), in ms per unit of it; ``segment`` is ms per
+    segment; ``layer_error`` the part of a changed layer's time that no shared coefficient explains.
     """
 
     march: str
-    form: Literal["max", "sum"]
     sources: dict[str, str]
     align: Alignment
-    spill_mb: Positive | None
-    output_factor: Annotated[float, Field(ge=0)]
     layer_error: Annotated[float, Field(ge=0, lt=1)]
-    engine: Engine
+    engine: dict[Term, Coefficient]
+    memory: Memory
+    segment: Coefficient
     host: Host
     cpu: Cpu
 
+    def coefficients(self) -> Iterator[tuple[str, Coefficient]]:
+        """All coefficients, each by its name."""
+        yield from self.engine.items()
+        yield "segment", self.segment
+        yield "memory", self.memory.rate
+        if self.memory.layer is not None:
+            yield "memory layer", self.memory.layer
+        yield from self.host
+        yield from ((f"cpu {name}", found) for name, found in self.cpu)
+
     @model_validator(mode="after")
-    def _sourced(self) -> Sheet:
-        parts = (self.engine, self.host, self.cpu)
-        named = [self.align.source] + [c.source for part in parts for _, c in part if c is not None]
+    def _whole(self) -> Sheet:
+        named = [self.align.source, *(c.source for _, c in self.coefficients())]
         if missing := sorted(set(named) - self.sources.keys()):
             raise ValueError(f"sources not described: {', '.join(missing)}")
+        if missing := sorted(set(Term) - INSTEAD.keys() - self.engine.keys()):
+            raise ValueError(f"engine has no {', '.join(missing)}")
         return self
-
-
-_UNMEASURED = {"scatter": "move", "block": "concat"}
 
 
 class Rates:
@@ -153,14 +179,23 @@ class Rates:
 
     def __init__(self, sheet: Sheet) -> None:
         self.sheet = sheet
-        self.align = sheet.align
-        self.maximum = sheet.form == "max"
-        self.spill = float("inf") if sheet.spill_mb is None else sheet.spill_mb * 1e6
-        self.engine = {name: _rate(name, c) for name, c in sheet.engine if c is not None}
-        for name, like in _UNMEASURED.items():
-            self.engine.setdefault(name, self.engine[like])
+        self.align, self.memory = sheet.align, sheet.memory
+        self.spill = float("inf") if sheet.memory.spill_mb is None else sheet.memory.spill_mb * 1e6
+        self.engine = {term: _rate(term, found) for term in Term if (found := _standing(term, sheet)) is not None}
+        self.moved, self.segment = _rate("memory", sheet.memory.rate), _rate("segment", sheet.segment)
+        self.moving = ZERO if sheet.memory.layer is None else _rate("memory layer", sheet.memory.layer).us
         self.host = {name: _rate(name, c) for name, c in sheet.host}
         self.cpu = {name: _rate(f"cpu {name}", c) for name, c in sheet.cpu}
+
+
+def _standing(term: Term, sheet: Sheet) -> Coefficient | None:
+    """The coefficient of a term, or of what stands for it where it was not measured."""
+    while term not in sheet.engine:
+        instead = INSTEAD.get(term)
+        if instead is None:
+            return None
+        term = instead
+    return sheet.engine[term]
 
 
 def _rate(name: str, coefficient: Coefficient) -> Rate:

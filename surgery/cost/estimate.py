@@ -10,6 +10,7 @@ from surgery.cost.border import Transfer, transfers
 from surgery.cost.coefficients import Rates, rates
 from surgery.cost.interval import ZERO, Interval
 from surgery.cost.nodes import NodeCost, cost_on
+from surgery.cost.overlap import hidden
 from surgery.cost.segments import ON_BPU, Devices
 from surgery.cost.segments import segments as count_segments
 from surgery.ir.graph import Node
@@ -33,6 +34,7 @@ class Estimate:
         transfers: the tensors that cross between host and BPU.
         host: time of the host for submitting segments, by coefficient, microseconds.
         segment: start of the segments on the BPU, microseconds.
+        overlap: what is left of the sum of the layers' times since neighbours hide each other's loading, 0..1.
         layer_error: relative error of one changed layer that no shared coefficient explains.
     """
 
@@ -46,6 +48,7 @@ class Estimate:
     transfers: tuple[Transfer, ...]
     host: tuple[tuple[str, Interval], ...]
     segment: Interval
+    overlap: float
     layer_error: float
 
     @property
@@ -76,16 +79,21 @@ def estimate(placement: Placement) -> Estimate:
 
 def estimate_nodes(nodes: Iterable[Node], device: Devices, segments: int, target: Target) -> Estimate:
     """:func:`estimate` of nodes whose devices and number of BPU segments are stated."""
-    table = rates(target)
+    return estimate_by(rates(target), nodes, device, segments, target.name)
+
+
+def estimate_by(table: Rates, nodes: Iterable[Node], device: Devices, segments: int, march: str) -> Estimate:
+    """:func:`estimate_nodes` with coefficients at hand."""
     chosen = list(nodes)
-    costs = [cost_on(node, device(node), table) for node in chosen]
+    costs = [cost_on(node, device(node), table, device) for node in chosen]
     crossing = transfers(chosen, device, table)
     runs = count_segments(chosen, device, segments)
-    host, start = _host(table, runs), table.engine["segment"].of(runs)
-    bpu = _sum(c.us for c in costs if c.device in ON_BPU).plus(start)
+    host, start = _host(table, runs), table.segment.of(runs)
+    overlap = hidden(costs, table.memory)
+    bpu = _sum(c.us for c in costs if c.device in ON_BPU).scaled(overlap).plus(start)
     rest = _sum([*(c.us for c in costs if c.device not in ON_BPU), *(t.us for t in crossing), *(us for _, us in host)])
     return Estimate(
-        target.name,
+        march,
         bpu.scaled(1e-3),
         bpu.plus(rest).scaled(1e-3),
         sum(c.macs for c in costs),
@@ -95,6 +103,7 @@ def estimate_nodes(nodes: Iterable[Node], device: Devices, segments: int, target
         tuple(crossing),
         host,
         start,
+        overlap,
         table.sheet.layer_error,
     )
 
@@ -106,7 +115,7 @@ def local_us(nodes: Iterable[Node], device: Devices, target: Target) -> Interval
     """
     table = rates(target)
     chosen = list(nodes)
-    costs = Interval.total(cost_on(node, device(node), table).us for node in chosen)
+    costs = Interval.total(cost_on(node, device(node), table, device).us for node in chosen)
     return costs.plus(Interval.total(t.us for t in transfers(chosen, device, table)))
 
 

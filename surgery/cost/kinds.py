@@ -5,29 +5,42 @@ from __future__ import annotations
 from enum import StrEnum
 
 from surgery.cost import activation
-from surgery.cost.links import features, feeder, filters, is_weight
+from surgery.cost.links import features, feeder, filters, is_weight, reader
 from surgery.ir.graph import Node
 from surgery.ir.ops import permutation, static_shape
 from surgery.target.shapes import transposed
 
 
 class Kind(StrEnum):
-    """The engines (each a coefficient of the march), and the two ways to be free."""
+    """The engines, and the two ways to be free."""
 
     DENSE = "dense"
+    TRANSPOSED = "transposed"
     DEPTHWISE = "depthwise"
+    MULTIPLIED = "multiplied"
     MATMUL = "matmul"
     LOOKUP = "lookup"
     ELEMENTWISE = "elementwise"
+    SHORTCUT = "shortcut"
     MOVE = "move"
+    JOIN = "join"
+    PART = "part"
+    TURN = "turn"
     SCATTER = "scatter"
     BLOCK = "block"
     CONCAT = "concat"
+    SLICE = "slice"
+    RESIZE = "resize"
+    POOL = "pool"
+    GLOBAL = "global"
     REDUCE = "reduce"
     FUSED = "fused"
     VIEW = "view"
 
 
+_MAP = 4
+_TOKENS = [0, 2, 1]
+FREE = frozenset({Kind.FUSED, Kind.VIEW})
 PARTED, RUN = 4, 64
 """Axes from which a Transpose is many times slower on bayes-e, most where fewer elements than these stay together (seen
 at O2: pixel unshuffle, windows of NxCxHxW, heads of fused attention; channel shuffle and windows of NxHxWxC less)."""
@@ -44,14 +57,18 @@ _FIXED = _table(
     ELEMENTWISE="Where Min Max Mean Sum Expand Tile Mod And Or Xor Not Equal Less LessOrEqual Greater GreaterOrEqual "
     "ArgMax ArgMin",
     BLOCK="DepthToSpace SpaceToDepth",
-    CONCAT="Concat Slice Resize Upsample Pad Gather GatherElements GatherND ScatterND GridSample",
+    CONCAT="Concat Pad Gather GatherElements GatherND ScatterND GridSample",
+    SLICE="Slice",
+    RESIZE="Resize Upsample",
+    POOL="MaxPool AveragePool LpPool",
+    GLOBAL="GlobalAveragePool GlobalMaxPool",
     REDUCE="ReduceMean ReduceMax ReduceMin ReduceSum ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSumExp ReduceProd "
-    "ReduceLogSum MaxPool AveragePool GlobalAveragePool GlobalMaxPool LpPool CumSum",
+    "ReduceLogSum CumSum",
     VIEW="Flatten Squeeze Unsqueeze Identity Dropout Constant Shape Cast QuantizeLinear DequantizeLinear",
 )
 _COMPOSITE: dict[str, tuple[Kind, ...]] = {
-    "Softmax": (Kind.LOOKUP, Kind.REDUCE),
-    "LogSoftmax": (Kind.LOOKUP, Kind.LOOKUP, Kind.REDUCE),
+    "Softmax": (Kind.REDUCE, Kind.ELEMENTWISE, Kind.LOOKUP, Kind.REDUCE, Kind.ELEMENTWISE),
+    "LogSoftmax": (Kind.REDUCE, Kind.ELEMENTWISE, Kind.LOOKUP, Kind.REDUCE, Kind.LOOKUP, Kind.ELEMENTWISE),
     "LayerNormalization": (Kind.LOOKUP, Kind.ELEMENTWISE, Kind.ELEMENTWISE, Kind.REDUCE, Kind.REDUCE),
     "InstanceNormalization": (Kind.LOOKUP, Kind.ELEMENTWISE, Kind.ELEMENTWISE, Kind.REDUCE, Kind.REDUCE),
     "GroupNormalization": (Kind.LOOKUP, Kind.ELEMENTWISE, Kind.ELEMENTWISE, Kind.REDUCE, Kind.REDUCE),
@@ -68,7 +85,7 @@ def kinds(node: Node) -> tuple[Kind, ...]:
     """The engines a node keeps busy, one after the other; empty when there is no estimate for its operator."""
     op = node.op
     if op in _CONVOLUTIONS:
-        return (Kind.DEPTHWISE if is_depthwise(node) else Kind.DENSE,)
+        return (_convolution(node),)
     if op in ("Gemm", "MatMul"):
         return (Kind.DENSE if any(is_weight(t) for t in node.inputs[:2]) else Kind.MATMUL,)
     if op in _ARITHMETIC:
@@ -78,25 +95,25 @@ def kinds(node: Node) -> tuple[Kind, ...]:
     if op == "Transpose":
         return (_transposed(node),)
     if op == "Split":
-        return (Kind.SCATTER if _cuts_tokens(node) else Kind.CONCAT,)
+        return (Kind.SCATTER if _cuts_tokens(node) else Kind.SLICE,)
     if op == "Reshape":
-        return (Kind.VIEW if _keeps_dims(node) else Kind.MOVE,)
+        return (_reshaped(node),)
     fixed = _FIXED.get(op)
     if fixed is None:
         return _COMPOSITE.get(op, ())
     if fixed is Kind.LOOKUP and activation.inside(node):
         return (Kind.FUSED,)
-    return (fixed,)
+    return (Kind.GLOBAL if fixed is Kind.REDUCE and _over_a_map(node) else fixed,)
 
 
-def is_depthwise(node: Node) -> bool:
-    """Whether a convolution has one input and one output channel per group, and more than one group."""
-    group, weight = node.attrs.get("group", 1), filters(node)
-    if group == 1 or weight.shape is None:
-        return False
-    outputs = weight.shape[1] if node.op == "ConvTranspose" else weight.shape[0]
-    inputs = weight.shape[0] if node.op == "ConvTranspose" else group * int(weight.shape[1] or 0)
-    return bool(inputs == group and outputs == (1 if node.op == "ConvTranspose" else group))
+def _convolution(node: Node) -> Kind:
+    """How a convolution runs: one channel per group is its own engine, of which several outputs are another matter."""
+    group, weight = node.attrs.get("group", 1), static_shape(filters(node))
+    if node.op == "ConvTranspose":
+        return Kind.DEPTHWISE if group > 1 and weight is not None and weight[:2] == (group, 1) else Kind.TRANSPOSED
+    if group == 1 or weight is None or weight[1] != 1:
+        return Kind.DENSE
+    return Kind.DEPTHWISE if weight[0] == group else Kind.MULTIPLIED
 
 
 def _arithmetic(node: Node) -> Kind:
@@ -109,7 +126,14 @@ def _arithmetic(node: Node) -> Kind:
         return Kind.LOOKUP
     if activation.inside(node):
         return Kind.FUSED
-    return Kind.FUSED if node.op == "Add" and _is_shortcut(node) else Kind.ELEMENTWISE
+    return Kind.SHORTCUT if node.op == "Add" and _is_shortcut(node) else Kind.ELEMENTWISE
+
+
+def is_behind_convolution(node: Node) -> bool:
+    """Whether an activation, of one node or of several, is of what a convolution computes for it alone."""
+    inside = (node, *activation.region(node))
+    makers = {id(m): m for n in inside for t in features(n) if (m := feeder(t, alone=False)) is not None}
+    return any(m.op in _CONVOLUTIONS for m in makers.values())
 
 
 def _is_shortcut(add: Node) -> bool:
@@ -127,6 +151,14 @@ def _after_engine(node: Node, otherwise: Kind) -> Kind:
     return Kind.FUSED if made is not None and made.op in _ABSORBS else otherwise
 
 
+def _over_a_map(node: Node) -> bool:
+    """Whether a reduction is over exactly the places of a feature map, as global pooling is."""
+    before, after = static_shape(node.inputs[0]), static_shape(node.outputs[0])
+    if before is None or after is None or len(before) != 4:
+        return False
+    return after in ((*before[:2], 1, 1), before[:2]) and before[2] * before[3] > 1
+
+
 def _cuts_tokens(node: Node) -> bool:
     """Whether a Split cuts the last axis of BxNxC, for which the compiler turns the layout around."""
     return node.inputs[0].rank == 3 and node.attrs.get("axis", 0) in (2, -1)
@@ -137,15 +169,59 @@ def _transposed(node: Node) -> Kind:
     shape, perm = static_shape(node.inputs[0]), permutation(node)
     if shape is None or perm is None or 0 in shape:
         return Kind.MOVE
+    if _lists_tokens(node):
+        return Kind.VIEW
     kept = next((i for i, p in enumerate(perm) if p != i), len(perm))
     sizes, moved = shape[kept:], transposed(shape[kept:], [p - kept for p in perm[kept:]])
     if len(moved) < 3 or sum(size > 1 for size in sizes) < PARTED:
-        return Kind.MOVE
+        return Kind.TURN if moved and perm[-1] != len(perm) - 1 else Kind.MOVE
     return Kind.BLOCK if moved[-1][1] == 1 and moved[-1][0] >= RUN else Kind.SCATTER
 
 
-def _keeps_dims(node: Node) -> bool:
+def _is_of_a_map(node: Node) -> bool:
+    """Whether a convolution is beside a node, for which what it reads or writes lies channels last."""
+    made, read = node.inputs[0], node.outputs[0].outputs
+    before = feeder(made, alone=False)
+    while before is not None and before.op in _ACTIVATIONS:
+        before = feeder(before.inputs[0], alone=False)
+    return (before is not None and before.op in _CONVOLUTIONS) or any(r.op in _CONVOLUTIONS for r in read)
+
+
+def _is_parted_by_the_next(node: Node) -> bool:
+    """Whether a Transpose of more than four axes alone reads what a Reshape writes, and does both at once."""
+    behind = reader(node) if (node.outputs[0].rank or 0) > _MAP else None
+    return behind is not None and behind.op == "Transpose" and _transposed(behind) is Kind.TURN
+
+
+def _is_of_tokens(node: Node) -> bool:
+    """Whether a Reshape only lists the places of a map that lies channels last: a Transpose of BxCxN is beside it."""
+    ranks = node.inputs[0].rank, node.outputs[0].rank
+    beside = None
+    if ranks == (_MAP, 3):
+        beside = reader(node)
+    elif ranks == (3, _MAP):
+        beside = feeder(node.inputs[0], alone=True)
+    return beside is not None and beside.op == "Transpose" and permutation(beside) == _TOKENS
+
+
+def _lists_tokens(node: Node) -> bool:
+    """Whether a Transpose turns BxCxN for a Reshape of tokens, which costs nothing then."""
+    if permutation(node) != _TOKENS:
+        return False
+    beside = (feeder(node.inputs[0], alone=True), reader(node))
+    return any(n is not None and n.op == "Reshape" and _is_of_tokens(n) for n in beside)
+
+
+def _reshaped(node: Node) -> Kind:
+    """What a Reshape does to rows: nothing, joins them, parts them, or moves them as they are."""
     before, after = node.inputs[0].shape, node.outputs[0].shape
     if before is None or after is None:
-        return False
-    return [d for d in before if d != 1] == [d for d in after if d != 1]
+        return Kind.MOVE
+    if _is_of_tokens(node) or (before[:2] == after[:2] and _is_of_a_map(node)) or _is_parted_by_the_next(node):
+        return Kind.VIEW  # places of a map that lies channels last are listed, or given their two axes again
+    if [d for d in before if d != 1] == [d for d in after if d != 1]:
+        return Kind.VIEW
+    first, last = (next((d for d in reversed(s) if d != 1), 1) for s in (before, after))
+    if not isinstance(first, int) or not isinstance(last, int) or first == last:
+        return Kind.MOVE
+    return Kind.JOIN if last > first else Kind.PART

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from surgery.cost import cpu, work
 from surgery.cost.coefficients import Basis, Rate, Rates, rates
+from surgery.cost.edges import Edge, edge_of
 from surgery.cost.interval import ZERO, Interval
-from surgery.cost.kinds import Kind, kinds
+from surgery.cost.kinds import FREE, kinds
+from surgery.cost.segments import Devices
+from surgery.cost.terms import Amounts, Term, amounts
 from surgery.ir.graph import Node
 from surgery.target.params import macs
 
@@ -32,6 +35,8 @@ class NodeCost:
         group: the coefficient that dominates; costs of one group are wrong together.
         read: bytes loaded from memory by the BPU.
         written: bytes stored to memory by the BPU.
+        computing: microseconds of computing, of ``us``.
+        moving: microseconds of loading and storing, of which ``us`` has what computing does not hide.
         reason: why there is no estimate, or what was assumed.
     """
 
@@ -44,6 +49,8 @@ class NodeCost:
     group: str = ""
     read: int = 0
     written: int = 0
+    computing: Interval = ZERO
+    moving: Interval = ZERO
     reason: str = ""
 
 
@@ -59,23 +66,23 @@ def node_cost(node: Node, device: str, target: Target) -> NodeCost:
     return cost_on(node, device, rates(target))
 
 
-def cost_on(node: Node, device: str, table: Rates) -> NodeCost:
-    """:func:`node_cost` with the coefficients at hand."""
+def cost_on(node: Node, device: str, table: Rates, devices: Devices | None = None) -> NodeCost:
+    """:func:`node_cost` with the coefficients at hand, and what is known of the neighbours' devices."""
     if device == "folded":
         return NodeCost(node, device, ZERO, "folded", macs(node))
     if reason := _opaque(node):
         return _unknown(node, device, reason)
     try:
-        cost = _placed(node, device, table)
+        cost = _placed(node, device, table, edge_of(node, devices))
     except work.NotStatic as error:
         return _unknown(node, device, str(error))
     return cost if node.graph is None or node.graph.owner is None else _perhaps(cost)
 
 
-def _placed(node: Node, device: str, table: Rates) -> NodeCost:
+def _placed(node: Node, device: str, table: Rates, edge: Edge) -> NodeCost:
     if device == "bpu":
-        return _on_bpu(node, table)
-    return _on_cpu(node, table) if device == "cpu" else _undecided(node, device, table)
+        return _on_bpu(node, table, edge)
+    return _on_cpu(node, table) if device == "cpu" else _undecided(node, device, table, edge)
 
 
 def _perhaps(cost: NodeCost) -> NodeCost:
@@ -99,8 +106,8 @@ def _unknown(node: Node, device: str, reason: str) -> NodeCost:
     return NodeCost(node, device, Interval.unknown(), "unknown", macs(node), Basis.ASSUMED, reason=reason)
 
 
-def _undecided(node: Node, device: str, table: Rates) -> NodeCost:
-    cost = _on_bpu(node, table)
+def _undecided(node: Node, device: str, table: Rates, edge: Edge) -> NodeCost:
+    cost = _on_bpu(node, table, edge)
     where = "BPU" if cost.us.known else "CPU"
     cost = cost if cost.us.known else _on_cpu(node, table)
     why = "the toolchain refuses it" if device == "refused" else "no public limit decides its device"
@@ -112,36 +119,46 @@ def _on_cpu(node: Node, table: Rates) -> NodeCost:
     return NodeCost(node, "cpu", us, "host", macs(node), rate.basis, rate.name)
 
 
-def _on_bpu(node: Node, table: Rates) -> NodeCost:
+def _on_bpu(node: Node, table: Rates, edge: Edge) -> NodeCost:
     engines = kinds(node)
     if not engines:
         return _unknown(node, "bpu", f"no estimate for {node.op} on the BPU")
-    if engines[0] in (Kind.FUSED, Kind.VIEW):
+    if engines[0] in FREE:
         work.elements(node.outputs[0])
-        return NodeCost(node, "bpu", ZERO, "fused", macs(node))
-    return _busy(node, engines, table)
+        if not any(edge):
+            return NodeCost(node, "bpu", ZERO, "fused", macs(node))
+        engines = ()
+    return _busy(node, amounts(node, engines, table.align, edge), edge, table)
 
 
-def _busy(node: Node, engines: tuple[Kind, ...], table: Rates) -> NodeCost:
-    engine, layer, memory = table.engine[engines[0]], table.engine["layer"], table.engine["memory"]
-    compute = _compute(node, engines, table)
-    spill, weights = work.spilled(node, table.spill), work.weight_bytes(node)
-    out = work.elements(node.outputs[0]) if work.leaves(node) else 0
-    moved = memory.of((weights + sum(spill) + table.sheet.output_factor * out) * 1e-6)
-    us = (compute.at_least(moved) if table.maximum else compute.plus(moved)).plus(layer.us)
-    bound, rate = _dominant(compute, moved, engine, memory, layer)
-    read, written = weights + spill.read, max(spill.written, out)
-    return NodeCost(node, "bpu", us, bound, macs(node), rate.basis, rate.name, read, written)
+def _busy(node: Node, terms: Amounts, edge: Edge, table: Rates) -> NodeCost:
+    parts = [(rate, rate.of(amount)) for term, amount in terms.items() if (rate := table.engine.get(term))]
+    computing = Interval.total(us for _, us in parts)
+    read, written = _traffic(node, edge, table)
+    moving = table.moved.of((read + written) * 1e-6)
+    moving = moving.plus(table.moving) if read + written else moving
+    us = together(computing, moving, table.memory.exposed)
+    most, _ = max(parts, key=lambda part: part[1].mid)
+    bound, rate = _dominant(computing, moving, most, table)
+    cost = NodeCost(node, "bpu", us, bound, macs(node), rate.basis, rate.name, read, written)
+    return replace(cost, computing=computing, moving=moving)
 
 
-def _compute(node: Node, engines: tuple[Kind, ...], table: Rates) -> Interval:
-    parts = [table.engine[kind].of(work.amount(node, kind, table.align)) for kind in engines]
-    if engines[0] is Kind.MATMUL:
-        parts.append(table.engine["matmul_slice"].of(work.slices(node)))
-    return Interval.total(parts)
+def _traffic(node: Node, edge: Edge, table: Rates) -> tuple[int, int]:
+    """Bytes read and written: weights, features at the edge, and what does not fit on the chip."""
+    spill = work.spilled(node, table.spill, table.memory.spill_share)
+    enters, leaves = (sum(work.padded(t, table.align) for t in side) for side in edge)
+    read = work.weight_bytes(node, table.align) + (enters or spill.read)
+    return read, round(table.memory.output_factor * leaves) or spill.written
 
 
-def _dominant(compute: Interval, moved: Interval, engine: Rate, memory: Rate, layer: Rate) -> tuple[Bound, Rate]:
-    if max(compute.mid, moved.mid) < layer.us.mid:
-        return "overhead", layer
-    return ("memory", memory) if moved.mid > compute.mid else ("compute", engine)
+def together(computing: Interval, moving: Interval, exposed: float) -> Interval:
+    """The time of computing and moving that run side by side, of which a part of the shorter one is not hidden."""
+    shorter = Interval(*map(min, computing, moving))
+    return computing.at_least(moving).plus(shorter.scaled(exposed))
+
+
+def _dominant(computing: Interval, moving: Interval, most: Rate, table: Rates) -> tuple[Bound, Rate]:
+    if moving.mid > computing.mid:
+        return "memory", table.moved
+    return ("overhead", most) if most.name == Term.LAYER else ("compute", most)

@@ -55,7 +55,7 @@ def paddings(placement: Placement) -> tuple[Padding, ...]:
 
 def _padding(row: Row, table: Rates, total: int) -> Padding | None:
     plain = macs(row.node)
-    if not plain or plain < LEAST_SHARE * total or kinds(row.node) != (Kind.DENSE,):
+    if not plain or plain < LEAST_SHARE * total or kinds(row.node)[:1] not in ((Kind.DENSE,), (Kind.TRANSPOSED,)):
         return None
     try:
         rest, sides = dense(row.node, table.align)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from surgery.cost.estimate import Estimate
 from surgery.cost.interval import ZERO, Interval
 from surgery.cost.nodes import NodeCost
+from surgery.cost.segments import ON_BPU
 
 
 class Speedup(NamedTuple):
@@ -83,7 +84,9 @@ def _group(before: Interval, after: Interval) -> _Group:
 
 
 def _parts(estimate: Estimate) -> Iterator[tuple[str, Interval]]:
-    yield from ((c.group, c.us) for c in estimate.nodes if c.us.known)
+    for cost in estimate.nodes:
+        if cost.us.known:
+            yield cost.group, cost.us.scaled(estimate.overlap) if cost.device in ON_BPU else cost.us
     yield from ((t.group, t.us) for t in estimate.transfers if t.us.known)
     yield from estimate.host
     yield "segment", estimate.segment

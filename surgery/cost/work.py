@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import prod
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from surgery.cost.coefficients import Alignment
-from surgery.cost.kinds import Kind
 from surgery.cost.links import features, feeder, filters, is_weight
 from surgery.ir.graph import Node, Tensor
+
+if TYPE_CHECKING:
+    from surgery.cost.coefficients import Alignment
 
 
 class NotStatic(Exception):
@@ -36,7 +38,7 @@ class Side(NamedTuple):
         >>> Side("width", 20, 16).aligned
         32
         """
-        return -(-self.size // self.step) * self.step
+        return up(self.size, self.step)
 
 
 def elements(tensor: Tensor) -> int:
@@ -51,67 +53,92 @@ def elements(tensor: Tensor) -> int:
     return count
 
 
-def amount(node: Node, kind: Kind, align: Alignment) -> float:
-    """The work in the unit of the kind's coefficient: GMAC, or MB of int8 read, written or both."""
-    if kind is Kind.DENSE:
-        return _dense(node, align) * 1e-9
-    if kind is Kind.DEPTHWISE or kind is Kind.MATMUL:
-        return _plain(node) * 1e-9
-    if kind is Kind.REDUCE:
-        return _read(node) * 1e-6
-    if kind is Kind.ELEMENTWISE:
-        return (_read(node) + elements(node.outputs[0])) * 1e-6
-    return sum(elements(t) for t in node.outputs if t.name) * 1e-6
-
-
-def slices(node: Node) -> int:
-    """Batch slices of a MatMul: the product of the output's dims but the last two."""
-    return elements(node.outputs[0]) // max(1, prod(_dims(node.outputs[0])[-2:]))
-
-
-def weight_bytes(node: Node) -> int:
-    """Bytes of the weights of a node as int8."""
-    if node.op not in _WEIGHTED:
-        return 0
-    operands = [filters(node)] if node.op in _SPILLING else node.inputs[:2]
-    return sum(elements(t) for t in operands if is_weight(t))
-
-
-def spilled(node: Node, threshold: float) -> Traffic:
-    """What a convolution moves through memory because it does not fit on the chip."""
-    if node.op not in _SPILLING:
-        return Traffic(0, 0)
-    read, written = elements(node.inputs[0]), elements(node.outputs[0])
-    return Traffic(read, written) if read + written > threshold else Traffic(0, 0)
-
-
-def leaves(node: Node) -> bool:
-    """Whether an output of the node is one of its graph."""
-    graph = node.graph
-    return graph is not None and any(graph.is_output(t) for t in node.outputs)
-
-
-_SPILLING = frozenset({"Conv", "ConvTranspose", "ConvInteger", "QLinearConv"})
-_WEIGHTED = _SPILLING | {"Gemm", "MatMul"}
-
-
-def _dims(tensor: Tensor) -> tuple[int, ...]:
+def dims(tensor: Tensor) -> tuple[int, ...]:
+    """The shape; NotStatic, naming the dim, when one is symbolic."""
     elements(tensor)
     return tuple(d for d in tensor.shape or () if isinstance(d, int))
 
 
-def _read(node: Node) -> int:
-    return sum(elements(t) for t in features(node))
+def padded(tensor: Tensor, align: Alignment) -> int:
+    """Elements as the chip holds them: of a feature map channels, height and width rounded up, else as they are."""
+    shape = dims(tensor)
+    if len(shape) != 4:
+        return prod(shape)
+    return shape[0] * up(shape[1], align.map_channels) * prod(places(tensor, align))
 
 
-def _plain(node: Node) -> int:
-    """Multiply-accumulates as they are: output elements times the length of one dot product."""
-    out = elements(node.outputs[0])
-    if node.op == "MatMul":
-        return out * _dims(node.inputs[0])[-1]
-    weight = _dims(filters(node))
-    over = elements(node.inputs[0]) if node.op == "ConvTranspose" else out
-    return over * prod(weight[1:])
+def places(tensor: Tensor, align: Alignment) -> tuple[int, ...]:
+    """Height and width of a feature map as the chip holds it; of other ranks what comes behind the channels."""
+    shape = dims(tensor)[2:]
+    if len(shape) != 2:
+        return shape
+    return up(shape[0], align.map_height), up(shape[1], align.map_width)
+
+
+def up(size: int, step: int) -> int:
+    """The next multiple.
+
+    >>> up(20, 16)
+    32
+    """
+    return -(-size // step) * step
+
+
+def slices(node: Node) -> int:
+    """Batch slices of a MatMul: the product of the output's dims but the last two."""
+    return elements(node.outputs[0]) // max(1, prod(dims(node.outputs[0])[-2:]))
+
+
+def product(node: Node, align: Alignment) -> int:
+    """Multiply-accumulates of a product of two computed matrices, its sides rounded up."""
+    rows, columns = (1, 1, *dims(node.outputs[0]))[-2:]
+    inner = dims(node.inputs[0])[-1]
+    read, written = align.channels(point=True)
+    return slices(node) * up(rows, align.width) * up(inner, read) * up(columns, written)
+
+
+def weight_bytes(node: Node, align: Alignment) -> int:
+    """Bytes of the weights of a node as int8, output channels rounded up."""
+    if node.op not in _WEIGHTED:
+        return 0
+    operands = [filters(node)] if node.op in _CONVOLUTIONS else node.inputs[:2]
+    return sum(_stored(node, t, align) for t in operands if is_weight(t))
+
+
+def _stored(node: Node, weight: Tensor, align: Alignment) -> int:
+    size = elements(weight)
+    columns = dims(weight)[0] if node.op == "Conv" else _columns(node, weight) if node.op in ("Gemm", "MatMul") else 1
+    return size // max(1, columns) * up(columns, align.map_channels)
+
+
+def held(node: Node) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """What a node reads and writes that is kept on the chip: several nodes read it, or one that joins branches."""
+    reads = tuple(t for t in features(node) if _is_held(t))
+    return reads, tuple(t for t in node.outputs if t.name and _is_held(t))
+
+
+def _is_held(tensor: Tensor) -> bool:
+    readers = {id(r): r for r in tensor.outputs}.values()
+    return len(readers) > 1 or any(len(features(r)) > 1 for r in readers)
+
+
+def spilled(node: Node, threshold: float, share: float) -> Traffic:
+    """What a node moves through memory for want of room on the chip: of what is held a share over ``threshold``."""
+
+    def over(tensors: Iterable[Tensor]) -> int:
+        return round(share * sum(max(0.0, elements(t) - threshold) for t in tensors))
+
+    return Traffic(*map(over, held(node)))
+
+
+def is_stem(node: Node) -> bool:
+    """Whether a convolution reads an image: a graph input of few channels."""
+    return feeder(node.inputs[0], alone=False) is None and dims(node.inputs[0])[1] <= _IMAGE
+
+
+_CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "ConvInteger", "QLinearConv"})
+_WEIGHTED = _CONVOLUTIONS | {"Gemm", "MatMul"}
+_IMAGE = 4
 
 
 def dense(node: Node, align: Alignment) -> tuple[int, tuple[Side, ...]]:
@@ -121,43 +148,40 @@ def dense(node: Node, align: Alignment) -> tuple[int, tuple[Side, ...]]:
     return _convolution(node, align)
 
 
-def _dense(node: Node, align: Alignment) -> int:
-    rest, sides = dense(node, align)
-    return rest * prod(side.aligned for side in sides)
-
-
 def _matrix(node: Node, align: Alignment) -> tuple[int, tuple[Side, ...]]:
     weight = next(t for t in reversed(node.inputs[:2]) if is_weight(t))
     columns = _columns(node, weight)
     inner = elements(weight) // max(1, columns)
-    if len(_dims(weight)) > 2:
-        inner = _dims(node.inputs[0])[-1]
+    if len(dims(weight)) > 2:
+        inner = dims(node.inputs[0])[-1]
     rows = elements(node.outputs[0]) // max(1, columns)
-    return rows, (
-        Side("input features", inner, align.in_channels),
-        Side("output features", columns, align.out_channels),
+    read, written = align.channels(point=True)
+    return _alone(align) if rows == 1 else up(rows, align.height * align.width), (
+        Side("input features", inner, read),
+        Side("output features", columns, written),
     )
 
 
 def _columns(node: Node, weight: Tensor) -> int:
     """Output features: the size of the weight that is not summed over, 1 for a vector."""
-    dims, right = _dims(weight), weight is node.inputs[1]
+    shape, right = dims(weight), weight is node.inputs[1]
     turned = bool(node.attrs.get("transB" if right else "transA", 0))
-    if len(dims) < 2:
+    if len(shape) < 2:
         return 1
-    return dims[-1] if right != turned else dims[-2]
+    return shape[-1] if right != turned else shape[-2]
 
 
 def _convolution(node: Node, align: Alignment) -> tuple[int, tuple[Side, ...]]:
-    weight, group = _dims(filters(node)), int(node.attrs.get("group", 1))
-    grid = _dims(node.inputs[0] if node.op == "ConvTranspose" else node.outputs[0])
+    weight, group = dims(filters(node)), int(node.attrs.get("group", 1))
+    grid = dims(node.inputs[0] if node.op == "ConvTranspose" else node.outputs[0])
     first, second = weight[0], weight[1]
     inputs, outputs = (first // group, second) if node.op == "ConvTranspose" else (second, first // group)
-    step = align.stem_in_channels if feeder(node.inputs[0], alone=False) is None else align.in_channels
+    read, written = align.channels(point=prod(weight[2:]) == 1)
+    step = align.stem_in_channels if feeder(node.inputs[0], alone=False) is None else read
     each = " per group" if group > 1 else ""
     channels = (
         Side(f"input channels{each}", inputs, step),
-        Side(f"output channels{each}", outputs, align.out_channels),
+        Side(f"output channels{each}", outputs, written),
     )
     rest, area = _area(grid, align)
     return grid[0] * group * rest * prod(weight[2:]), (*channels, *area)
@@ -166,6 +190,13 @@ def _convolution(node: Node, align: Alignment) -> tuple[int, tuple[Side, ...]]:
 def _area(grid: tuple[int, ...], align: Alignment) -> tuple[int, tuple[Side, ...]]:
     """The positions of a convolution: its height is rounded where it has one, its width always."""
     width = Side("width", grid[-1], align.width)
+    if prod(grid[2:]) == 1:
+        return _alone(align), ()
     if len(grid) < 4:
         return prod(grid[2:-1]), (width,)
     return prod(grid[2:-2]), (Side("height", grid[-2], align.height), width)
+
+
+def _alone(align: Alignment) -> int:
+    """Places that the engine works on for a single one."""
+    return align.single or align.height * align.width

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from surgery.cost.coefficients import Basis, NoCoefficients, rates, sheet_of
+from surgery.cost.terms import INSTEAD, Term
 from surgery.errors import InputError
 from surgery.target.registry import march_names
 from surgery.target.target import load_target
@@ -14,20 +15,17 @@ from tests.support import model_of
 
 @pytest.mark.parametrize("march", march_names())
 def test_every_march_has_coefficients_of_its_own(march):
-    target = load_target(march)
-    sheet = sheet_of(target.cost, march)
+    sheet = sheet_of(load_target(march).cost, march)
     assert sheet.march == march
-    unused = set(sheet.sources) - {c.source for part in (sheet.engine, sheet.host, sheet.cpu) for _, c in part if c}
+    unused = set(sheet.sources) - {c.source for _, c in sheet.coefficients()}
     assert unused <= {sheet.align.source}
 
 
 @pytest.mark.parametrize("march", march_names())
 def test_the_less_is_known_the_wider(march):
-    sheet = rates(load_target(march)).sheet
-    for part in (sheet.engine, sheet.host, sheet.cpu):
-        for name, c in part:
-            if c is not None and c.basis is not Basis.FITTED:
-                assert c.spread[1] / c.spread[0] >= 2, name
+    for name, c in rates(load_target(march)).sheet.coefficients():
+        if c.basis is not Basis.FITTED:
+            assert c.spread[1] / c.spread[0] >= 2, name
 
 
 @pytest.mark.parametrize(
@@ -37,7 +35,7 @@ def test_the_less_is_known_the_wider(march):
         ("spread", (2, 3), "must hold 1"),
         ("source", "hearsay", "sources not described: hearsay"),
         ("colour", "red", "colour: Extra inputs"),
-        ("form", "mean", "form: Input should be 'max' or 'sum'"),
+        ("engine", {}, "engine has no concat, dense, depthwise"),
     ],
 )
 def test_a_bad_file_is_refused(key, value, message):
@@ -52,7 +50,7 @@ def test_a_bad_file_is_refused(key, value, message):
 
 def test_rates_are_made_once():
     assert rates(X5) is rates(X5)
-    assert rates(X5).engine["dense"].us.mid == pytest.approx(546.1)
+    assert rates(X5).engine[Term.DENSE].us.mid == pytest.approx(1000 * X5.cost["engine"]["dense"]["value"])
 
 
 def test_march_without_coefficients(tmp_path):
@@ -64,7 +62,19 @@ def test_march_without_coefficients(tmp_path):
 
 
 def test_what_was_not_measured_is_timed_as_something_like_it():
-    x5, x3 = (rates(load_target(march)).engine for march in ("bayes-e", "bernoulli2"))
-    assert x3["scatter"] == x3["move"]
-    assert x3["block"] == x3["concat"]
-    assert x5["scatter"].us.mid > 1000 * x5["move"].us.mid
+    x5, s100 = (rates(load_target(march)).engine for march in ("bayes-e", "nash-e"))
+    assert s100[Term.SCATTER].us == s100[Term.MOVE].us
+    assert s100[Term.BLOCK].us == s100[Term.CONCAT].us
+    assert s100[Term.LOOKUP_SMALL].us == s100[Term.LOOKUP].us
+    assert Term.ENTER not in s100
+    assert x5[Term.SCATTER].us.mid > 10 * x5[Term.MOVE].us.mid
+
+
+def test_what_stands_in_has_a_rate_in_the_end():
+    """Following :data:`INSTEAD` ends, at a term every march has or at nothing."""
+    for term in INSTEAD:
+        seen, found = set(), term
+        while found in INSTEAD and INSTEAD[found] is not None:
+            assert found not in seen
+            seen.add(found)
+            found = INSTEAD[found]

@@ -17,7 +17,8 @@ CHAIN = "g (float[1,3,64,64] x) => (y) { a = Exp(x) b = Neg(a) y = Exp(b) }"
 
 def test_totals_are_sums():
     found = estimated(model_of(CHAIN))
-    parts = sum(c.us.mid for c in found.nodes) + found.segment.mid
+    parts = found.overlap * sum(c.us.mid for c in found.nodes) + found.segment.mid
+    assert 0 < found.overlap <= 1
     assert found.bpu_ms.mid == pytest.approx(parts / 1000)
     host = sum(t.us.mid for t in found.transfers) + sum(us.mid for _, us in found.host)
     assert found.latency_ms.mid == pytest.approx((parts + host) / 1000)
@@ -29,7 +30,7 @@ def test_totals_are_sums():
 def test_a_cpu_node_counts_for_latency_alone():
     found = estimated(model_of(CHAIN), {"Neg": "cpu"}, segments=2)
     assert found.bpu_ms.mid == pytest.approx(
-        (sum(c.us.mid for c in found.nodes if c.device == "bpu") + found.segment.mid) / 1000
+        (found.overlap * sum(c.us.mid for c in found.nodes if c.device == "bpu") + found.segment.mid) / 1000
     )
     assert dict(found.host)["resubmit"].mid > 0
 

@@ -20,7 +20,7 @@ def weight(name: str, *shape: int) -> str:
     return f"float[{','.join(map(str, shape))}] {name} = {{{','.join(['0.5'] * count)}}}"
 
 
-def convolution(size: int, outputs: int = 16, inputs: int = 8) -> Model:
+def convolution(size: int, outputs: int = 32, inputs: int = 16) -> Model:
     return model_of(
         f"g (float[1,{inputs},{size},{size}] x) => (z) <{weight('w', outputs, inputs, 1, 1)}>"
         "{ r = Relu(x) y = Conv(r, w) z = Relu(y) }",
@@ -34,19 +34,19 @@ def found(model: Model, march: str = "bayes-e") -> list[tuple[str, list[tuple[st
 
 
 def test_sizes_and_the_waste_are_those_of_the_cost_model() -> None:
-    """65 x 65 is worked on as 66 x 80; the side that costs most comes first."""
+    """65 x 65 is worked on as 68 x 72; the side that costs most comes first."""
     (pad,) = paddings(place(convolution(65), load_target("bayes-e")))
-    assert [(s.what, s.size, s.aligned) for s in pad.sides] == [("width", 65, 80), ("height", 65, 66)]
-    assert pad.waste == pytest.approx(1 - 65 * 65 / (66 * 80))
-    assert pad.lost == 8 * 16 * (66 * 80 - 65 * 65)
+    assert [(s.what, s.size, s.aligned) for s in pad.sides] == [("width", 65, 72), ("height", 65, 68)]
+    assert pad.waste == pytest.approx(1 - 65 * 65 / (68 * 72))
+    assert pad.lost == 16 * 32 * (68 * 72 - 65 * 65)
     assert (pad.share, pad.device) == (1.0, "bpu")
-    assert "RDK X5" in pad.source
+    assert "toolchain compiles" in pad.source
 
 
 def test_each_march_has_its_own_sizes() -> None:
-    assert found(convolution(64, outputs=12)) == [("Conv", [("output channels", 12, 16)])]
+    assert found(convolution(64, outputs=12)) == [("Conv", [("output channels", 12, 32)])]
     assert found(convolution(64, outputs=12), "bernoulli2") == [("Conv", [("output channels", 12, 16)])]
-    nash = [("Conv", [("input channels", 8, 32), ("output channels", 12, 64)])]
+    nash = [("Conv", [("input channels", 16, 32), ("output channels", 12, 64)])]
     assert [(op, sorted(sides)) for op, sides in found(convolution(64, outputs=12), "nash-e")] == nash
 
 
@@ -103,8 +103,8 @@ def test_the_largest_loss_is_first() -> None:
 @pytest.mark.parametrize(
     ("text", "sides"),
     [
-        ("g (float[64] x) => (y) <{w}> {{ y = MatMul(x, w) }}", [("output features", 1, 16)]),
-        ("g (float[3,64] x) => (y) <{w}> {{ y = MatMul(x, w) }}", [("output features", 1, 16)]),
+        ("g (float[64] x) => (y) <{w}> {{ y = MatMul(x, w) }}", [("output features", 1, 32)]),
+        ("g (float[3,64] x) => (y) <{w}> {{ y = MatMul(x, w) }}", [("output features", 1, 32)]),
     ],
 )
 def test_products_with_a_vector(text: str, sides: list[tuple[str, int, int]]) -> None:
@@ -114,7 +114,7 @@ def test_products_with_a_vector(text: str, sides: list[tuple[str, int, int]]) ->
 @pytest.mark.parametrize(("turned", "shape"), [(0, (24, 10)), (1, (10, 24))])
 def test_the_sides_of_a_gemm(turned: int, shape: tuple[int, int]) -> None:
     text = f"g (float[1,24] x) => (y) <{weight('w', *shape)}> {{ y = Gemm <transB = {turned}> (x, w) }}"
-    assert found(model_of(text, opset=11)) == [("Gemm", [("output features", 10, 16)])]
+    assert found(model_of(text, opset=11)) == [("Gemm", [("output features", 10, 32), ("input features", 24, 32)])]
 
 
 def test_a_march_without_coefficients_has_no_notes(tmp_path: Path) -> None:

@@ -1,0 +1,43 @@
+"""Which tensors of a node come from memory or go there: those of the graph's edge, and of a node on the other side."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from surgery.cost.links import feeder, is_weight
+from surgery.cost.segments import ON_BPU, Devices
+from surgery.ir.graph import Node, Tensor
+
+
+class Edge(NamedTuple):
+    """What a node reads from memory, and what it writes for the host."""
+
+    enters: tuple[Tensor, ...] = ()
+    leaves: tuple[Tensor, ...] = ()
+
+
+def edge_of(node: Node, device: Devices | None = None) -> Edge:
+    """The edge of a node on the BPU; without ``device`` only the graph's own inputs and outputs are known."""
+    enters = tuple(t for t in node.inputs if t.name and not is_weight(t) and _is_outside(t, device))
+    leaves = tuple(t for t in node.outputs if t.name and _is_read_outside(node, t, device))
+    return Edge(enters, leaves)
+
+
+def _is_outside(tensor: Tensor, device: Devices | None) -> bool:
+    made = feeder(tensor, alone=False)
+    return made is None or (device is not None and device(made) == "cpu")
+
+
+def _is_read_outside(node: Node, tensor: Tensor, device: Devices | None) -> bool:
+    """Whether the host reads a tensor, or what nodes without work of their own make of it."""
+    graph = node.graph
+    if graph is not None and graph.is_output(tensor):
+        return True
+    return device is not None and any(_hands_on(reader, device) for reader in tensor.outputs)
+
+
+def _hands_on(reader: Node, device: Devices) -> bool:
+    side = device(reader)
+    if side == "folded":
+        return any(_is_read_outside(reader, t, device) for t in reader.outputs if t.name)
+    return side not in ON_BPU

@@ -1,0 +1,268 @@
+"""What the time of a layer on the BPU is made of: terms, each an amount of work times the march's rate for it.
+
+A march has a rate for every term that was measured on it; for the others stands what :data:`INSTEAD` names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from functools import partial
+from math import prod
+from typing import TYPE_CHECKING, TypeAlias
+
+from surgery.cost import work
+from surgery.cost.edges import Edge
+from surgery.cost.kinds import Kind, is_behind_convolution
+from surgery.cost.links import features, filters
+from surgery.ir.graph import Node, Tensor
+
+if TYPE_CHECKING:
+    from surgery.cost.coefficients import Alignment
+
+
+class Term(StrEnum):
+    """GMAC for the engines of convolutions, thousands or single ones where said, MB of int8 elements for the rest."""
+
+    DENSE = "dense"
+    """Convolutions, and products with weights, of stride 1, sizes rounded up as the engine does."""
+    DENSE_STRIDED = "dense_strided"
+    STEM_AREA = "stem_area"
+    """Places of an input of few channels, in millions."""
+    STEM_TAPS = "stem_taps"
+    """The same times the kernel's width."""
+    TRANSPOSED = "transposed"
+    DEPTHWISE = "depthwise"
+    """One channel per group, over the places and what the kernel sees beyond them."""
+    DEPTHWISE_LARGE = "depthwise_large"
+    """The same with a side of the kernel of more than five."""
+    DEPTHWISE_STRIDED = "depthwise_strided"
+    DEPTHWISE_READ = "depthwise_read"
+    """What a strided one reads."""
+    DEPTHWISE_WRITTEN = "depthwise_written"
+    """What a strided one writes."""
+    MULTIPLIED = "multiplied"
+    MATMUL = "matmul"
+    MATMUL_SLICE = "matmul_slice"
+    """Matrices, one by one."""
+    MATMUL_READ = "matmul_read"
+    MATMUL_WRITTEN = "matmul_written"
+    LOOKUP = "lookup"
+    LOOKUP_BEHIND = "lookup_behind"
+    """The same of what a convolution alone computes."""
+    LOOKUP_SMALL = "lookup_small"
+    """The same of so few elements that they are looked up one by one."""
+    ELEMENTWISE = "elementwise"
+    SHORTCUT = "shortcut"
+    MOVE = "move"
+    JOIN = "join"
+    PART = "part"
+    PART_ROWS = "part_rows"
+    """Rows that come of it, in millions."""
+    TURN = "turn"
+    TURN_PARTED = "turn_parted"
+    """The same over five axes or more: elements as they are, and"""
+    TURN_CALL = "turn_call"
+    """one per node."""
+    SCATTER = "scatter"
+    BLOCK = "block"
+    CONCAT = "concat"
+    SLICE = "slice"
+    RESIZE = "resize"
+    POOL = "pool"
+    """The largest of windows next to each other: elements written times the window."""
+    POOL_STRIDED = "pool_strided"
+    """The same at a stride: elements read times the window's width."""
+    AVERAGE = "average"
+    """Elements written times the window."""
+    GLOBAL = "global"
+    REDUCE = "reduce"
+    ENTER = "enter"
+    """Features that are read from memory."""
+    LEAVE = "leave"
+    """Features that the host reads."""
+    LEAVE_TURNED = "leave_turned"
+    """The same of a map that is an output as it is, channels first, so that it is turned on the chip."""
+    LAYER = "layer"
+    """One per layer."""
+
+
+INSTEAD: dict[Term, Term | None] = {
+    Term.DENSE_STRIDED: Term.DENSE,
+    Term.STEM_AREA: None,
+    Term.STEM_TAPS: None,
+    Term.TRANSPOSED: Term.DENSE,
+    Term.DEPTHWISE_STRIDED: Term.DEPTHWISE,
+    Term.DEPTHWISE_READ: None,
+    Term.DEPTHWISE_WRITTEN: None,
+    Term.DEPTHWISE_LARGE: Term.DEPTHWISE,
+    Term.MULTIPLIED: Term.DEPTHWISE,
+    Term.MATMUL_READ: None,
+    Term.MATMUL_WRITTEN: None,
+    Term.LOOKUP_BEHIND: Term.LOOKUP,
+    Term.LOOKUP_SMALL: Term.LOOKUP,
+    Term.SHORTCUT: None,
+    Term.JOIN: Term.MOVE,
+    Term.PART: Term.MOVE,
+    Term.PART_ROWS: None,
+    Term.TURN: Term.MOVE,
+    Term.TURN_PARTED: Term.MOVE,
+    Term.TURN_CALL: None,
+    Term.SCATTER: Term.MOVE,
+    Term.BLOCK: Term.CONCAT,
+    Term.SLICE: Term.CONCAT,
+    Term.RESIZE: Term.CONCAT,
+    Term.POOL: None,
+    Term.POOL_STRIDED: Term.POOL,
+    Term.AVERAGE: Term.POOL,
+    Term.GLOBAL: Term.REDUCE,
+    Term.ENTER: None,
+    Term.LEAVE: None,
+    Term.LEAVE_TURNED: Term.LEAVE,
+}
+"""The term whose rate stands for one without a rate; None: it then costs nothing."""
+
+
+Amounts: TypeAlias = "dict[Term, float]"
+_LARGE = 5
+_MAP = 4
+
+
+def amounts(node: Node, engines: tuple[Kind, ...], align: Alignment, edge: Edge) -> Amounts:
+    """The terms of a node that keeps ``engines`` busy, at least those of its edge; NotStatic when a dim is unknown."""
+    found: Amounts = {Term.LAYER: float(len(engines))} if engines else {}
+    for kind in engines:
+        for term, amount in _OF[kind](node, align) if kind in _OF else _written(Term(kind), node, align):
+            found[term] = found.get(term, 0.0) + amount
+    for term, tensors in _crossing(node, edge):
+        found[term] = found.get(term, 0.0) + sum(work.padded(t, align) for t in tensors) * 1e-6
+    return found
+
+
+def _crossing(node: Node, edge: Edge) -> Iterator[tuple[Term, tuple[Tensor, ...]]]:
+    """What a node reads from memory and writes there, by the term it is part of."""
+    if edge.enters:
+        yield Term.ENTER, edge.enters
+    for tensor in edge.leaves:
+        out = node.graph is not None and node.graph.is_output(tensor) and prod(work.dims(tensor)[2:]) > 1
+        yield Term.LEAVE_TURNED if out and tensor.rank == _MAP else Term.LEAVE, (tensor,)
+
+
+_Parts = Iterator[tuple[Term, float]]
+
+
+def _written(term: Term, node: Node, align: Alignment) -> _Parts:
+    """MB of what a node writes."""
+    yield term, sum(work.padded(t, align) for t in node.outputs if t.name) * 1e-6
+
+
+def _read(term: Term, node: Node, align: Alignment) -> _Parts:
+    yield term, sum(work.padded(t, align) for t in features(node)) * 1e-6
+
+
+def _macs(node: Node, align: Alignment) -> float:
+    rest, sides = work.dense(node, align)
+    return rest * prod(side.aligned for side in sides) * 1e-9
+
+
+def _dense(node: Node, align: Alignment) -> _Parts:
+    strided = any(s > 1 for s in node.attrs.get("strides", ()))
+    yield Term.DENSE_STRIDED if strided else Term.DENSE, _macs(node, align)
+    if node.op == "Conv" and work.is_stem(node):
+        places = prod(work.dims(node.inputs[0])[2:]) * 1e-6
+        yield Term.STEM_AREA, places
+        yield Term.STEM_TAPS, places * work.dims(filters(node))[-1]
+
+
+def _transposed(node: Node, align: Alignment) -> _Parts:
+    yield Term.TRANSPOSED, _macs(node, align)
+
+
+def _depthwise(node: Node, align: Alignment) -> _Parts:
+    kernel = work.dims(filters(node))[2:]
+    written = work.padded(node.outputs[0], align)
+    if all(s == 1 for s in node.attrs.get("strides", (1,))):
+        sides = work.places(node.outputs[0], align)
+        halo = prod(s + k - 1 for s, k in zip(sides, kernel, strict=True)) / max(1, prod(sides))
+        yield _by_kernel(kernel), written * halo * prod(kernel) * 1e-9
+        return
+    yield Term.DEPTHWISE_STRIDED, written * prod(kernel) * 1e-9
+    yield Term.DEPTHWISE_READ, work.padded(node.inputs[0], align) * 1e-6
+    yield Term.DEPTHWISE_WRITTEN, written * 1e-6
+
+
+def _by_kernel(kernel: tuple[int, ...]) -> Term:
+    return Term.DEPTHWISE_LARGE if max(kernel) > _LARGE else Term.DEPTHWISE
+
+
+def _multiplied(node: Node, align: Alignment) -> _Parts:
+    yield Term.MULTIPLIED, work.padded(node.outputs[0], align) * prod(work.dims(filters(node))[2:]) * 1e-9
+
+
+def _matmul(node: Node, align: Alignment) -> _Parts:
+    yield Term.MATMUL, work.product(node, align) * 1e-9
+    yield Term.MATMUL_SLICE, work.slices(node)
+    yield Term.MATMUL_READ, sum(map(work.elements, node.inputs[:2])) * 1e-6
+    yield Term.MATMUL_WRITTEN, work.elements(node.outputs[0]) * 1e-6
+
+
+def _pool(node: Node, align: Alignment) -> _Parts:
+    window = tuple(node.attrs.get("kernel_shape", (1,)))
+    if node.op == "MaxPool" and any(s > 1 for s in node.attrs.get("strides", ())):
+        yield Term.POOL_STRIDED, work.padded(node.inputs[0], align) * window[-1] * 1e-6
+        return
+    yield Term.POOL if node.op == "MaxPool" else Term.AVERAGE, work.padded(node.outputs[0], align) * prod(window) * 1e-6
+
+
+def _lookup(node: Node, align: Alignment) -> _Parts:
+    size = sum(work.padded(t, align) for t in node.outputs if t.name)
+    if work.elements(node.outputs[0]) <= align.one_by_one:
+        yield Term.LOOKUP_SMALL, size * 1e-6
+    else:
+        yield Term.LOOKUP_BEHIND if is_behind_convolution(node) else Term.LOOKUP, size * 1e-6
+
+
+def _longer(tensor: Tensor, align: Alignment) -> float:
+    """MB of a tensor whose rows are rounded up to the lane."""
+    shape = work.dims(tensor)
+    return prod(shape[:-1]) * -(-(shape[-1] if shape else 1) // align.lane) * align.lane * 1e-6
+
+
+def _joined(node: Node, align: Alignment) -> _Parts:
+    yield Term.JOIN, _longer(node.inputs[0], align)
+
+
+def _parted(node: Node, _: Alignment) -> _Parts:
+    shape = work.dims(node.outputs[0])
+    yield Term.PART, prod(shape) * 1e-6
+    yield Term.PART_ROWS, prod(shape[:-1]) * 1e-6
+
+
+def _turned(node: Node, align: Alignment) -> _Parts:
+    if len(work.dims(node.outputs[0])) > _MAP:
+        yield Term.TURN_PARTED, work.elements(node.outputs[0]) * 1e-6
+        yield Term.TURN_CALL, 1.0
+    else:
+        yield Term.TURN, _longer(node.outputs[0], align)
+
+
+def _moved(node: Node, align: Alignment) -> _Parts:
+    yield Term.MOVE, _longer(node.outputs[0], align)
+
+
+_OF: dict[Kind, Callable[[Node, Alignment], _Parts]] = {
+    Kind.DENSE: _dense,
+    Kind.TRANSPOSED: _transposed,
+    Kind.DEPTHWISE: _depthwise,
+    Kind.MULTIPLIED: _multiplied,
+    Kind.MATMUL: _matmul,
+    Kind.LOOKUP: _lookup,
+    Kind.POOL: _pool,
+    Kind.GLOBAL: partial(_read, Term.GLOBAL),
+    Kind.REDUCE: partial(_read, Term.REDUCE),
+    Kind.JOIN: _joined,
+    Kind.PART: _parted,
+    Kind.MOVE: _moved,
+    Kind.TURN: _turned,
+}
+"""How to measure the work of a kind; the others by what they write."""

@@ -1,0 +1,112 @@
+"""What the time of a node is made of, and what it reads from memory or writes there."""
+
+from __future__ import annotations
+
+import pytest
+
+from surgery.cost.coefficients import Alignment, Memory, rates
+from surgery.cost.edges import edge_of
+from surgery.cost.kinds import kinds
+from surgery.cost.overlap import windowed
+from surgery.cost.terms import Term, amounts
+from surgery.cost.work import held, spilled
+from surgery.ir import Model
+from tests.cost.make import X5
+from tests.support import model_of
+
+PLAIN = Alignment(in_channels=1, stem_in_channels=1, out_channels=1, height=1, width=1, source="none")
+W = "float[8,8,3,3] w = {" + ",".join(["0.1"] * 576) + "}"
+D = "float[8,1,7,7] d = {" + ",".join(["0.1"] * 392) + "}"
+
+
+def model(body: str, inputs: str = "float[1,8,16,16] x", outputs: str = "y", weights: str = "float s = {1.0}") -> Model:
+    return model_of(f"g ({inputs}) => ({outputs}) <{weights}> {{ {body} }}")
+
+
+def terms(made: Model, op: str, align: Alignment = PLAIN, cpu: str = "") -> dict[str, float]:
+    node = next(n for n in made.nodes() if n.op == op)
+    edge = edge_of(node, lambda n: "cpu" if n.op == cpu else "bpu")
+    return {str(t): pytest.approx(v) for t, v in amounts(node, kinds(node), align, edge).items()}
+
+
+def test_convolutions_by_their_stride_and_their_input():
+    chain = "a = Exp(x) b = Conv<pads=[1,1,1,1]{}>(a, w) y = Exp(b)"
+    assert terms(model(chain.format(""), weights=W), "Conv") == {"layer": 1, "dense": 8 * 8 * 9 * 256e-9}
+    strided = terms(model(chain.format(",strides=[2,2]"), weights=W), "Conv")
+    assert strided == {"layer": 1, "dense_strided": 8 * 8 * 9 * 64e-9}
+    small = "float[8,3,3,3] w = {" + ",".join(["0.1"] * 216) + "}"
+    stem = terms(model("b = Conv<pads=[1,1,1,1]>(x, w) y = Exp(b)", "float[1,3,16,16] x", weights=small), "Conv")
+    assert stem["stem_area"] == 256e-6
+    assert stem["stem_taps"] == 3 * 256e-6
+    assert stem["enter"] == 3 * 256e-6
+
+
+def test_a_depthwise_convolution_sees_beyond_its_places():
+    made = model("a = Exp(x) b = Conv<group=8,pads=[3,3,3,3]>(a, d) y = Exp(b)", weights=D)
+    assert terms(made, "Conv") == {"layer": 1, "depthwise_large": 8 * 22 * 22 * 49e-9}
+
+
+def test_lookups_by_what_is_before_them_and_how_many():
+    alone = model("a = Exp(x) b = Neg(a) y = Exp(b)")
+    behind = model("a = Exp(x) b = Conv<pads=[1,1,1,1]>(a, w) c = Neg(b) y = Exp(c)", weights=W)
+    assert terms(alone, "Neg") == {"layer": 1, "lookup": 2048e-6}
+    assert terms(behind, "Neg") == {"layer": 1, "lookup_behind": 2048e-6}
+    few = PLAIN.model_copy(update={"one_by_one": 2048})
+    assert terms(behind, "Neg", few) == {"layer": 1, "lookup_small": 2048e-6}
+
+
+def test_a_map_that_leaves_as_it_is_has_to_be_turned():
+    made = model("y = Exp(x)")
+    assert terms(made, "Exp")["leave_turned"] == 2048e-6
+    assert "leave" not in terms(made, "Exp")
+    rows = model("y = Exp(x)", "float[1,8] x")
+    assert terms(rows, "Exp")["leave"] == 8e-6
+
+
+def test_what_the_other_side_reads_leaves_and_what_it_makes_enters():
+    made = model("a = Exp(x) b = Neg(a) c = Abs(b) y = Exp(c)")
+    assert "leave" not in terms(made, "Neg")
+    assert terms(made, "Neg", cpu="Abs")["leave"] == 2048e-6
+    assert terms(made, "Abs", cpu="Neg")["enter"] == 2048e-6
+
+
+def test_what_leaves_through_a_folded_node_leaves():
+    made = model("a = Exp(x) b = Identity(a) y = Abs(b)")
+    node = next(n for n in made.nodes() if n.op == "Exp")
+    device = {"Exp": "bpu", "Identity": "folded", "Abs": "cpu"}
+    assert [t.name for t in edge_of(node, lambda n: device[n.op]).leaves] == ["a"]
+
+
+def test_a_node_without_work_of_its_own_still_hands_on():
+    made = model("a = Conv<pads=[1,1,1,1]>(x, w) y = Relu(a)", weights=W)
+    node = next(n for n in made.nodes() if n.op == "Relu")
+    assert amounts(node, (), PLAIN, edge_of(node)) == {Term.LEAVE_TURNED: pytest.approx(2048e-6)}
+
+
+def test_sizes_are_those_that_the_chip_holds():
+    align = PLAIN.model_copy(update={"map_channels": 16, "map_height": 3, "map_width": 10})
+    made = model("a = Exp(x) b = Neg(a) y = Exp(b)")
+    assert terms(made, "Neg", align) == {"layer": 1, "lookup": 16 * 18 * 20e-6}
+
+
+def test_only_what_waits_for_another_is_held():
+    made = model("a = Exp(x) b = Neg(a) c = Abs(b) y = Add(a, c)")
+    by_op = {n.op: n for n in made.nodes()}
+    assert [[t.name for t in side] for side in held(by_op["Exp"])] == [[], ["a"]]
+    assert [[t.name for t in side] for side in held(by_op["Neg"])] == [["a"], []]
+    assert spilled(by_op["Neg"], 1048, 0.5) == (500, 0)
+    assert spilled(by_op["Neg"], 4096, 1.0) == (0, 0)
+
+
+def test_windows_of_layers_hide_each_others_loading():
+    layers = [(10.0, 1.0), (1.0, 10.0)]
+    assert windowed(layers, 0.0, 1) == 20
+    assert windowed(layers, 0.0, 2) == pytest.approx((10 + 11 + 10) / 2)
+    assert windowed(layers, 1.0, 3) == pytest.approx(22)
+    assert Memory.model_fields["window"].default == 1
+
+
+def test_one_place_is_rounded_up_as_the_march_says():
+    made = model("a = Exp(x) y = Gemm(a, g)", "float[1,64] x", weights=f"float[64,8] g = {{{','.join(['0'] * 512)}}}")
+    assert terms(made, "Gemm", rates(X5).align)["dense"] == 64 * 32 * 32e-9
+    assert terms(made, "Gemm", PLAIN.model_copy(update={"height": 4, "width": 8, "single": 1}))["dense"] == 512e-9

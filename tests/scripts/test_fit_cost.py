@@ -1,0 +1,96 @@
+"""The networks that layers are measured on, and the fit to what they cost."""
+
+from __future__ import annotations
+
+import random
+from types import ModuleType
+
+import onnx
+import pytest
+
+from surgery.target.registry import march_names
+from tests.support import ROOT
+
+RATES = {"dense": 500.0, "lookup": 30.0, "layer": 2.0}
+
+
+@pytest.fixture
+def fit_cost(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    import fit_cost as module
+
+    return module
+
+
+@pytest.fixture
+def networks(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    import cost_networks as module
+
+    return module
+
+
+def table(fit_cost: ModuleType, outliers: int = 0) -> object:
+    """Layers that cost what RATES say, but some."""
+    draw = random.Random(0)
+    layers = []
+    for number in range(200):
+        terms = {"layer": 1.0, draw.choice(("dense", "lookup")): draw.uniform(0.01, 2)}
+        us = sum(RATES[term] * amount for term, amount in terms.items())
+        weights = draw.randrange(100_000, 1_000_000)
+        slow = 10 if number < outliers else 1
+        family = f"{draw.choice('abcdef')}net"
+        layers.append(fit_cost.Layer(family, "0", terms, weights, 0, 0, (), slow * us, 120e-6 * weights))
+    sums = {}
+    for layer in layers:
+        sums[layer.model] = sums.get(layer.model, 0.0) + max(layer.compute, layer.transfer)
+    return fit_cost.Table(tuple(layers), sums)
+
+
+@pytest.mark.parametrize("outliers", [0, 20])
+def test_rates_are_found_again_whatever_a_few_layers_do(fit_cost: ModuleType, outliers: int) -> None:
+    found = fit_cost.fit(table(fit_cost, outliers))
+    assert {term: found.rates[term] for term in RATES} == pytest.approx(RATES, rel=0.05)
+    assert found.memory == pytest.approx(120, rel=0.05)
+
+
+def test_layers_that_hide_nothing_of_each_other(fit_cost: ModuleType) -> None:
+    found = fit_cost.fit(table(fit_cost))
+    assert (found.exposed, found.window) == (0, 1)
+
+
+def test_a_term_of_few_layers_is_not_fitted(fit_cost: ModuleType) -> None:
+    whole = table(fit_cost)
+    odd = fit_cost.Layer("anet", "0", {"layer": 1.0, "turn": 1.0}, 0, 0, 0, (), 9.0, 0.0)
+    found = fit_cost.fit(fit_cost.Table((*whole.layers, odd), whole.latency))
+    assert "turn" not in found.rates
+    assert set(found.rates) == {"dense", "lookup", "layer"}
+
+
+def test_families(fit_cost: ModuleType) -> None:
+    whole = table(fit_cost)
+    left = whole.without({"anet"})
+    assert {layer.family for layer in left.layers} == {layer.family for layer in whole.layers} - {"anet"}
+    assert "anet" not in left.latency
+    assert fit_cost.family_of("latency/yolov8n_seg") == fit_cost.family_of("latency/yolov8m")
+
+
+def test_the_shipped_rates_are_those_of_the_shipped_tables(fit_cost: ModuleType) -> None:
+    """Of one march, for the time it takes: the file is what the script writes, byte for byte."""
+    assert {path.name.partition(".")[0] for path in fit_cost.DATA.glob("*.csv.gz")} <= set(march_names())
+    path = fit_cost.MARCHES / "bernoulli2.cost.yaml"
+    found = fit_cost.fit(fit_cost.read(fit_cost.DATA, "bernoulli2"))
+    assert fit_cost.written(path, found) == path.read_text(encoding="utf-8")
+
+
+def test_networks_are_valid_and_the_same_for_a_seed(networks: ModuleType) -> None:
+    for seed in range(4):
+        made = networks.network(seed)
+        onnx.checker.check_model(made, full_check=True)
+        assert made.SerializeToString() == networks.network(seed).SerializeToString()
+    assert networks.network(0) != networks.network(1)
+
+
+def test_every_kind_of_cell_is_made(networks: ModuleType) -> None:
+    ops = {node.op_type for seed in range(30) for node in networks.network(seed).graph.node}
+    assert {"Conv", "ConvTranspose", "MatMul", "Softmax", "Resize", "DepthToSpace", "Transpose", "Concat"} <= ops
