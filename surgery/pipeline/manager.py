@@ -117,7 +117,7 @@ class _PassRunner:
     def _rewrite(self) -> Outcome:
         """Apply the pass; where the whole came out slower than its parts promised, again and match by match."""
         outcome = self._apply()
-        if outcome.io is None and self.policy.slower() is not None:
+        if self.editor.mark() and outcome.io is None and self.policy.slower() is not None:
             self.editor.rollback()
             self.policy.restart()
             outcome = self._apply()
