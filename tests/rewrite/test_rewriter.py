@@ -54,6 +54,7 @@ def test_names_of_what_went_are_not_given_again() -> None:
     w = world(TEXT)
     w.rw.begin("pass/rule", w.node("Mul"))
     w.rw.replace(w.node("Mul"), w.node("Relu").outputs[0])
+    w.rw.editor.settle()
     assert w.rw.tensor_name("b") == "b_1"
 
 
