@@ -62,10 +62,11 @@ class Manager:
             limits: most applied matches, by id (for bisecting).
             after: called with each result, when the model is what the next pass will see.
         """
+        legalisers = [self._legalisers(step) for _, step in steps]
         for index, (name, step) in enumerate(steps):
             if progress is not None:
                 progress(name)
-            later = [rule for _, p in steps[index:] for rule in self._legalisers(p)]
+            later = [rule for rules in legalisers[index:] for rule in rules]
             self.results.append(_PassRunner(self, name, step, later, (limits or {}).get(name)).run())
             if after is not None:
                 after(self.results[-1])

@@ -121,7 +121,7 @@ def test_all_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPat
 
 
 EDITS: dict[str, tuple[Callable[[Editor, Node], Any], list[str]]] = {
-    "attribute": (lambda editor, made: editor.set_attr(made, "kernel_shape", [99, 3]), ["Conv.kernel_h"]),
+    "attribute": (lambda editor, made: editor.set_attr(made, "strides", [400, 1]), ["Conv.stride_h"]),
     "shape": (lambda editor, made: editor.retype(made.inputs[0], FLOAT, (1, 8, 8, 70000)), ["Conv.dims.2"]),
     "input": (lambda editor, made: editor.set_input(made, 0, value("z", 1, 8, 8, 70000)), ["Conv.dims.2"]),
 }
