@@ -53,6 +53,8 @@ FUNCTIONS: dict[str, Array] = {
     "Tanh": np.tanh(GRID),
     "Softplus": np.logaddexp(0, GRID),
 }
+_WANTED = np.stack([FUNCTIONS[name] for name in FORMS])
+_SCALE = np.maximum(1, np.abs(_WANTED))
 NEARBY = 2.1e-2
 """How far the sigmoid form of GELU is from GELU at most, and the tanh form much less."""
 
@@ -76,12 +78,11 @@ class Named:
     name: str
 
 
-def _differs(values: Array, name: str) -> float:
-    """The largest difference from an activation, relative where that is over 1."""
-    wanted = FUNCTIONS[name]
+def _differences(values: Array) -> dict[str, float]:
+    """The largest difference from every activation, relative where that is over 1."""
     if not np.isfinite(values).all():
-        return np.inf
-    return float((np.abs(values - wanted) / np.maximum(1, np.abs(wanted))).max())
+        return dict.fromkeys(FORMS, np.inf)
+    return dict(zip(FORMS, (np.abs(values - _WANTED) / _SCALE).max(axis=1).tolist(), strict=True))
 
 
 class WrittenOut(Rule[Named]):
@@ -126,9 +127,9 @@ def _named(node: Node, ctx: Context, bounds: dict[str, float]) -> Named | Mismat
         return Mismatch("its constants are no single small numbers", node, absent=True)
     need.dtype(node.outputs[0], node)
     for cone in reversed([cone for cone in cones(node, ctx) if cone.is_bent]):
-        values = cone.values()
+        differences = _differences(cone.values())
         for name, bound in bounds.items():
-            if _differs(values, name) <= bound:
+            if differences[name] <= bound:
                 return _unless_written(Named(cone, name), ctx)
     return Mismatch("computes no known activation of one value", node, absent=True)
 

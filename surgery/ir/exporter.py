@@ -95,15 +95,18 @@ class Exporter:
         proto.name = graph.name
         _say(proto, doc_string=graph.doc_string)
         _metadata(proto, graph.metadata)
-        proto.input.extend(value_info(v) for v in graph.inputs)
+        for tensor in graph.inputs:
+            _describe(tensor, proto.input.add())
         constants = homes.get(id(graph), [])
         listed = {id(v) for v in graph.inputs}
         for constant in constants:
             self._constant(constant, proto, listed)
-        proto.node.extend(self._node(n, homes) for n in graph.nodes)
-        proto.output.extend(value_info(v) for v in graph.outputs)
-        if self.values:
-            proto.value_info.extend(_inner_types(graph))
+        for node in graph.nodes:
+            self._node(node, proto.node.add(), homes)
+        for tensor in graph.outputs:
+            _describe(tensor, proto.output.add())
+        for tensor in _typed_inside(graph) if self.values else ():
+            _describe(tensor, proto.value_info.add())
         if graph.annotations:
             names = {t.name for n in graph.nodes for t in (*n.inputs, *n.outputs)}
             proto.quantization_annotation.extend(a for a in graph.annotations if a.tensor_name in names)
@@ -112,7 +115,7 @@ class Exporter:
     def _constant(self, constant: Constant, proto: onnx.GraphProto, listed: set[int]) -> None:
         left_out = self.weights is Weights.INPUTS and is_heavy(constant)
         if (left_out or self.listed) and id(constant) not in listed:
-            proto.input.append(value_info(constant))
+            _describe(constant, proto.input.add())
         if not left_out:
             proto.initializer.append(
                 _tensor(constant, declared=self.weights is Weights.EXTERNAL and is_heavy(constant))
@@ -124,31 +127,42 @@ class Exporter:
         proto.CopyFrom(header)
         for constant in constants_of(graph):
             proto.node.append(onnx.helper.make_node("Constant", [], [constant.name], value=_tensor(constant)))
-        proto.node.extend(self.node(n) for n in graph.nodes)
+        for node in graph.nodes:
+            self._node(node, proto.node.add(), {})
         return proto
 
     def node(self, node: Node) -> onnx.NodeProto:
         """The proto of one node."""
-        return self._node(node, {})
+        proto = onnx.NodeProto()
+        self._node(node, proto, {})
+        return proto
 
-    def _node(self, node: Node, homes: dict[int, list[Constant]]) -> onnx.NodeProto:
-        inputs, outputs = [t.name for t in node.inputs], [t.name for t in node.outputs]
-        proto = onnx.NodeProto(op_type=node.op, name=node.name, input=inputs, output=outputs)
+    def _node(self, node: Node, proto: onnx.NodeProto, homes: dict[int, list[Constant]]) -> None:
+        """Write into an empty proto in its place: one that is made apart is copied when it is put there."""
+        proto.op_type, proto.name = node.op, node.name
+        proto.input.extend([t.name for t in node.inputs])
+        proto.output.extend([t.name for t in node.outputs])
         if node.domain or node.overload or node.doc_string:
             _say(proto, domain=node.domain, overload=node.overload, doc_string=node.doc_string)
         _metadata(proto, node.metadata)
         for name, value in node.attrs.items():
-            proto.attribute.append(self._attribute(node, name, value, homes))
-        return proto
+            self._attribute(node, name, value, proto.attribute.add(), homes)
 
-    def _attribute(self, node: Node, name: str, value: Any, homes: dict[int, list[Constant]]) -> AttributeProto:
+    def _attribute(
+        self, node: Node, name: str, value: Any, proto: AttributeProto, homes: dict[int, list[Constant]]
+    ) -> None:
         if isinstance(value, AttributeProto):
-            return value
+            proto.CopyFrom(value)
+            return
+        proto.name = name
         if isinstance(value, Graph):
-            return AttributeProto(name=name, type=AttributeProto.GRAPH, g=self._graph(value, homes, onnx.GraphProto()))
-        if isinstance(value, Constant):
-            return AttributeProto(name=name, type=AttributeProto.TENSOR, t=value.weight.to_proto(value.name))
-        return _plain(name, value, attribute_type(node, name, value, self.opset))
+            proto.type = AttributeProto.GRAPH
+            self._graph(value, homes, proto.g)
+        elif isinstance(value, Constant):
+            proto.type = AttributeProto.TENSOR
+            proto.t.CopyFrom(value.weight.to_proto(value.name))
+        else:
+            _plain(value, attribute_type(node, name, value, self.opset), proto)
 
 
 def attribute_type(node: Node, name: str, value: Any, opset: int) -> int:
@@ -175,8 +189,8 @@ def _schema_types(op: str, opset: int) -> dict[str, int]:
     }
 
 
-def _plain(name: str, value: Any, kind: int) -> AttributeProto:
-    proto = AttributeProto(name=name, type=kind)  # type: ignore[arg-type]
+def _plain(value: Any, kind: int, proto: AttributeProto) -> None:
+    proto.type = kind  # type: ignore[assignment]
     if kind == AttributeProto.FLOAT:
         proto.f = float(value)
     elif kind == AttributeProto.INT:
@@ -184,12 +198,11 @@ def _plain(name: str, value: Any, kind: int) -> AttributeProto:
     elif kind == AttributeProto.STRING:
         proto.s = _bytes(value)
     elif kind == AttributeProto.FLOATS:
-        proto.floats.extend(float(v) for v in value)
+        proto.floats.extend(map(float, value))
     elif kind == AttributeProto.INTS:
-        proto.ints.extend(int(v) for v in value)
+        proto.ints.extend(map(int, value))
     elif kind == AttributeProto.STRINGS:
-        proto.strings.extend(_bytes(v) for v in value)
-    return proto
+        proto.strings.extend(map(_bytes, value))
 
 
 def _bytes(value: str | bytes) -> bytes:
@@ -203,24 +216,28 @@ def _tensor(constant: Constant, *, declared: bool = False) -> onnx.TensorProto:
     return proto
 
 
-def _inner_types(graph: Graph) -> Iterator[onnx.ValueInfoProto]:
+def _typed_inside(graph: Graph) -> Iterator[Value]:
     listed = {id(v) for v in (*graph.inputs, *graph.outputs)}
     for node in graph.nodes:
         for value in node.outputs:
             if value.name and (value.dtype is not None or value.type_proto) and id(value) not in listed:
-                yield value_info(value)
+                yield value
 
 
 def value_info(tensor: Tensor) -> onnx.ValueInfoProto:
     """Name, type, documentation and metadata of a tensor as a proto."""
     info = onnx.ValueInfoProto()
+    _describe(tensor, info)
+    return info
+
+
+def _describe(tensor: Tensor, info: onnx.ValueInfoProto) -> None:
     info.name = tensor.name
     if tensor.doc_string:
         info.doc_string = tensor.doc_string
     _metadata(info, tensor.metadata)
     if (known := type_of(tensor)) is not None:
         info.type.CopyFrom(known)
-    return info
 
 
 def type_of(tensor: Tensor) -> onnx.TypeProto | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 from surgery.cost import Basis, NoCoefficients, local_us, node_cost
+from surgery.cost.coefficients import rates
 from surgery.ir import Graph, Model, Node, Tensor
 from surgery.pipeline.state import State, state_of
 from surgery.target import Target, Verdict, Violation, place
@@ -67,6 +68,14 @@ class PassContext:
     def state(self) -> State | None:
         """The model as the march sees it now; None without a march."""
         return None if self.target is None else state_of(place(self.model, self.target))
+
+    @cached_property
+    def is_priced(self) -> bool:
+        """Whether time can be predicted at all: there is a march, and it has coefficients."""
+        try:
+            return self.target is not None and rates(self.target) is not None
+        except NoCoefficients:
+            return False
 
     @property
     def total_us(self) -> float | None:

@@ -62,10 +62,11 @@ class Manager:
             limits: most applied matches, by id (for bisecting).
             after: called with each result, when the model is what the next pass will see.
         """
+        legalisers = [self._legalisers(step) for _, step in steps]
         for index, (name, step) in enumerate(steps):
             if progress is not None:
                 progress(name)
-            later = [rule for _, p in steps[index:] for rule in self._legalisers(p)]
+            later = [rule for rules in legalisers[index:] for rule in rules]
             self.results.append(_PassRunner(self, name, step, later, (limits or {}).get(name)).run())
             if after is not None:
                 after(self.results[-1])
@@ -117,7 +118,7 @@ class _PassRunner:
     def _rewrite(self) -> Outcome:
         """Apply the pass; where the whole came out slower than its parts promised, again and match by match."""
         outcome = self._apply()
-        if outcome.io is None and self.policy.slower() is not None:
+        if self.editor.mark() and outcome.io is None and self.policy.slower() is not None:
             self.editor.rollback()
             self.policy.restart()
             outcome = self._apply()

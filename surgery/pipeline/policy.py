@@ -67,7 +67,7 @@ class ByPurpose(Policy):
         """Why ``rule`` is not to be tried at ``node``: protected, legal already, or not its trouble."""
         if self.ctx.is_protected(node):
             return "protected"
-        if rule.purpose is Purpose.ACCELERATE and self.ctx.total_us is None:
+        if rule.purpose is Purpose.ACCELERATE and not self.ctx.is_priced:
             return "no cost coefficients: whether it pays cannot be said"
         if rule.purpose is not Purpose.LEGALISE:
             return None
@@ -103,7 +103,7 @@ class ByPurpose(Policy):
         if rule.purpose not in (Purpose.LEGALISE, Purpose.ACCELERATE):
             apply()
             return self._protected(rw)
-        _ = self.ctx.at_start  # before anything is edited
+        self._look_at_start(rw)
         if rule.purpose is Purpose.LEGALISE and self._is_unborn(node):
             return self._replaced(node, apply, rw)
         if self.careful:
@@ -119,6 +119,12 @@ class ByPurpose(Policy):
         rw.editor.rollback(mark)
         loss = self._loss(rule, self._time_to_beat(removed), after)
         return self._apply(rule, apply, rw) if loss is None else loss
+
+    def _look_at_start(self, rw: Rewriter) -> None:
+        """See the model before the first rewrite that has to pay; what needs not may have been done already."""
+        if "at_start" not in vars(self.ctx):
+            rw.editor.settle()
+            _ = self.ctx.at_start
 
     def _replaced(self, node: Node, apply: Callable[[], None], rw: Rewriter) -> str | None:
         """As :meth:`kept`, of an operator that the toolchain does not know: no time excuses it."""

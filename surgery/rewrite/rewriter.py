@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -56,12 +57,16 @@ class Rewriter:
         self.touched: list[Node] = []
         self._origin: Origin | None = None
         self._former: dict[int, str] = {}
-        names = {t.name for t in _tensors(main)}
-        self._tensor_names = Names(names)
-        self._node_names = Names(n.name for g in main.walk() for n in g.nodes)
+
+    @cached_property
+    def _names(self) -> tuple[Names, Names]:
+        """Those of tensors and of nodes, as they were before the first edit, which may be undone."""
+        nodes = Names(n.name for g in self.main.walk() for n in g.nodes)
+        return Names({t.name for t in _tensors(self.main)}), nodes
 
     def begin(self, by: str, root: Node) -> None:
         """Start a group of edits at ``root`` on behalf of the rule ``by``."""
+        _ = self._names
         self._origin = Origin(by, root, root.name, _sources(root))
         self.made, self.removed, self.touched = [], [], []
 
@@ -196,10 +201,10 @@ class Rewriter:
 
     def tensor_name(self, base: str) -> str:
         """A name for a new tensor, ``base`` or with a number behind it."""
-        return self._fresh(self._tensor_names, base)
+        return self._fresh(self._names[0], base)
 
     def _fresh_node(self, base: str) -> str:
-        return self._fresh(self._node_names, base)
+        return self._fresh(self._names[1], base)
 
     def _fresh(self, names: Names, base: str) -> str:
         """A new name, free again when what is done with it is undone."""

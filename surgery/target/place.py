@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from surgery.ir.graph import Graph, Node, Tensor
@@ -105,7 +106,11 @@ class Placement:
         return list(crossing.values())
 
     def summary(self) -> Summary:
-        """Counts by device, segments, and the work on the BPU."""
+        """Counts by device, segments, and the work on the BPU, as the model was when this was asked first."""
+        return self._summary
+
+    @cached_property
+    def _summary(self) -> Summary:
         count = dict.fromkeys(("bpu", "cpu", "folded", "refused", "unknown"), 0)
         total = on_bpu = 0
         for row in self.rows:

@@ -20,6 +20,7 @@ from surgery.target.expression import Expression
 from surgery.target.facts import FACTS, PLACED, model_facts
 from surgery.target.limits import UNDEFINED, Check, compile_limits
 from surgery.target.march import Limit, March, Op, Probe
+from surgery.target.memory import Memory
 from surgery.target.overlay import Word
 from surgery.target.params import PARAMS, Params, Unknown
 from surgery.target.verdict import Device, Effect, Evidence, Refusal, Verdict, Violation
@@ -40,6 +41,7 @@ class Target:
     def __init__(self, march: March, path: Path, assumed: Target | None = None) -> None:
         self.march, self.path, self.assumed = march, path, assumed
         self._checks: dict[str, tuple[Check, ...]] = {}
+        self._memory = Memory()
         self._unborn: dict[str, Violation | None] = {}
         self._cost: dict[str, Any] | None = None
         self._probed: Mapping[str, Probe] | None = None
@@ -191,7 +193,7 @@ class Target:
             return self._unnamed(node, opset, row)
         if row.device in ("cpu", "refused", "folded"):
             return Verdict(row.device, self._off_bpu(node.op, row))
-        verdict = self._checked(node, opset)
+        verdict = self._memory.recall(Params(node, opset), self._checked)
         if verdict.device == "bpu" and not row.complete:
             return self._incomplete(node, opset)
         if row.device == "request" and not self._is_asked(node):
@@ -216,11 +218,10 @@ class Target:
         except Unknown as unknown:
             raise InputError(f"{check.constraint}: {unknown}", where=str(self.path)) from unknown
 
-    def _checked(self, node: Node, opset: int) -> Verdict:
-        params = Params(node, opset)
+    def _checked(self, params: Params) -> Verdict:
         broken: list[tuple[Violation, Effect]] = []
         reasons: dict[str, None] = {}
-        for check in self.checks(node.op):
+        for check in self.checks(params.node.op):
             try:
                 violation = check(params)
             except Unknown as unknown:

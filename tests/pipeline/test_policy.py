@@ -9,14 +9,14 @@ import pytest
 
 from surgery.drift.inputs import make_inputs
 from surgery.drift.verifier import Verifier
-from surgery.ir import Node
-from surgery.pipeline import Pass, Pipeline
+from surgery.ir import Model, Node
+from surgery.pipeline import Pass, Pipeline, context
 from surgery.pipeline.manager import Manager
 from surgery.pipeline.result import PassResult, Status
 from surgery.pipeline.state import compare, state_of
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule
-from surgery.target import load_target, march_names, place
-from tests.pipeline.samples import Leaks, swapping
+from surgery.target import Placement, Target, load_target, march_names, place
+from tests.pipeline.samples import Leaks, Swap, swapping
 from tests.support import model_of
 
 EYE = ",".join(str(float(i == j)) for i in range(8) for j in range(8))
@@ -41,6 +41,45 @@ def test_normalise_is_kept_whatever_it_costs() -> None:
 def test_accelerate_is_kept_when_it_pays() -> None:
     """An operator on the CPU that becomes one on the BPU, which takes two borders away."""
     assert unverified("Neg", swapping("Neg", "Relu", Purpose.ACCELERATE)).status is Status.APPLIED
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The operators of the whole model, each time that a pass has it placed."""
+    seen: list[list[str]] = []
+
+    def noting(model: Model, target: Target) -> Placement:
+        seen.append([node.op for node in model.graph.nodes])
+        return place(model, target)
+
+    monkeypatch.setattr(context, "place", noting)
+    return seen
+
+
+@pytest.mark.parametrize("purpose", [Purpose.ACCELERATE, Purpose.LEGALISE])
+def test_nobody_looks_at_the_whole_while_nothing_matches(purpose: Purpose, looks: list[list[str]]) -> None:
+    assert unverified("Relu", swapping("Neg", "Relu", purpose)).status is Status.UNCHANGED
+    assert looks == []
+
+
+def test_what_came_out_is_not_looked_at_when_nothing_was_kept(looks: list[list[str]]) -> None:
+    assert unverified("Relu", swapping("Relu", "Neg", Purpose.ACCELERATE)).status is Status.NOT_KEPT
+    assert looks == [["Conv", "Relu", "Conv"]]
+
+
+class Both(Pass):
+    """A rule that need not pay, before one that has to."""
+
+    name: ClassVar[str] = "both"
+
+    def rules(self, target: Any) -> tuple[Rule[Any], ...]:
+        """The first makes what the second takes."""
+        return Swap("Exp", "Neg", Purpose.NORMALISE), Swap("Neg", "Relu", Purpose.ACCELERATE)
+
+
+def test_what_need_not_pay_is_done_when_the_start_is_seen(looks: list[list[str]]) -> None:
+    assert unverified("Exp", Both()).applied == 2
+    assert looks == [["Conv", "Neg", "Conv"], ["Conv", "Relu", "Conv"]]
 
 
 class Rougher(Rule[Node]):

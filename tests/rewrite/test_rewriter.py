@@ -49,6 +49,22 @@ def test_replacement_keeps_the_name() -> None:
     assert w.ops == ["Relu", "Div", "Exp"]
 
 
+def test_names_of_what_went_are_not_given_again() -> None:
+    """It comes back when its removal is undone, whatever was named in between."""
+    w = world(TEXT)
+    w.rw.begin("pass/rule", w.node("Mul"))
+    w.rw.replace(w.node("Mul"), w.node("Relu").outputs[0])
+    w.rw.editor.settle()
+    assert w.rw.tensor_name("b") == "b_1"
+
+
+def test_names_are_looked_up_when_something_is_rewritten() -> None:
+    w = world(TEXT)
+    w.node("Mul").outputs[0].name = "late"
+    w.rw.begin("pass/rule", w.node("Mul"))
+    assert (w.rw.tensor_name("late"), w.rw.tensor_name("b")) == ("late_1", "b")
+
+
 def test_origin_is_metadata() -> None:
     w = world(TEXT)
     w.rw.begin("pass/rule", w.node("Mul"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from surgery.ir.graph import Constant
-from surgery.target.params.core import Params, Unknown, first_input, first_output, ints_of, param, size_of
+from surgery.target.params.core import Params, Unknown, around, first_input, first_output, ints_of, param, size_of
 from surgery.target.shapes import Dims, aligned
 
 _AXIS_DEFAULT = {"Flatten": 1, "Softmax": -1, "LogSoftmax": -1, "Hardmax": -1, "TopK": -1, "LayerNormalization": -1}
@@ -25,7 +25,7 @@ def perm(p: Params) -> Dims:
     return tuple(p.attr("perm") or range(p["rank"])[::-1])
 
 
-@param
+@around
 def axes(p: Params) -> Dims:
     """Axes of a reduction in the order given, counted from the front; all of them when none are given."""
     given = p.attr("axes")
@@ -92,13 +92,13 @@ def changed_dims(p: Params) -> int:
     return len(p["changed_axes"])
 
 
-@param
+@around
 def pad_amounts(p: Params) -> Dims:
     """What a Pad adds: at the begin of every axis, then at the ends."""
     return tuple(p.attr("pads") or ints_of(p.node.input(1), "pads"))
 
 
-@param
+@around
 def pad_value(p: Params) -> float:
     """What a Pad of mode constant fills with."""
     given = p.node.input(2)

@@ -7,7 +7,7 @@ nobody inferred, an operand known at run time only) raises :class:`Unknown` with
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, TypeAlias
 
 from surgery.ir.graph import Constant, Node, Tensor
@@ -37,15 +37,37 @@ class Params(dict[str, Any]):
         return value.decode() if isinstance(value, bytes) else value
 
 
+Form: TypeAlias = Hashable
 Param: TypeAlias = Callable[[Params], Any]
 PARAMS: dict[str, Param] = {}
 """Every parameter by name."""
 
 
+AROUND: list[str] = []
+"""The parameters that read more of a node than its :func:`form`."""
+
+
 def param(function: Param) -> Param:
-    """Register a function as the parameter of its own name."""
+    """Register a function as the parameter of its own name; it reads the node's :func:`form`, and other parameters."""
     PARAMS[function.__name__] = function
     return function
+
+
+def around(function: Param) -> Param:
+    """As :func:`param`, for one that reads what constants hold, or the nodes and the graph around."""
+    AROUND.append(function.__name__)
+    return param(function)
+
+
+def form(p: Params) -> Form:
+    """What a node is by itself: operator, attributes, and type and shape of what it reads and computes."""
+    node = p.node
+    inputs, outputs = tuple(map(_type, node.inputs)), tuple(map(_type, node.outputs))
+    return node.op, p.opset, repr(node.attrs) if node.attrs else "", inputs, outputs
+
+
+def _type(tensor: Tensor) -> Hashable:
+    return tensor.dtype, tensor.shape, isinstance(tensor, Constant), not tensor.name
 
 
 def shape_of(tensor: Tensor | None, what: str = "tensor") -> tuple[Any, ...]:

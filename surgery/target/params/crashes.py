@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from surgery.ir.graph import Constant, Node, Tensor
-from surgery.target.params.core import Params, param
+from surgery.target.params.core import Params, around
 
 _STEPS = 6
 """How far the walks below look; the patterns seen are shorter."""
 
 
-@param
+@around
 def short_constant_crash(p: Params) -> bool:
     """Whether a constant of rank 1..3 meets a rank-4 value where the compiler dies of it.
 

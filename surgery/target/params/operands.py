@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from surgery.ir.graph import Constant, Node, Tensor
-from surgery.target.params.core import Params, Unknown, dims_of, first_input, param, shape_of, size_of
+from surgery.target.params.core import Params, Unknown, around, dims_of, first_input, param, shape_of, size_of
 from surgery.target.shapes import Dims, aligned, broadcast_sides, matmul_batch_ok
 from surgery.target.shapes import merged_rank as shapes_rank
 
@@ -56,7 +56,7 @@ def b_constant(p: Params) -> bool:
 _TAKES_CONSTANT = frozenset({"Conv", "ConvTranspose", "Gemm", "BatchNormalization", "Erf"})
 
 
-@param
+@around
 def constant_joins(p: Params) -> bool:
     """Whether the constant of an Add goes into what stands before it, or with it into one lookup.
 
@@ -83,7 +83,7 @@ def constant_per_channel(p: Params) -> bool:
     return prod(held.shape) == channels and held.shape[-3:] == (channels, 1, 1)
 
 
-@param
+@around
 def only_reader(p: Params) -> bool:
     """Whether nothing else reads the first operand."""
     data = p.node.inputs[0]
@@ -105,7 +105,7 @@ def b_elements(p: Params) -> int:
     return prod(dims_of(p.node.input(1), "second operand"))
 
 
-@param
+@around
 def exponent(p: Params) -> float:
     """The exponent of a Pow by a constant of one element."""
     power = p.node.input(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from surgery.ir.graph import Constant
-from surgery.target.params.core import Params, dims_of, first_input, first_output, param, shape_of, size_of
+from surgery.target.params.core import Params, around, dims_of, first_input, first_output, param, shape_of, size_of
 from surgery.target.shapes import Dims
 
 
@@ -88,14 +88,14 @@ def batch_size(p: Params) -> int:
     return size_of(first_input(p), 0 if p.attr("layout", 0) else 1)
 
 
-@param
+@around
 def feeds_shortcut_add(p: Params) -> bool:
     """Whether the output goes into an Add of two computed values."""
     adds = (c for c in p.node.outputs[0].consumers if c.op == "Add")
     return any(not any(isinstance(t, Constant) for t in add.inputs) for add in adds)
 
 
-@param
+@around
 def feeds_nothing(p: Params) -> bool:
     """Whether only the graph's output reads the first output."""
     return not p.node.outputs[0].consumers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from surgery.ir.graph import Node
-from surgery.target.params.core import PARAMS, Param, Params, Unknown, dims_of, first_input, param, size_of
+from surgery.target.params.core import PARAMS, Param, Params, Unknown, around, dims_of, first_input, param, size_of
 from surgery.target.shapes import Dims
 
 
@@ -68,7 +68,7 @@ def pad(p: Params) -> Dims:
     return tuple(max(flat[i], flat[i + half]) for i in range(half))
 
 
-@param
+@around
 def merged_pads(p: Params) -> Dims:
     """``pads`` with those of a Pad in front that the toolchain takes into the convolution."""
     own: Dims = p["pads"]
@@ -127,7 +127,7 @@ LARGEST_MAP = 7
 """Height and width up to which the toolchain makes a Gemm of a flattened map one convolution of the map (probed)."""
 
 
-@param
+@around
 def flattened(p: Params) -> Dims:
     """Channels and area of the map, of 7 by 7 at most, whose Flatten or Reshape feeds a Gemm; empty where none does."""
     maker = first_input(p).producer
@@ -201,7 +201,7 @@ def ceil_mode(p: Params) -> int:
     return int(p.attr("ceil_mode", 0))
 
 
-@param
+@around
 def outputs(p: Params) -> int:
     """Outputs that something reads or the graph gives out."""
     graph = p.node.graph
