@@ -75,6 +75,7 @@ class _Mapper:
         self.claimed = {op.name: node for op in rows if (node := self._plain(op, values[op.name])) is not None}
         self.taken = set(self.claimed.values())
         self.constant = _constant(model.graph)
+        values |= {op.name: found for op in rows if (found := self._part(op, values[op.name]))}
         self.behind = {name: self._behind(name, found) for name, found in values.items()}
 
     def _plain(self, op: Op, values: Iterable[str]) -> Node | None:
@@ -84,6 +85,13 @@ class _Mapper:
             return self.own.get(op.name)
         node = makers.pop()
         return node if not makers and node.op == op.op else None
+
+    def _part(self, op: Op, values: Sequence[str]) -> list[str]:
+        """The value of the node that a row is a part of by its name, where no row makes that value under its own."""
+        node = self.own.get(_PART.sub("", op.name))
+        if values or op.name in self.own or node is None or node in self.taken:
+            return []
+        return [tensor.name for tensor in node.outputs if tensor.name not in self.made]
 
     def _behind(self, row: str, values: Iterable[str]) -> tuple[str, ...]:
         """Names of the nodes between ``values`` and the nearest values that other rows make."""
