@@ -129,6 +129,21 @@ class Passive(Data):
     evidence: Evidence = "read"
 
 
+class Sinking(Data):
+    """Operators that the toolchain moves Reshapes and Transposes behind (see :mod:`surgery.target.sinking`).
+
+    ``past``: elementwise ones; ``reductions``: along axes that stay apart; ``points``: convolutions, where they are
+    1x1 and channels stay; ``products``: by a constant matrix, which become convolutions between movements.
+    """
+
+    past: frozenset[str] = frozenset()
+    reductions: frozenset[str] = frozenset()
+    points: frozenset[str] = frozenset()
+    products: frozenset[str] = frozenset()
+    source: str = ""
+    evidence: Evidence = "read"
+
+
 class Probe(Data):
     """What the vendor's checker said on both sides of a limit: a device, or a few words why it was not asked."""
 
@@ -159,6 +174,7 @@ class March(Data):
     unlisted: Literal["cpu", "unknown"] = "unknown"
     listed_in: str = ""
     passive: Passive = Passive()
+    sinking: Sinking = Sinking()
     removal: Removal = Removal()
     fuses: frozenset[str] = frozenset()
     cuts: frozenset[str] = frozenset()

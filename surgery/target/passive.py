@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from surgery.ir.graph import Constant, Graph, Node, Tensor
 from surgery.target.folds import Folds, gemm_of, vanishes
-from surgery.target.lookups import SHUFFLE, shuffle_behind, sole_reader
+from surgery.target.lookups import SHUFFLE, parts_of_norm, shuffle_behind, sole_reader
 from surgery.target.params import Params, Unknown
 from surgery.target.target import Target
 from surgery.target.verdict import Verdict
@@ -32,6 +32,7 @@ class Neighbours:
     Attributes:
         pulled: nodes whose result something on the BPU asks for, directly or through passive ones.
         joined: lookups that become one with a waiting one behind them, and that one.
+        normal: squares and roots of layer normalisations, which wait for nothing.
         carried: passive nodes that went along with what makes their input; known once :meth:`idle` has run.
     """
 
@@ -42,7 +43,8 @@ class Neighbours:
         def those(ops: Mapping[str, str]) -> set[Node]:
             return {n for n in graph.nodes if n.op in ops and target.holds(ops[n.op], n, opset)}
 
-        self.waiting, self.along = those(passive.waiting), those(passive.along)
+        self.normal = {part for n in graph.nodes for part in parts_of_norm(n)}
+        self.waiting, self.along = those(passive.waiting) - self.normal, those(passive.along)
         self.active = {n for n in graph.nodes if n.op in passive.only} - those(passive.only)
         cones = {n: shuffle_behind(n) for n in graph.nodes} if target.fuses(SHUFFLE) else {}
         self.shuffles = {cone[-1]: root for root, cone in cones.items() if cone is not None}
@@ -78,8 +80,14 @@ class Neighbours:
         return idle
 
     def _waiting_lookup(self, node: Node) -> Node | None:
-        """The activation that alone reads ``node`` and waits in vain, if no later one is with it already."""
+        """The activation that alone reads ``node`` and waits in vain, if no later one is with it already.
+
+        A Div that stays on the CPU is a Reciprocal of its divisor, and a product.
+        """
         reader = sole_reader(node)
+        if reader is not None and reader.op == "Div" and "Reciprocal" in self.target.march.passive.waiting:
+            divides = reader.inputs[1].producer is node and node not in self.normal
+            return reader if divides and self.verdicts[reader].device == "cpu" else None
         waits = reader in self.waiting and reader.op in self.target.march.passive.lookups and reader not in self.pulled
         return reader if reader is not None and waits and reader not in self.joined else None
 

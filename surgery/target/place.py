@@ -7,7 +7,7 @@ Follows the toolchain: active operators are quantised; passive ones run on the B
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from surgery.ir.graph import Graph, Node, Tensor
@@ -15,6 +15,7 @@ from surgery.target.folds import Folds, find_folds
 from surgery.target.lookups import SHUFFLE
 from surgery.target.params import macs
 from surgery.target.passive import Neighbours
+from surgery.target.sinking import Twin, sunk
 from surgery.target.target import Target
 from surgery.target.verdict import Device, Refusal, Verdict
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _FOLDED = Verdict("folded")
 CUT = "between two segments"
+MOVED = "moved behind what reads it"
 
 
 @dataclass(slots=True)
@@ -119,9 +121,7 @@ class Placement:
 
 def place(model: Model, target: Target) -> Placement:
     """Where every node of ``model`` runs on ``target``."""
-    rows: list[Row] = []
-    main, folds = _place_graph(model.graph, target, model.opset, rows)
-    _number_segments(main, folds)
+    rows, folds = _place_main(model.graph, target, model.opset)
     for graph in list(model.graph.walk())[1:]:
         _place_body(graph, target, model.opset, rows)
     placement = Placement(target, rows, target.refusals(model), folds)
@@ -129,7 +129,35 @@ def place(model: Model, target: Target) -> Placement:
     return placement
 
 
-def _place_graph(graph: Graph, target: Target, opset: int, rows: list[Row]) -> tuple[list[Row], Folds]:
+def _place_main(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Folds]:
+    """The rows of the main graph, placed as the toolchain has it once it has moved what only moves elements."""
+    twin = sunk(graph, target.march.sinking, opset)
+    rows, folds = _place_graph(twin.graph if twin is not None else graph, target, opset)
+    _number_segments(rows, folds)
+    return (rows, folds) if twin is None else _as_of(graph, twin, rows, folds)
+
+
+def _as_of(graph: Graph, twin: Twin, rows: list[Row], folds: Folds) -> tuple[list[Row], Folds]:
+    """The rows and folds of a twin as those of ``graph``; a node that has none there is moved behind others."""
+    own = twin.own
+    found = {own[row.node]: row for row in rows if row.node in own}
+    names = {tensor.name for tensor in folds.constants}
+    same = Folds(
+        {own[node]: own.get(host, own[node]) for node, host in folds.into.items() if node in own},
+        {tensor for node in graph.nodes for tensor in node.outputs if tensor.name in names},
+        {own[node] for node in folds.activated if node in own},
+        {own[node]: name for node, name in folds.lookups.items() if node in own},
+    )
+    for node in graph.nodes:
+        if node not in found:
+            same.drop(node, node.inputs[0].producer)
+            found[node] = Row(node, "folded", None, _FOLDED, MOVED)
+        row = found[node]
+        found[node] = replace(row, node=node, into=None if row.into is None else own.get(row.into))
+    return [found[node] for node in graph.nodes], same
+
+
+def _place_graph(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Folds]:
     verdicts = {node: target.verdict(node, opset) for node in graph.nodes}
     neighbours = Neighbours(graph, target, verdicts, opset)
     folds = find_folds(graph, target, neighbours.pulled)
@@ -137,9 +165,7 @@ def _place_graph(graph: Graph, target: Target, opset: int, rows: list[Row]) -> t
     for node in idle:
         if folds.lookups.get(node) == SHUFFLE:
             folds.take_apart(node)
-    main = [_row(node, verdicts[node], target, folds, idle.get(node)) for node in graph.nodes]
-    rows.extend(main)
-    return main, folds
+    return [_row(node, verdicts[node], target, folds, idle.get(node)) for node in graph.nodes], folds
 
 
 def _row(node: Node, verdict: Verdict, target: Target, folds: Folds, idle: str | None) -> Row:
