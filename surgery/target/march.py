@@ -109,7 +109,8 @@ class Passive(Data):
     convolution itself); ``waiting``: only where their result is asked for quantised, by operator or fusion the
     condition under which that is so ("" always); ``along``: those that, under a condition, go with the node on the
     BPU before them.
-    ``pulling``: those that have their inputs quantised even where a limit keeps them on the CPU; ``passing``: those
+    ``pulling``: those that have their inputs quantised even where a limit keeps them on the CPU, ``asking`` those that do
+    where only their neighbours keep them there; ``passing``: those
     that do where their result is asked for quantised; ``floats``: those on the BPU whose result is float unless it is
     asked for quantised (one of ``ops`` while it is active, ReduceMean over height and width); ``lookups``: activations
     that become one with a waiting one of them that alone reads them.
@@ -121,6 +122,7 @@ class Passive(Data):
     not_after_conv: frozenset[str] = frozenset()
     waiting: dict[str, str] = {}
     pulling: frozenset[str] = frozenset()
+    asking: frozenset[str] = frozenset()
     passing: frozenset[str] = frozenset()
     floats: frozenset[str] = frozenset()
     along: dict[str, str] = {}

@@ -17,6 +17,8 @@ from surgery.target.target import Target
 from surgery.target.verdict import Verdict
 
 READ_BY_NOTHING = "waiting: nothing quantised reads it"
+_SCALES = frozenset({"Add", "Div", "Mul"})
+"""By a constant the toolchain has them as convolutions."""
 BESIDE_NOTHING = "passive: nothing quantised is before or behind it"
 
 
@@ -52,7 +54,7 @@ class Neighbours:
         self.carried: set[Node] = set()
         self.pulled: set[Node] = set()
         for node in reversed(graph.nodes):
-            if any(self._pulls(reader) for out in node.outputs for reader in out.outputs):
+            if any(self._pulls(reader) for out in node.outputs for reader in out.outputs if not self._parts(node, reader)):
                 self.pulled.add(node)
             elif node.op in passive.lookups and (last := self._waiting_lookup(node)) is not None:
                 self.joined[node] = last
@@ -78,6 +80,10 @@ class Neighbours:
                 else:
                     idle[node] = BESIDE_NOTHING
         return idle
+
+    def _parts(self, node: Node, reader: Node) -> bool:
+        """Whether a movement between two segments is before one on the CPU, and so there, too."""
+        return node.op in self.target.march.cuts and reader in self.verdicts and self.verdicts[reader].device == "cpu"
 
     def _waiting_lookup(self, node: Node) -> Node | None:
         """The activation that alone reads ``node`` and waits in vain, if no later one is with it already.
@@ -148,7 +154,7 @@ class Neighbours:
         if device == "folded" or vanishes(reader, self.target):
             return reader in self.pulled
         passive = self.target.march.passive
-        if device in ("bpu", "cpu") and reader.op in passive.pulling:
+        if (device in ("bpu", "cpu") and reader.op in passive.pulling) or (device == "bpu" and reader.op in passive.asking):
             return True
         if device != "unknown" and not self._may(reader):
             return device == "cpu" and reader.op in passive.passing and reader in self.pulled
@@ -185,6 +191,8 @@ class Neighbours:
         passive = self.target.march.passive
         if node in self.carried or node.op not in passive.floats:
             return node in self.carried
+        if node.op in _SCALES:
+            return any(isinstance(tensor, Constant) for tensor in node.inputs)
         if node.op != "ReduceMean":
             return node in self.active or node.op not in passive.ops
         try:
