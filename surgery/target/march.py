@@ -109,8 +109,8 @@ class Passive(Data):
     convolution itself); ``waiting``: only where their result is asked for quantised, by operator or fusion the
     condition under which that is so ("" always); ``along``: those that, under a condition, go with the node on the
     BPU before them.
-    ``pulling``: those that have their inputs quantised even where a limit keeps them on the CPU, ``asking`` those that do
-    where only their neighbours keep them there; ``passing``: those
+    ``pulling``: those that have their inputs quantised even where a limit keeps them on the CPU, ``asking`` those that
+    do where only their neighbours keep them there; ``passing``: those
     that do where their result is asked for quantised; ``floats``: those on the BPU whose result is float unless it is
     asked for quantised (one of ``ops`` while it is active, ReduceMean over height and width); ``lookups``: activations
     that become one with a waiting one of them that alone reads them.
@@ -136,12 +136,14 @@ class Sinking(Data):
 
     ``past``: elementwise ones; ``reductions``: along axes that stay apart; ``points``: convolutions, where they are
     1x1 and channels stay; ``products``: by a constant matrix, which become convolutions between movements.
+    ``shuffles_stay``: a channel shuffle is one node before anything is moved.
     """
 
     past: frozenset[str] = frozenset()
     reductions: frozenset[str] = frozenset()
     points: frozenset[str] = frozenset()
     products: frozenset[str] = frozenset()
+    shuffles_stay: bool = False
     source: str = ""
     evidence: Evidence = "read"
 

@@ -62,13 +62,13 @@ def _merged(first: Move, then: Move) -> Move:
 
 
 def shared_end(one: Moves, other: Moves) -> int:
-    """How many of the last moves are the same; never a Reshape from rank 4 to rank 4, which only one operand passes."""
+    """How many of the last moves two operands pass together: Transposes, and Reshapes from rank 4 to another."""
     pairs = zip(reversed(one), reversed(other), strict=False)
-    return sum(1 for _ in takewhile(lambda pair: pair[0].matches(pair[1]) and not _is_flat(pair[0]), pairs))
+    return sum(1 for _ in takewhile(lambda pair: pair[0].matches(pair[1]) and _is_passed(pair[0]), pairs))
 
 
-def _is_flat(move: Move) -> bool:
-    return move.perm is None and len(move.before) == len(move.after) == 4
+def _is_passed(move: Move) -> bool:
+    return move.perm is not None or (len(move.before) == 4 and len(move.after) != 4)
 
 
 def undone(shape: Dims, moves: Moves) -> Moves | None:

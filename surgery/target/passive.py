@@ -54,7 +54,8 @@ class Neighbours:
         self.carried: set[Node] = set()
         self.pulled: set[Node] = set()
         for node in reversed(graph.nodes):
-            if any(self._pulls(reader) for out in node.outputs for reader in out.outputs if not self._parts(node, reader)):
+            readers = [reader for out in node.outputs for reader in out.outputs if not self._parts(node, reader)]
+            if any(self._pulls(reader) for reader in readers):
                 self.pulled.add(node)
             elif node.op in passive.lookups and (last := self._waiting_lookup(node)) is not None:
                 self.joined[node] = last
@@ -154,8 +155,8 @@ class Neighbours:
         if device == "folded" or vanishes(reader, self.target):
             return reader in self.pulled
         passive = self.target.march.passive
-        if (device in ("bpu", "cpu") and reader.op in passive.pulling) or (device == "bpu" and reader.op in passive.asking):
-            return True
+        if reader.op in (passive.pulling | passive.asking if device == "bpu" else passive.pulling):
+            return device in ("bpu", "cpu")
         if device != "unknown" and not self._may(reader):
             return device == "cpu" and reader.op in passive.passing and reader in self.pulled
         return reader in self.pulled or not (reader in self.waiting or self._waits(reader, None))

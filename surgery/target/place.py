@@ -10,9 +10,10 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from surgery.ir.graph import Graph, Node, Tensor
-from surgery.target.folds import Folds, find_folds
+from surgery.ir.graph import Dim, Graph, Node, Tensor
+from surgery.target.folds import RESHAPES, Folds, find_folds
 from surgery.target.lookups import SHUFFLE
+from surgery.target.march import Op
 from surgery.target.params import macs
 from surgery.target.passive import Neighbours
 from surgery.target.sinking import Twin, sunk
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from surgery.ir import Model
 
 _FOLDED = Verdict("folded")
+_ON_CPU = Op(device="cpu")
 CUT = "between two segments"
 MOVED = "moved behind what reads it"
 
@@ -180,9 +182,23 @@ def _row(node: Node, verdict: Verdict, target: Target, folds: Folds, idle: str |
         return Row(node, "cpu", None, Verdict("bpu", (), verdict.reasons), idle)
     if node in folds.lookups:
         return Row(node, "bpu", None, Verdict("bpu"), f"one node ({folds.lookups[node]})")
-    if verdict.device == "bpu" and node.op in target.march.cuts:
+    if (verdict.device == "bpu" and node.op in target.march.cuts) or _joins_layout(node, target):
         return Row(node, "folded", None, _FOLDED, CUT)
     return Row(node, verdict.device, None, verdict)
+
+
+def _joins_layout(node: Node, target: Target) -> bool:
+    """Whether a Reshape between a map of one pixel and a map of one channel is one with the change of layout there."""
+    if not target.march.cuts or node.op not in RESHAPES:
+        return False
+    shapes = [tensor.shape or () for tensor in (node.inputs[0], node.outputs[0])]
+    thin = len(shapes[1]) == 4 and all(_is_thin(shape) for shape in shapes)
+    readers = node.outputs[0].outputs
+    return thin and bool(readers) and all(target.march.ops.get(r.op, _ON_CPU).device == "bpu" for r in readers)
+
+
+def _is_thin(shape: Sequence[Dim]) -> bool:
+    return len(shape) == 2 or (len(shape) == 4 and (shape[1] == 1 or shape[2:] == (1, 1)))
 
 
 def _place_body(graph: Graph, target: Target, opset: int, rows: list[Row]) -> None:

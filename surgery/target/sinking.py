@@ -14,6 +14,7 @@ from math import prod
 import numpy as np
 
 from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
+from surgery.target.lookups import shuffle_behind
 from surgery.target.march import Sinking
 from surgery.target.moves import Move, Moves, joined, keeps_order, reshape, shared_end, transpose, undone
 from surgery.target.params import Params, Unknown
@@ -72,6 +73,8 @@ class _Walk:
 
     def __init__(self, graph: Graph, rules: Sinking, opset: int, expected: frozenset[Tensor]) -> None:
         self.graph, self.rules, self.opset, self.expected = graph, rules, opset, expected
+        ends = [(node, shuffle_behind(node)) for node in graph.nodes] if rules.shuffles_stay else []
+        self.staying = {part for end, parts in ends for part in (end, *(parts or ())) if parts}
         self.result = Twin(Graph(graph.name))
         self.held: dict[Tensor, _Held] = {}
         self.made: dict[tuple[Tensor, Moves], Tensor] = {}
@@ -147,7 +150,7 @@ class _Walk:
 
     def _waits(self, node: Node) -> bool:
         """Let a Reshape or Transpose wait; whether ``node`` is one."""
-        move = _move_of(node, self.opset)
+        move = _move_of(node, self.opset) if node not in self.staying else None
         if move is None or isinstance(node.inputs[0], Constant):
             return False
         held = self._held(node.inputs[0])

@@ -25,7 +25,7 @@ _SHAPES = frozenset({"Shape", "Size"})
 _RENAMED = "UNIT_CONV_FOR_"
 """In front of the name of a node that was made a convolution."""
 _FOR_INPUT = "HZ_PREPROCESS_FOR_"
-_PART = re.compile(r"_(?:reciprocal|mul|gemm|square|sqrt|sum|expand)$")
+_PART = re.compile(r"_(?:reciprocal|mul|gemm|square|sqrt|sum|expand|Pow|ReduceSum|Sqrt)$")
 """Behind the name of a node that was taken apart."""
 _FLOAT = frozenset({"HzDequantize"})
 _MOVEMENTS = frozenset({"Reshape", "Transpose"})
@@ -115,8 +115,10 @@ class _Mapper:
         node = self.own.get(_PART.sub("", op.name))
         if values or op.name in self.own or node is None or node in self.taken:
             return []
-        of = node.inputs[1:2] if node.op == "Div" and op.name.endswith("_reciprocal") else node.outputs
-        return [tensor.name for tensor in of if tensor.name in self.makers and tensor.name not in self.made]
+        if node.op == "Div" and op.name.endswith("_reciprocal"):
+            divisor = node.inputs[1].name
+            return [divisor] if divisor in self.makers and divisor not in self.made else []
+        return [tensor.name for tensor in node.outputs]
 
     def _behind(self, row: str, values: Iterable[str]) -> tuple[str, ...]:
         """Names of the nodes between ``values`` and the nearest values that other rows make."""
