@@ -24,7 +24,16 @@ REST = "m = ReduceMean<axes=[-1]>(t) d = Sub(t, m)"
 NORM = f"{REST} q = Pow(d, square) e = ReduceMean<axes=[-1]>(q) f = Add(e, tiny) s = Sqrt(f) z = Div(d, s)"
 FAR = "r = Reshape(x, turned) t = Neg(r)"
 ALL = ("bernoulli2", "bayes", "bayes-e")
-WEIGHTS = [("o", "[1,1,1,1]", 1), ("v", "[8,8]", 64), ("u", "[8,8]", 64), ("w", "[8,8,3,3]", 576), ("p", "[8,8,1,1]", 64), ("c", "[8]", 8), ("n", "[8,1,1]", 8), ("k", "", 1)]
+WEIGHTS = [
+    ("o", "[1,1,1,1]", 1),
+    ("v", "[8,8]", 64),
+    ("u", "[8,8]", 64),
+    ("w", "[8,8,3,3]", 576),
+    ("p", "[8,8,1,1]", 64),
+    ("c", "[8]", 8),
+    ("n", "[8,1,1]", 8),
+    ("k", "", 1),
+]
 SHAPES = (
     "int64[5] five = {1, 8, 2, 8, 16}, int64[1] one = {0}, int64[1] axis = {1}, int64[1] two = {2},"
     "int64[8] none = {0, 0, 0, 0, 0, 0, 0, 0}, int64[8] some = {0, 0, 1, 1, 0, 0, 1, 1},"
@@ -173,7 +182,10 @@ NEIGHBOURS = [
     # Reshapes and Transposes move behind what they do not matter to
     (f"a = {CONV}(x, w) r = Reshape(a, tokens) y = Sigmoid(r)", "bernoulli2", "bfb"),
     (f"a = {CONV}(x, w) r = Reshape(a, tokens) y = Exp(r)", "bernoulli2", "bcc"),
-    (f"a = {CONV}(x, w) r = Reshape(a, tokens) s = Sigmoid(r) b = Reshape(s, joined) y = {CONV}(b, w)", "bernoulli2", "bfbfb"),
+    (
+        f"a = {CONV}(x, w) r = Reshape(a, tokens) s = Sigmoid(r) b = Reshape(s, joined) y = {CONV}(b, w)",
+        "bernoulli2", "bfbfb",
+    ),
     (f"a = {CONV}(x, w) r = Reshape(a, flat) y = {POINT}(r, p)", "bernoulli2", "bfb"),
     (f"a = {CONV}(x, w) r = Reshape(a, flat) y = {CONV}(r, w)", "bernoulli2", "bcb"),
     (f"a = {CONV}(x, w) r = Reshape(a, tokens) y = Sigmoid(r) z = Neg(r)", "bernoulli2", "bcbc"),
@@ -191,7 +203,10 @@ NEIGHBOURS = [
     (f"{TO_TOKENS} {NORM} y = MatMul(z, v)", "bernoulli2", "bffccbcfbbb"),
     (f"{FAR} {NORM} y = MatMul(z, v)", "bernoulli2", "ccccccfccb"),
     (f"{FAR} b = MatMul(t, v) {NORM.replace('(t', '(b')} y = MatMul(z, u)", "bernoulli2", "ccbccbcfbbb"),
-    (f"a = {CONV}(x, w) m = ReduceMean<axes=[3]>(a) s = Sqrt(m) b = Div(a, s) y = {POINT}(b, p)", "bernoulli2", "bcccb"),
+    (
+        f"a = {CONV}(x, w) m = ReduceMean<axes=[3]>(a) s = Sqrt(m) b = Div(a, s) y = {POINT}(b, p)",
+        "bernoulli2", "bcccb",
+    ),
     (f"a = {CONV}(x, w) b = Tanh(a) s = Sqrt(b) y = Div(x, s)", "bernoulli2", "bbbc"),
     (f"a = {CONV}(x, w) y = Clip(a, half)", "bernoulli2", "bb"),
     (f"a = {CONV}(x, w) y = Clip(a, low, six)", "bernoulli2", "bc"),
