@@ -129,7 +129,8 @@ class ByPurpose(Policy):
     def _replaced(self, node: Node, apply: Callable[[], None], rw: Rewriter) -> str | None:
         """As :meth:`kept`, of an operator that the toolchain does not know: no time excuses it."""
         apply()
-        reason = self._protected(rw) or self._finish(rw, self._is_unborn if node in self._last else self._illegal)
+        wrong = self._is_unborn if node in self._last else self._illegal
+        reason = self._protected(rw) or self._finish(rw, wrong, wrong)
         if reason is None:
             self.now = None
         else:
@@ -179,16 +180,16 @@ class ByPurpose(Policy):
         apply()
         if (reason := self._protected(rw)) is not None or rule.purpose is not Purpose.LEGALISE:
             return reason
-        return self._finish(rw, lambda node: self._illegal(node) and not self._may_stay(node, rule))
+        return self._finish(rw, lambda node: self._illegal(node) and not self._may_stay(node, rule), self._illegal)
 
-    def _finish(self, rw: Rewriter, wrong: Callable[[Node], bool]) -> str | None:
-        """Legalise what the rewrite made, by rules yet to come; why some of it is still ``wrong``, or None."""
+    def _finish(self, rw: Rewriter, wrong: Callable[[Node], bool], open_to: Callable[[Node], bool]) -> str | None:
+        """Legalise what the rewrite made and is ``open_to`` it, by rules yet to come; why some is still ``wrong``."""
         made, removed, touched = list(rw.made), list(rw.removed), list(rw.touched)
-        illegal = [n for n in made if self._illegal(n)]
-        if not illegal:
+        waiting = [n for n in made if open_to(n)]
+        if not waiting:
             return None
-        nested = _Nested(self, rw, made, removed, touched)
-        Engine("legalise", self.later, self.ctx, rw, nested).run(illegal)
+        nested = _Nested(self, rw, made, removed, touched, open_to)
+        Engine("legalise", self.later, self.ctx, rw, nested).run(waiting)
         rw.made, rw.removed, rw.touched = made, removed, touched
         worst = next((n for n in _alive(made) if wrong(n)), None)
         if worst is None:
@@ -212,16 +213,24 @@ class ByPurpose(Policy):
 
 
 class _Nested(Policy):
-    """Keeps what later rules do to the nodes of one group, and adds it to that group."""
+    """Keeps what later rules do to the nodes of one group that are ``open_to`` it, and adds it to that group."""
 
     def __init__(
-        self, outer: ByPurpose, rw: Rewriter, made: list[Node], removed: list[Node], touched: list[Node]
+        self,
+        outer: ByPurpose,
+        rw: Rewriter,
+        made: list[Node],
+        removed: list[Node],
+        touched: list[Node],
+        open_to: Callable[[Node], bool],
     ) -> None:
         self.outer, self.rw, self.made, self.removed, self.touched = outer, rw, made, removed, touched
+        self.open_to = open_to
 
     def wanted(self, rule: Rule[Any], node: Node) -> str | None:
         """As outside; but nothing beyond the group is rewritten."""
-        return self.outer.wanted(rule, node) if node in self.made else "not of this group"
+        mine = node in self.made and self.open_to(node)
+        return self.outer.wanted(rule, node) if mine else "not of this group"
 
     def kept(self, rule: Rule[Any], node: Node, apply: Callable[[], None], rw: Rewriter) -> str | None:
         """Apply and keep; the group is judged as a whole."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from math import prod
 
 from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
 from surgery.target.lookups import fold_lookup, fold_shuffle, sole_reader
@@ -28,13 +29,15 @@ _WAITING = frozenset({"conv-relu", "conv-clip"})
 class Folds:
     """The nodes that go away and where each goes.
 
-    ``lookups`` are survivors that stand for a fused activation or movement, and its name.
+    ``lookups`` are survivors that stand for a fused activation or movement, and its name; ``products`` says that
+    products by a constant take up what convolutions do.
     """
 
     into: dict[Node, Node] = field(default_factory=dict)
     constants: set[Value | Constant] = field(default_factory=set)
     activated: set[Node] = field(default_factory=set)
     lookups: dict[Node, str] = field(default_factory=dict)
+    products: bool = False
 
     def home(self, node: Node) -> Node:
         """The survivor that computes what ``node`` computed."""
@@ -71,7 +74,7 @@ def find_folds(graph: Graph, target: Target, bound: AbstractSet[Node]) -> Folds:
     ``bound`` holds nodes with something quantised behind them: only these are fused where the march calls the
     operator passive behind a convolution. What the vendor's log names stays.
     """
-    folds = Folds()
+    folds = Folds(products=target.fuses("products"))
     for node in graph.nodes:
         if target.said(node) is not None or not node.is_onnx:
             continue
@@ -135,7 +138,12 @@ def _open_host(tensor: Tensor, reader: Node, folds: Folds) -> Node | None:
     if maker is None or sole_reader(maker) is not reader:
         return None
     host = folds.home(maker)
-    return host if host.op in CONVOLUTIONS and host not in folds.activated else None
+    return host if _is_convolution(host, folds) and host not in folds.activated else None
+
+
+def _is_convolution(node: Node, folds: Folds) -> bool:
+    """Whether the toolchain has ``node`` as a convolution."""
+    return node.op in CONVOLUTIONS or (folds.products and node.op == "MatMul" and len(folds.computed(node)) == 1)
 
 
 def _fold_local(node: Node, target: Target, folds: Folds, bound: AbstractSet[Node]) -> None:
@@ -167,6 +175,15 @@ def _scale(node: Node, folds: Folds) -> Node | None:
     return _open_host(data[0], node, folds)
 
 
+def _into_root(node: Node, folds: Folds) -> Node | None:
+    """The root behind a number that is added, where something is divided by it: all that is one lookup."""
+    root = sole_reader(node)
+    reader = sole_reader(root) if root is not None and root.op == "Sqrt" else None
+    divides = reader is not None and reader.op == "Div" and reader.inputs[1].producer is root
+    number = any(isinstance(t, Constant) and prod(t.shape) == 1 for t in node.inputs)
+    return root if divides and number and len(folds.computed(node)) == 1 else None
+
+
 def _per_channel(node: Node, data: Tensor) -> bool:
     """Whether every constant operand is one number or one number per channel of ``data``."""
     for tensor in node.inputs:
@@ -183,7 +200,7 @@ def _residual(node: Node, folds: Folds) -> Node | None:
     data = folds.computed(node)
     if len(data) != 2 or data[0].shape != data[1].shape or data[0] is data[1]:
         return None
-    hosts = [host for t in data if (host := _open_host(t, node, folds)) is not None and host.op == "Conv"]
+    hosts = [host for t in data if (host := _open_host(t, node, folds)) is not None and host.op in ("Conv", "MatMul")]
     return max(hosts, key=lambda n: n.position, default=None)
 
 
@@ -255,7 +272,7 @@ _LOCAL: dict[str, tuple[tuple[str, _Fuse], ...]] = {
     "BatchNormalization": (("conv-batchnorm", _batchnorm), ("scale-conv", _before_conv)),
     "Relu": (("conv-relu", _activation),),
     "Clip": (("conv-clip", _activation),),
-    "Add": (("conv-scale", _scale), ("conv-residual", _residual)),
+    "Add": (("conv-scale", _scale), ("conv-residual", _residual), ("rsqrt", _into_root)),
     "Sub": (("conv-scale", _scale),),
     "Mul": (("conv-scale", _scale), ("scale-conv", _before_conv)),
     "Div": (("conv-scale", _scale),),

@@ -68,6 +68,35 @@ def fold_shuffle(node: Node, target: Target, folds: Folds) -> bool:
     return cone is not None
 
 
+def parts_of_norm(node: Node) -> tuple[Node, ...]:
+    """The square and the root of the layer normalisation that a Div ends, ``d / Sqrt(ReduceMean(d^2) + e)``; else none.
+
+    ``d`` is a value less its own mean. The toolchain knows these together, whether or not a number is added.
+    """
+    root = node.inputs[1].producer if node.op == "Div" else None
+    if root is None or root.op != "Sqrt":
+        return ()
+    spread = root.inputs[0].producer
+    if spread is not None and spread.op == "Add" and any(isinstance(t, Constant) for t in spread.inputs):
+        spread = next((t.producer for t in spread.inputs if not isinstance(t, Constant)), None)
+    square = spread.inputs[0].producer if spread is not None and spread.op == "ReduceMean" else None
+    rest = node.inputs[0]
+    if square is None or not (_is_square(square) and square.inputs[0] is rest and _is_less_mean(rest.producer)):
+        return ()
+    return (square, root)
+
+
+def _is_square(node: Node) -> bool:
+    if node.op == "Mul":
+        return node.inputs[0] is node.inputs[1]
+    return node.op == "Pow" and ops.scalar(node.inputs[1]) == 2.0
+
+
+def _is_less_mean(node: Node | None) -> bool:
+    mean = node.inputs[1].producer if node is not None and node.op == "Sub" else None
+    return node is not None and mean is not None and mean.op == "ReduceMean" and mean.inputs[0] is node.inputs[0]
+
+
 def sole_reader(node: Node) -> Node | None:
     """The one node that reads the first output, None where others or the graph's output do too."""
     out = node.outputs[0]

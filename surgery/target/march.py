@@ -109,7 +109,8 @@ class Passive(Data):
     convolution itself); ``waiting``: only where their result is asked for quantised, by operator or fusion the
     condition under which that is so ("" always); ``along``: those that, under a condition, go with the node on the
     BPU before them.
-    ``pulling``: those that have their inputs quantised even where a limit keeps them on the CPU; ``passing``: those
+    ``pulling``: those that have their inputs quantised even where a limit keeps them on the CPU, ``asking`` those that
+    do where only their neighbours keep them there; ``passing``: those
     that do where their result is asked for quantised; ``floats``: those on the BPU whose result is float unless it is
     asked for quantised (one of ``ops`` while it is active, ReduceMean over height and width); ``lookups``: activations
     that become one with a waiting one of them that alone reads them.
@@ -121,10 +122,28 @@ class Passive(Data):
     not_after_conv: frozenset[str] = frozenset()
     waiting: dict[str, str] = {}
     pulling: frozenset[str] = frozenset()
+    asking: frozenset[str] = frozenset()
     passing: frozenset[str] = frozenset()
     floats: frozenset[str] = frozenset()
     along: dict[str, str] = {}
     lookups: frozenset[str] = frozenset()
+    source: str = ""
+    evidence: Evidence = "read"
+
+
+class Sinking(Data):
+    """Operators that the toolchain moves Reshapes and Transposes behind (see :mod:`surgery.target.sinking`).
+
+    ``past``: elementwise ones; ``reductions``: along axes that stay apart; ``points``: convolutions, where they are
+    1x1 and channels stay; ``products``: by a constant matrix, which become convolutions between movements.
+    ``shuffles_stay``: a channel shuffle is one node before anything is moved.
+    """
+
+    past: frozenset[str] = frozenset()
+    reductions: frozenset[str] = frozenset()
+    points: frozenset[str] = frozenset()
+    products: frozenset[str] = frozenset()
+    shuffles_stay: bool = False
     source: str = ""
     evidence: Evidence = "read"
 
@@ -159,6 +178,7 @@ class March(Data):
     unlisted: Literal["cpu", "unknown"] = "unknown"
     listed_in: str = ""
     passive: Passive = Passive()
+    sinking: Sinking = Sinking()
     removal: Removal = Removal()
     fuses: frozenset[str] = frozenset()
     cuts: frozenset[str] = frozenset()

@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from surgery.ir.graph import Constant, Graph, Node, Tensor
 from surgery.target.folds import Folds, gemm_of, vanishes
-from surgery.target.lookups import SHUFFLE, shuffle_behind, sole_reader
+from surgery.target.lookups import SHUFFLE, parts_of_norm, shuffle_behind, sole_reader
 from surgery.target.params import Params, Unknown
 from surgery.target.target import Target
 from surgery.target.verdict import Verdict
 
 READ_BY_NOTHING = "waiting: nothing quantised reads it"
+_SCALES = frozenset({"Add", "Div", "Mul"})
+"""By a constant the toolchain has them as convolutions."""
 BESIDE_NOTHING = "passive: nothing quantised is before or behind it"
 
 
@@ -32,6 +34,7 @@ class Neighbours:
     Attributes:
         pulled: nodes whose result something on the BPU asks for, directly or through passive ones.
         joined: lookups that become one with a waiting one behind them, and that one.
+        normal: squares and roots of layer normalisations, which wait for nothing.
         carried: passive nodes that went along with what makes their input; known once :meth:`idle` has run.
     """
 
@@ -42,7 +45,8 @@ class Neighbours:
         def those(ops: Mapping[str, str]) -> set[Node]:
             return {n for n in graph.nodes if n.op in ops and target.holds(ops[n.op], n, opset)}
 
-        self.waiting, self.along = those(passive.waiting), those(passive.along)
+        self.normal = {part for n in graph.nodes for part in parts_of_norm(n)}
+        self.waiting, self.along = those(passive.waiting) - self.normal, those(passive.along)
         self.active = {n for n in graph.nodes if n.op in passive.only} - those(passive.only)
         cones = {n: shuffle_behind(n) for n in graph.nodes} if target.fuses(SHUFFLE) else {}
         self.shuffles = {cone[-1]: root for root, cone in cones.items() if cone is not None}
@@ -50,7 +54,8 @@ class Neighbours:
         self.carried: set[Node] = set()
         self.pulled: set[Node] = set()
         for node in reversed(graph.nodes):
-            if any(self._pulls(reader) for out in node.outputs for reader in out.outputs):
+            readers = [reader for out in node.outputs for reader in out.outputs if not self._parts(node, reader)]
+            if any(self._pulls(reader) for reader in readers):
                 self.pulled.add(node)
             elif node.op in passive.lookups and (last := self._waiting_lookup(node)) is not None:
                 self.joined[node] = last
@@ -77,9 +82,19 @@ class Neighbours:
                     idle[node] = BESIDE_NOTHING
         return idle
 
+    def _parts(self, node: Node, reader: Node) -> bool:
+        """Whether a movement between two segments is before one on the CPU, and so there, too."""
+        return node.op in self.target.march.cuts and reader in self.verdicts and self.verdicts[reader].device == "cpu"
+
     def _waiting_lookup(self, node: Node) -> Node | None:
-        """The activation that alone reads ``node`` and waits in vain, if no later one is with it already."""
+        """The activation that alone reads ``node`` and waits in vain, if no later one is with it already.
+
+        A Div that stays on the CPU is a Reciprocal of its divisor, and a product.
+        """
         reader = sole_reader(node)
+        if reader is not None and reader.op == "Div" and "Reciprocal" in self.target.march.passive.waiting:
+            divides = reader.inputs[1].producer is node and node not in self.normal
+            return reader if divides and self.verdicts[reader].device == "cpu" else None
         waits = reader in self.waiting and reader.op in self.target.march.passive.lookups and reader not in self.pulled
         return reader if reader is not None and waits and reader not in self.joined else None
 
@@ -140,8 +155,8 @@ class Neighbours:
         if device == "folded" or vanishes(reader, self.target):
             return reader in self.pulled
         passive = self.target.march.passive
-        if device in ("bpu", "cpu") and reader.op in passive.pulling:
-            return True
+        if reader.op in (passive.pulling | passive.asking if device == "bpu" else passive.pulling):
+            return device in ("bpu", "cpu")
         if device != "unknown" and not self._may(reader):
             return device == "cpu" and reader.op in passive.passing and reader in self.pulled
         return reader in self.pulled or not (reader in self.waiting or self._waits(reader, None))
@@ -177,6 +192,8 @@ class Neighbours:
         passive = self.target.march.passive
         if node in self.carried or node.op not in passive.floats:
             return node in self.carried
+        if node.op in _SCALES:
+            return any(isinstance(tensor, Constant) for tensor in node.inputs)
         if node.op != "ReduceMean":
             return node in self.active or node.op not in passive.ops
         try:

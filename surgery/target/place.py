@@ -7,15 +7,17 @@ Follows the toolchain: active operators are quantised; passive ones run on the B
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from surgery.ir.graph import Graph, Node, Tensor
-from surgery.target.folds import Folds, find_folds
+from surgery.ir.graph import Dim, Graph, Node, Tensor
+from surgery.target.folds import RESHAPES, Folds, find_folds
 from surgery.target.lookups import SHUFFLE
+from surgery.target.march import Op
 from surgery.target.params import macs
 from surgery.target.passive import Neighbours
+from surgery.target.sinking import Twin, sunk
 from surgery.target.target import Target
 from surgery.target.verdict import Device, Refusal, Verdict
 
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
     from surgery.ir import Model
 
 _FOLDED = Verdict("folded")
+_ON_CPU = Op(device="cpu")
 CUT = "between two segments"
+MOVED = "moved behind what reads it"
 
 
 @dataclass(slots=True)
@@ -124,9 +128,7 @@ class Placement:
 
 def place(model: Model, target: Target) -> Placement:
     """Where every node of ``model`` runs on ``target``."""
-    rows: list[Row] = []
-    main, folds = _place_graph(model.graph, target, model.opset, rows)
-    _number_segments(main, folds)
+    rows, folds = _place_main(model.graph, target, model.opset)
     for graph in list(model.graph.walk())[1:]:
         _place_body(graph, target, model.opset, rows)
     placement = Placement(target, rows, target.refusals(model), folds)
@@ -134,7 +136,35 @@ def place(model: Model, target: Target) -> Placement:
     return placement
 
 
-def _place_graph(graph: Graph, target: Target, opset: int, rows: list[Row]) -> tuple[list[Row], Folds]:
+def _place_main(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Folds]:
+    """The rows of the main graph, placed as the toolchain has it once it has moved what only moves elements."""
+    twin = sunk(graph, target.march.sinking, opset)
+    rows, folds = _place_graph(twin.graph if twin is not None else graph, target, opset)
+    _number_segments(rows, folds)
+    return (rows, folds) if twin is None else _as_of(graph, twin, rows, folds)
+
+
+def _as_of(graph: Graph, twin: Twin, rows: list[Row], folds: Folds) -> tuple[list[Row], Folds]:
+    """The rows and folds of a twin as those of ``graph``; a node that has none there is moved behind others."""
+    own = twin.own
+    found = {own[row.node]: row for row in rows if row.node in own}
+    names = {tensor.name for tensor in folds.constants}
+    same = Folds(
+        {own[node]: own.get(host, own[node]) for node, host in folds.into.items() if node in own},
+        {tensor for node in graph.nodes for tensor in node.outputs if tensor.name in names},
+        {own[node] for node in folds.activated if node in own},
+        {own[node]: name for node, name in folds.lookups.items() if node in own},
+    )
+    for node in graph.nodes:
+        if node not in found:
+            same.drop(node, node.inputs[0].producer)
+            found[node] = Row(node, "folded", None, _FOLDED, MOVED)
+        row = found[node]
+        found[node] = replace(row, node=node, into=None if row.into is None else own.get(row.into))
+    return [found[node] for node in graph.nodes], same
+
+
+def _place_graph(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Folds]:
     verdicts = {node: target.verdict(node, opset) for node in graph.nodes}
     neighbours = Neighbours(graph, target, verdicts, opset)
     folds = find_folds(graph, target, neighbours.pulled)
@@ -142,9 +172,7 @@ def _place_graph(graph: Graph, target: Target, opset: int, rows: list[Row]) -> t
     for node in idle:
         if folds.lookups.get(node) == SHUFFLE:
             folds.take_apart(node)
-    main = [_row(node, verdicts[node], target, folds, idle.get(node)) for node in graph.nodes]
-    rows.extend(main)
-    return main, folds
+    return [_row(node, verdicts[node], target, folds, idle.get(node)) for node in graph.nodes], folds
 
 
 def _row(node: Node, verdict: Verdict, target: Target, folds: Folds, idle: str | None) -> Row:
@@ -159,9 +187,23 @@ def _row(node: Node, verdict: Verdict, target: Target, folds: Folds, idle: str |
         return Row(node, "cpu", None, Verdict("bpu", (), verdict.reasons), idle)
     if node in folds.lookups:
         return Row(node, "bpu", None, Verdict("bpu"), f"one node ({folds.lookups[node]})")
-    if verdict.device == "bpu" and node.op in target.march.cuts:
+    if (verdict.device == "bpu" and node.op in target.march.cuts) or _joins_layout(node, target):
         return Row(node, "folded", None, _FOLDED, CUT)
     return Row(node, verdict.device, None, verdict)
+
+
+def _joins_layout(node: Node, target: Target) -> bool:
+    """Whether a Reshape between a map of one pixel and a map of one channel is one with the change of layout there."""
+    if not target.march.cuts or node.op not in RESHAPES:
+        return False
+    shapes = [tensor.shape or () for tensor in (node.inputs[0], node.outputs[0])]
+    thin = len(shapes[1]) == 4 and all(_is_thin(shape) for shape in shapes)
+    readers = node.outputs[0].outputs
+    return thin and bool(readers) and all(target.march.ops.get(r.op, _ON_CPU).device == "bpu" for r in readers)
+
+
+def _is_thin(shape: Sequence[Dim]) -> bool:
+    return len(shape) == 2 or (len(shape) == 4 and (shape[1] == 1 or shape[2:] == (1, 1)))
 
 
 def _place_body(graph: Graph, target: Target, opset: int, rows: list[Row]) -> None:

@@ -25,9 +25,11 @@ _SHAPES = frozenset({"Shape", "Size"})
 _RENAMED = "UNIT_CONV_FOR_"
 """In front of the name of a node that was made a convolution."""
 _FOR_INPUT = "HZ_PREPROCESS_FOR_"
-_PART = re.compile(r"_(?:reciprocal|mul|gemm|square|sqrt|sum|expand)$")
+_PART = re.compile(r"_(?:reciprocal|mul|gemm|square|sqrt|sum|expand|Pow|ReduceSum|Sqrt)$")
 """Behind the name of a node that was taken apart."""
 _FLOAT = frozenset({"HzDequantize"})
+_MOVEMENTS = frozenset({"Reshape", "Transpose"})
+_MOVES = _MOVEMENTS | {"Flatten", "Squeeze", "Unsqueeze", "DepthToSpace", "SpaceToDepth", "Gather", "Slice"}
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,34 @@ class _Mapper:
         self.devices = {name: row.device for name, row in shown} | _hidden(placement, self.own)
         rows = [op for op in placement.quantised if op.name in self.devices]
         values = {op.name: [v for name in op.outputs if (v := original(name, self.makers)) is not None] for op in rows}
+        self._hand_back(placement, values)
         self.made = {value for found in values.values() for value in found}
         self.claimed = {op.name: node for op in rows if (node := self._plain(op, values[op.name])) is not None}
         self.taken = set(self.claimed.values())
         self.constant = _constant(model.graph)
+        values |= {op.name: found for op in rows if (found := self._part(op, values[op.name]))}
+        self.made |= {value for found in values.values() for value in found}
         self.behind = {name: self._behind(name, found) for name, found in values.items()}
+
+    def _hand_back(self, placement: Placement, values: dict[str, list[str]]) -> None:
+        """What an inserted movement hands on under the name of a value of ours, the row before it has made."""
+        makers = {name: op for op in placement.quantised for name in op.outputs}
+        for op in placement.quantised:
+            if not (values.get(op.name) and self._is_inserted(op)):
+                continue
+            maker: Op | None = op
+            while maker is not None and (maker.op in _FLOAT or self._is_inserted(maker)):
+                maker = makers.get(maker.inputs[0]) if maker.inputs else None
+            if maker is not None and maker.name in values:
+                values[maker.name] += values[op.name]
+                values[op.name] = []
+
+    def _is_inserted(self, op: Op) -> bool:
+        """Whether a node is a movement of the toolchain's own, not one of ours under another name."""
+        if op.op not in _MOVEMENTS or op.name in self.own:
+            return False
+        made = (self.makers[name] for name in op.outputs if name in self.makers)
+        return not any(node.op in _MOVES for node in made)
 
     def _plain(self, op: Op, values: Iterable[str]) -> Node | None:
         """The node of ours that a row is unchanged, so that nothing before it can have gone into it."""
@@ -84,6 +109,16 @@ class _Mapper:
             return self.own.get(op.name)
         node = makers.pop()
         return node if not makers and node.op == op.op else None
+
+    def _part(self, op: Op, values: Sequence[str]) -> list[str]:
+        """The value of the node that a row is a part of by its name; the divisor's for the reciprocal of a Div."""
+        node = self.own.get(_PART.sub("", op.name))
+        if values or op.name in self.own or node is None or node in self.taken:
+            return []
+        if node.op == "Div" and op.name.endswith("_reciprocal"):
+            divisor = node.inputs[1].name
+            return [divisor] if divisor in self.makers and divisor not in self.made else []
+        return [tensor.name for tensor in node.outputs]
 
     def _behind(self, row: str, values: Iterable[str]) -> tuple[str, ...]:
         """Names of the nodes between ``values`` and the nearest values that other rows make."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+import surgery
 from surgery.ir import Model
 from surgery.pipeline import Pass, policy
 from surgery.pipeline.manager import Manager
@@ -114,3 +115,16 @@ def test_rolling_back_a_match_forgets_that_it_was_a_last_resort(monkeypatch: pyt
     result = swap(model, "Neg", "Sigmoid")
     assert [n.op for n in model.nodes()] == ["Conv", "Sigmoid", "Conv"]
     assert result.applied == 1
+
+
+def test_what_is_left_to_the_cpu_is_not_made_more_of_in_vain() -> None:
+    """A difference on the CPU stays one: as a sum and a product it is on the CPU of X3, too, and two nodes."""
+    model = model_of(
+        "g (float[1,16,8] x) => (float[1,16,8] y) <float[8] g1 = {1,2,1,2,1,2,1,2}> "
+        "{ a = Neg (x) b = LayerNormalization <axis=-1> (a, g1) y = Neg (b) }",
+        opset=17,
+    )
+    done = surgery.run(model, march="bernoulli2", verify="off")
+    ops = [node.op for node in done.model.nodes()]
+    assert "LayerNormalization" not in ops
+    assert "Sub" in ops

@@ -19,13 +19,28 @@ TURN = "Transpose<perm=[0,1,3,2]>"
 TO_NHWC = "Transpose<perm=[0,2,3,1]>"
 HARD = "HardSigmoid<alpha = 0.16666667, beta = 0.5>"
 ERF = "b = Div(a, root) d = Erf(b) e = Add(d, unit)"
+TO_TOKENS = f"a = {CONV}(x, w) r = Reshape(a, tokens) t = Transpose<perm=[0,2,1]>(r)"
+REST = "m = ReduceMean<axes=[-1]>(t) d = Sub(t, m)"
+NORM = f"{REST} q = Pow(d, square) e = ReduceMean<axes=[-1]>(q) f = Add(e, tiny) s = Sqrt(f) z = Div(d, s)"
+FAR = "r = Reshape(x, turned) t = Neg(r)"
 ALL = ("bernoulli2", "bayes", "bayes-e")
-WEIGHTS = [("w", "[8,8,3,3]", 576), ("p", "[8,8,1,1]", 64), ("c", "[8]", 8), ("n", "[8,1,1]", 8), ("k", "", 1)]
+WEIGHTS = [
+    ("o", "[1,1,1,1]", 1),
+    ("v", "[8,8]", 64),
+    ("u", "[8,8]", 64),
+    ("w", "[8,8,3,3]", 576),
+    ("p", "[8,8,1,1]", 64),
+    ("c", "[8]", 8),
+    ("n", "[8,1,1]", 8),
+    ("k", "", 1),
+]
 SHAPES = (
     "int64[5] five = {1, 8, 2, 8, 16}, int64[1] one = {0}, int64[1] axis = {1}, int64[1] two = {2},"
     "int64[8] none = {0, 0, 0, 0, 0, 0, 0, 0}, int64[8] some = {0, 0, 1, 1, 0, 0, 1, 1},"
     "float root = {1.4142135}, float unit = {1.0}, float low = {0.0}, float three = {3.0}, float six = {6.0},"
-    "int64[5] apart = {1, 2, 4, 16, 16}, int64[4] joined = {1, 8, 16, 16}"
+    "int64[5] apart = {1, 2, 4, 16, 16}, int64[4] joined = {1, 8, 16, 16}, int64[4] flat = {1, 8, 256, 1},"
+    "int64[3] tokens = {1, 8, 256}, int64[3] turned = {1, 256, 8}, int64[4] wide = {1, 1, 1, 8},"
+    "float half = {0.5}, float square = {2.0}, float tiny = {0.00001}"
 )
 
 
@@ -164,4 +179,39 @@ NEIGHBOURS = [
     (f"a = {CONV}(x, w) b = DepthToSpace<blocksize=2>(a) y = Neg(b)", "bernoulli2", "bcc"),
     (f"a = Neg(x) b = {POOL}(a) d = {CONV}(a, w) e = {CONV}(d, w)", "bernoulli2", "cbbb"),
     (f"a = Neg(x) b = {CONV}(a, w) d = Tanh(b) y = Add(a, d) z = {CONV}(d, w)", "bernoulli2", "cbbcb"),
+    # Reshapes and Transposes move behind what they do not matter to
+    (f"a = {CONV}(x, w) r = Reshape(a, tokens) y = Sigmoid(r)", "bernoulli2", "bfb"),
+    (f"a = {CONV}(x, w) r = Reshape(a, tokens) y = Exp(r)", "bernoulli2", "bcc"),
+    (
+        f"a = {CONV}(x, w) r = Reshape(a, tokens) s = Sigmoid(r) b = Reshape(s, joined) y = {CONV}(b, w)",
+        "bernoulli2", "bfbfb",
+    ),
+    (f"a = {CONV}(x, w) r = Reshape(a, flat) y = {POINT}(r, p)", "bernoulli2", "bfb"),
+    (f"a = {CONV}(x, w) r = Reshape(a, flat) y = {CONV}(r, w)", "bernoulli2", "bcb"),
+    (f"a = {CONV}(x, w) r = Reshape(a, tokens) y = Sigmoid(r) z = Neg(r)", "bernoulli2", "bcbc"),
+    (f"a = {CONV}(x, w) r = Reshape(a, tokens) s = Sigmoid(r) b = Tanh(r) y = Add(s, b)", "bernoulli2", "bfbbb"),
+    (f"a = {CONV}(x, w) r = Reshape(a, flat) s = Sigmoid(r) b = Tanh(r) y = Add(s, b)", "bernoulli2", "bfbbc"),
+    (f"a = {CONV}(x, w) t = {TURN}(a) s = Sigmoid(t) b = {TURN}(s) y = {POINT}(b, p)", "bernoulli2", "bfbfb"),
+    (f"a = {CONV}(x, w) t = {TO_NHWC}(a) b = MatMul(t, v) y = Add(b, t)", "bernoulli2", "bfbf"),
+    (f"{TO_TOKENS} b = MatMul(t, v) s = Sigmoid(b) y = MatMul(s, u)", "bernoulli2", "bffbbb"),
+    (f"{TO_TOKENS} b = MatMul(t, v) y = Add(b, t)", "bernoulli2", "bccbc"),
+    (f"{TO_TOKENS} b = MatMul(t, v) y = Softmax<axis=2>(t)", "bernoulli2", "bccbc"),
+    (f"{FAR} b = MatMul(t, v) s = Sigmoid(b) y = MatMul(s, u)", "bernoulli2", "ccbbb"),
+    (f"{FAR} b = MatMul(t, v) y = Add(b, t)", "bernoulli2", "ccbc"),
+    (f"{FAR} s = Sigmoid(t) y = MatMul(s, v)", "bernoulli2", "cccb"),
+    (f"{FAR} s = Relu(t) y = MatMul(s, v)", "bernoulli2", "cccb"),
+    (f"{TO_TOKENS} {NORM} y = MatMul(z, v)", "bernoulli2", "bffccbcfbbb"),
+    (f"{FAR} {NORM} y = MatMul(z, v)", "bernoulli2", "ccccccfccb"),
+    (f"{FAR} b = MatMul(t, v) {NORM.replace('(t', '(b')} y = MatMul(z, u)", "bernoulli2", "ccbccbcfbbb"),
+    (
+        f"a = {CONV}(x, w) m = ReduceMean<axes=[3]>(a) s = Sqrt(m) b = Div(a, s) y = {POINT}(b, p)",
+        "bernoulli2", "bcccb",
+    ),
+    (f"a = {CONV}(x, w) b = Tanh(a) s = Sqrt(b) y = Div(x, s)", "bernoulli2", "bbbc"),
+    (f"a = {CONV}(x, w) y = Clip(a, half)", "bernoulli2", "bb"),
+    (f"a = {CONV}(x, w) y = Clip(a, low, six)", "bernoulli2", "bc"),
+    (
+        f"a = {CONV}(x, w) g = GlobalAveragePool(a) r = Reshape(g, wide) y = Conv<kernel_shape=[1, 1]>(r, o)",
+        "bernoulli2", "bbfb",
+    ),
 ]  # fmt: skip

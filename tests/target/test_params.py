@@ -125,6 +125,8 @@ EXAMPLES: list[tuple[str, Node, object]] = [
     ("constant_per_channel", ADD, True),
     ("constant_per_channel", node("Add", [(1, 8, 4, 4), weight(1)], (1, 8, 4, 4)), False),
     ("constant_matrices", node("MatMul", [(2, 5, 7, 3), weight(1, 5, 3, 4)], (2, 5, 7, 4)), 5),
+    ("lower", node("Clip", [(1, 8, 4, 4)], (1, 8, 4, 4), min=0.0, max=6.0), 0.0),
+    ("lower", node("Clip", [(1, 8, 4, 4)], (1, 8, 4, 4)), float("-inf")),
     ("only_reader", ADD, True),
     ("a_constant", ADD, False),
     ("b_constant", ADD, True),

@@ -91,3 +91,28 @@ def test_a_row_whose_value_belongs_to_another() -> None:
     ]
     names = mapped([row("n_Conv"), row("n_Mul")], ops)
     assert (names.nodes["n_Conv"], names.nodes["n_Mul"]) == (("n_Conv",), ("n_Mul",))
+
+
+NORM = """g (float[1,4,8,8] x) => (float[1,4,8,8] y) {
+    c = Relu(x)
+    s = Sqrt(c)
+    y = Div(x, s)
+}"""
+
+
+def test_parts_of_a_div_and_what_an_inserted_movement_hands_on() -> None:
+    model = model_of(NORM)
+    for node in model.graph.nodes:
+        node.name, node.named = f"n_{node.op}", True
+    rows = [row("n_Relu"), row("n_Div_reciprocal"), row("n_Div_mul", "cpu"), row("n_Div_yReshape_0", "cpu")]
+    ops = [
+        Op("HzLut", "n_Relu", ("x_quantized",), ("c_quantized",)),
+        Op("HzLut", "n_Div_reciprocal", ("c_quantized",), ("s_reciprocal_reshape_quantized",)),
+        Op("Mul", "n_Div_mul", ("x", "s_reciprocal_reshape"), ("y_reshape",)),
+        Op("Reshape", "n_Div_yReshape_0", ("y_reshape",), ("y",)),
+    ]
+    names = map_names(model, Placement(tuple(rows), (), tuple(ops), ()))
+    assert names.nodes["n_Div_reciprocal"] == ("n_Sqrt",)
+    assert names.nodes["n_Div_mul"] == ("n_Div",)
+    assert (names.device("n_Sqrt"), names.device("n_Div")) == ("bpu", "cpu")
+    assert names.inserted == {"n_Div_yReshape_0": "n_Div"}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import inf, prod
 
+from surgery.ir import ops
 from surgery.ir.graph import Constant, Node, Tensor
 from surgery.target.params.core import Params, Unknown, around, dims_of, first_input, param, shape_of, size_of
 from surgery.target.shapes import Dims, aligned, broadcast_sides, matmul_batch_ok
@@ -112,6 +113,15 @@ def exponent(p: Params) -> float:
     if not isinstance(power, Constant) or prod(power.shape) != 1:
         raise Unknown("the exponent is not one constant number")
     return float(power.values.reshape(-1)[0])
+
+
+@param
+def lower(p: Params) -> float:
+    """The lower bound of a Clip; minus infinity where there is none."""
+    bounds = ops.clip_bounds(p.node)
+    if bounds is None:
+        raise Unknown("the bounds are not constant")
+    return -inf if bounds[0] is None else float(bounds[0])
 
 
 @param

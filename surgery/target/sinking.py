@@ -1,0 +1,322 @@
+"""A graph as a toolchain has it that moves Reshapes and Transposes behind the operators they do not matter to.
+
+The X3's optimiser lets an activation read what the Reshape before it reads, and the Reshape follow, so that what was of
+rank 3 runs at rank 4, and movements that undo each other meet and vanish. A product by a constant matrix is a 1x1
+convolution between movements. What waits is done only where something reads the value that cannot do without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import prod
+
+import numpy as np
+
+from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
+from surgery.target.lookups import shuffle_behind
+from surgery.target.march import Sinking
+from surgery.target.moves import Move, Moves, joined, keeps_order, reshape, shared_end, transpose, undone
+from surgery.target.params import Params, Unknown
+from surgery.target.shapes import Dims
+
+_RESHAPES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze"})
+_TO_CHANNELS, _FROM_CHANNELS = (0, 3, 1, 2), (0, 2, 3, 1)
+_ROUNDS = 4
+"""How often the walk is repeated for products that turn out to read what is moved anyway; two were seen."""
+
+
+@dataclass
+class Twin:
+    """The graph with everything moved; ``own`` leads from its nodes to those that they stand for."""
+
+    graph: Graph
+    own: dict[Node, Node] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A value of the model: what the movements that wait make of a value of the twin."""
+
+    source: Tensor
+    moves: Moves = ()
+
+
+def sunk(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
+    """The twin of ``graph``; None where nothing is moved, or where that cannot be said."""
+    kinds = _RESHAPES | {"Transpose"} | rules.products
+    if not rules.past or not any(node.op in kinds for node in graph.nodes):
+        return None
+    if any(True for node in graph.nodes for _ in node.bodies()):
+        return None
+    done: set[Tensor] = set()
+    for _ in range(_ROUNDS):
+        walk = _Walk(graph, rules, opset, frozenset(done))
+        twin = walk.twin()
+        if walk.done <= done:
+            break
+        done |= walk.done
+    return twin if walk.moved else None
+
+
+class _Walk:
+    """One way through the graph, in topological order, that makes its twin.
+
+    Args:
+        graph, rules, opset: as for :func:`sunk`.
+        expected: values of the model whose movements are known to be done for another reader.
+
+    Attributes:
+        done: values of the model whose movements had to be done.
+        moved: whether anything was moved.
+    """
+
+    def __init__(self, graph: Graph, rules: Sinking, opset: int, expected: frozenset[Tensor]) -> None:
+        self.graph, self.rules, self.opset, self.expected = graph, rules, opset, expected
+        ends = [(node, shuffle_behind(node)) for node in graph.nodes] if rules.shuffles_stay else []
+        self.staying = {part for end, parts in ends for part in (end, *(parts or ())) if parts}
+        self.result = Twin(Graph(graph.name))
+        self.held: dict[Tensor, _Held] = {}
+        self.made: dict[tuple[Tensor, Moves], Tensor] = {}
+        self.movers: dict[tuple[Tensor, Moves], Node] = {}
+        self.done: set[Tensor] = set()
+        self.moved = False
+
+    def twin(self) -> Twin:
+        """Walk."""
+        self.result.graph.inputs = [self._held(tensor).source for tensor in self.graph.inputs]
+        for node in self.graph.nodes:
+            if not (self._waits(node) or self._passes(node)):
+                self._stay(node)
+        self.result.graph.outputs = [self._real(tensor) for tensor in self.graph.outputs]
+        return self.result
+
+    # --- values -------------------------------------------------------------------------------------------------
+
+    def _held(self, tensor: Tensor) -> _Held:
+        """How ``tensor`` is held; a copy of it where nothing made it."""
+        if tensor not in self.held:
+            known = isinstance(tensor, Constant)
+            self.held[tensor] = _Held(Constant(tensor.name, tensor.weight) if known else _value(tensor, tensor.shape))
+        return self.held[tensor]
+
+    def _real(self, tensor: Tensor) -> Tensor:
+        """``tensor`` in the twin, with its movements done."""
+        held = self._held(tensor)
+        if held.moves:
+            self.done.add(tensor)
+        return self._after(held.source, held.moves)
+
+    def _after(self, source: Tensor, moves: Moves) -> Tensor:
+        """What ``moves`` make of a value of the twin; each is done once, by the node that did it if there is one."""
+        for count, move in enumerate(moves, 1):
+            key = (source, moves[:count])
+            if key not in self.made:
+                before = self.made[source, moves[: count - 1]] if count > 1 else source
+                self.made[key] = self._move(before, move, self.movers.get(key))
+        return self.made[source, moves] if moves else source
+
+    def _move(self, source: Tensor, move: Move, node: Node | None) -> Tensor:
+        name = node.outputs[0].name if node is not None else f"{source.name}_moved"
+        out = Value(name, source.dtype, move.after)
+        if move.perm is not None:
+            self._add(Node("Transpose", "", {"perm": list(move.perm)}, [source], [out]), node)
+        elif node is not None and node.op in _RESHAPES:
+            rest = [self._real(tensor) for tensor in node.inputs[1:]]
+            self._add(Node(node.op, "", dict(node.attrs), [source, *rest], [out]), node)
+        else:
+            shape = Constant(f"{name}_shape", np.array(move.after, np.int64))
+            self._add(Node("Reshape", "", {}, [source, shape], [out]), None)
+        return out
+
+    def _add(self, new: Node, node: Node | None) -> Node:
+        """Put a node into the twin, for a node of the model or for none."""
+        new.graph, new.position = self.result.graph, (len(self.result.graph.nodes),)
+        new.name = node.name if node is not None else f"{new.outputs[0].name}_{new.op}"
+        self.result.graph.nodes.append(new)
+        if node is not None:
+            self.result.own[new] = node
+        return new
+
+    # --- nodes --------------------------------------------------------------------------------------------------
+
+    def _stay(self, node: Node) -> None:
+        """The node as it is, reading what it reads."""
+        inputs = [Value.empty() if tensor.is_empty() else self._real(tensor) for tensor in node.inputs]
+        outputs = [_value(out, out.shape) for out in node.outputs]
+        new = Node(node.op, node.name, dict(node.attrs), inputs, outputs, node.domain)
+        self._add(new, node)
+        self.held |= {out: _Held(copy) for out, copy in zip(node.outputs, outputs, strict=True)}
+
+    def _waits(self, node: Node) -> bool:
+        """Let a Reshape or Transpose wait; whether ``node`` is one."""
+        move = _move_of(node, self.opset) if node not in self.staying else None
+        if move is None or isinstance(node.inputs[0], Constant):
+            return False
+        held = self._held(node.inputs[0])
+        moves = joined(held.moves, [move])
+        self.held[node.outputs[0]] = _Held(held.source, moves)
+        if len(moves) != len(held.moves) + 1:
+            self.moved = True
+        self.movers.setdefault((held.source, moves), node)
+        return True
+
+    def _passes(self, node: Node) -> bool:
+        """Let ``node`` work on what waits to be moved, if it can."""
+        if not node.is_onnx or len(node.outputs) != 1 or not all(_is_static(t) for t in (*node.inputs, *node.outputs)):
+            return False
+        if node.op in self.rules.products and _is_product(node):
+            return self._product(node)
+        if node.op == "Gemm":
+            return self._flat_product(node)
+        waiting = [t for t in node.inputs if not isinstance(t, Constant) and self._held(t).moves]
+        if not waiting:
+            return False
+        if node.op in self.rules.reductions:
+            return self._reduction(node)
+        if node.op in self.rules.points and _is_point(node):
+            return self._point(node)
+        return node.op in self.rules.past and self._elementwise(node)
+
+    def _elementwise(self, node: Node) -> bool:
+        shape = _dims(node.outputs[0])
+        computed = [t for t in node.inputs if not isinstance(t, Constant) and not t.is_empty()]
+        full = [self._held(t).moves for t in computed if t.shape == shape]
+        if not full:
+            return False
+        moves = full[0]
+        count = len(moves)
+        if any(self._held(t) != self._held(computed[0]) for t in computed):
+            count = min(shared_end(moves, self._held(t).moves) for t in computed)
+        moves = moves[len(moves) - count :]
+        constants = {t: self._constant(t, shape, moves) for t in node.inputs if isinstance(t, Constant)}
+        if not count or None in constants.values():
+            return False
+        inputs = [constants[t] or t if isinstance(t, Constant) else self._until(t, count) for t in node.inputs]
+        self._work(node, inputs, moves[0].before, moves)
+        return True
+
+    def _until(self, tensor: Tensor, count: int) -> Tensor:
+        """``tensor`` in the twin before its last ``count`` movements."""
+        if tensor.is_empty():
+            return Value.empty()
+        held = self._held(tensor)
+        return self._after(held.source, held.moves[: len(held.moves) - count])
+
+    def _constant(self, tensor: Constant, shape: Dims, moves: Moves) -> Constant | None:
+        """A constant operand as it is before ``moves``, in shape; None where it cannot be."""
+        if prod(tensor.shape) == 1 or not moves:
+            return Constant(tensor.name, tensor.weight)
+        if len(tensor.shape) > len(shape):
+            return None
+        found = undone((1,) * (len(shape) - len(tensor.shape)) + tensor.shape, moves)
+        return None if found is None else Constant(tensor.name, np.ones(found[0].before, tensor.dtype))
+
+    def _reduction(self, node: Node) -> bool:
+        held = self._held(node.inputs[0])
+        moves = undone(_dims(node.outputs[0]), held.moves) if node.attrs.get("keepdims", 1) else None
+        if moves is None:
+            return False
+        left = moves[0].before
+        axes = [axis for axis, (size, rest) in enumerate(zip(_dims(held.source), left, strict=True)) if size != rest]
+        if not axes:
+            return False
+        self._work(node, [held.source], left, moves, {**node.attrs, "axes": axes})
+        return True
+
+    def _point(self, node: Node) -> bool:
+        moves, after = self._held(node.inputs[0]).moves, _dims(node.inputs[0])
+        count = len(moves) if keeps_order(moves) else 1
+        before = moves[-count].before
+        if len(before) != 4 or before[:2] != after[:2] or not keeps_order(moves[-count:]):
+            return False
+        shape = _dims(node.outputs[0])
+        to = (*shape[:2], *before[2:])
+        rest = [self._held(tensor).source for tensor in node.inputs[1:]]
+        self._work(node, [self._until(node.inputs[0], count), *rest], to, joined((), [reshape(to, shape)]))
+        return True
+
+    def _product(self, node: Node) -> bool:
+        """A product by a constant matrix: a movement to channels first, the product, and the movements back."""
+        data, out = node.inputs[0], _dims(node.outputs[0])
+        shape = _dims(data)
+        if not 2 <= len(shape) <= 4:
+            return False
+        ones = (1,) * (4 - len(shape))
+        first = transpose((*ones, *shape), _TO_CHANNELS)
+        held = self._held(data)
+        moves = joined(held.moves, [reshape(shape, first.before), first])
+        source, before = held.source, _dims(held.source)
+        if data in self.expected or len(before) != 4 or before[:2] != first.after[:2] or not keeps_order(moves):
+            source, before = self._operand(data, first), first.after
+        made = (before[0], out[-1], *before[2:])
+        back = transpose((first.after[0], out[-1], *first.after[2:]), _FROM_CHANNELS)
+        rest = [reshape(made, back.before), back, reshape(back.after, out)]
+        self._work(node, [source, self._held(node.inputs[1]).source], made, joined((), rest))
+        return True
+
+    def _flat_product(self, node: Node) -> bool:
+        """A Gemm: its result is a map of one pixel, and the Reshape to rank 2 waits."""
+        shape = _dims(node.outputs[0])
+        inputs = [self._real(tensor) for tensor in node.inputs]
+        self._work(node, inputs, (*shape, 1, 1), (reshape((*shape, 1, 1), shape),))
+        return True
+
+    def _operand(self, data: Tensor, first: Move) -> Tensor:
+        """What a product reads that does not pass: at rank 4 a Transpose is before it, and may cut the segment."""
+        real = self._real(data)
+        return self._after(real, (first,)) if len(_dims(data)) == 4 else real
+
+    def _work(
+        self, node: Node, inputs: Iterable[Tensor], shape: Dims, moves: Moves, attrs: dict[str, object] | None = None
+    ) -> None:
+        """The node on values before ``moves``, which then wait behind it."""
+        old = node.outputs[0]
+        out = _value(old, shape)
+        self._add(Node(node.op, node.name, dict(node.attrs) if attrs is None else attrs, list(inputs), [out]), node)
+        self.held[old] = _Held(out, moves)
+        self.moved = True
+
+
+def _value(tensor: Tensor, shape: object) -> Value:
+    return Value(tensor.name, tensor.dtype, shape)  # type: ignore[arg-type]
+
+
+def _dims(tensor: Tensor) -> Dims:
+    """The dims of a value known to be static."""
+    assert tensor.is_static
+    return tensor.shape  # type: ignore[return-value]
+
+
+def _is_static(tensor: Tensor) -> bool:
+    return tensor.is_empty() or tensor.is_static
+
+
+def _move_of(node: Node, opset: int) -> Move | None:
+    """The movement that a node is; None for others, and where a shape is not known."""
+    if node.op not in _RESHAPES and node.op != "Transpose":
+        return None
+    data, out = node.inputs[0], node.outputs[0]
+    if not (node.is_onnx and data.is_static and out.is_static):
+        return None
+    if node.op != "Transpose":
+        return Move(_dims(data), _dims(out))
+    try:
+        return Move(_dims(data), _dims(out), tuple(Params(node, opset)["perm"]))
+    except Unknown:
+        return None
+
+
+def _is_product(node: Node) -> bool:
+    """Whether a MatMul is by one constant matrix from the right."""
+    held = node.input(1)
+    return isinstance(held, Constant) and len(held.shape) >= 2 and prod(held.shape[:-2]) == 1
+
+
+def _is_point(node: Node) -> bool:
+    """Whether a convolution looks at one pixel at a time."""
+    try:
+        params = Params(node, 0)
+        return params["rank"] == 4 and {*params["kernel"], *params["stride"]} == {1} and not any(params["pads"])
+    except Unknown:
+        return False
