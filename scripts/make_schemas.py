@@ -9,6 +9,7 @@ from pathlib import Path
 from surgery.report import (
     BatchDocument,
     BisectDocument,
+    CalibrationDocument,
     CheckDocument,
     CostDocument,
     DiffDocument,
@@ -22,7 +23,7 @@ from surgery.report import (
 FOLDER = Path(__file__).parent.parent / "docs" / "schemas"
 DOCUMENTS: tuple[type[Document], ...] = (
     CheckDocument, CostDocument, DiffDocument, RunDocument, ExplainDocument, BisectDocument, PassesDocument,
-    MarchesDocument, BatchDocument,
+    MarchesDocument, BatchDocument, CalibrationDocument,
 )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from surgery.api import Pipeline as Pipeline
     from surgery.api import Run as Run
     from surgery.api import bisect as bisect
+    from surgery.api import calibrate as calibrate
     from surgery.api import check as check
     from surgery.api import cost as cost
     from surgery.api import diff as diff
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     __version__: str
 
-_VERBS = ("Pipeline", "Run", "bisect", "check", "diff", "explain", "marches", "passes", "run")
+_VERBS = ("Pipeline", "Run", "bisect", "calibrate", "check", "diff", "explain", "marches", "passes", "run")
 _HOMES = {
     **dict.fromkeys(_VERBS, "surgery.api"),
     "Model": "surgery.ir",

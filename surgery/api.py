@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from surgery.overlaid import Overlay
     from surgery.pipeline.result import RunResult
     from surgery.report.base import Span
+    from surgery.report.calibration import CalibrationDocument
     from surgery.target import Target
     from surgery.witnessed import Asked
 
@@ -158,6 +159,20 @@ def cost(
     except NoCoefficients as error:
         document = no_estimate(loaded, target.name, error.what)
     return _with(_at(document, input_shape), corrected).model_copy(update={"run_on_bpu": target.run_on_bpu})
+
+
+def calibrate(files: Sequence[Path], *, march: str, output: Path | None = None) -> CalibrationDocument:
+    """The coefficients of ``march`` refined by measured times (CSV: model, bpu_ms or latency_ms).
+
+    ``output`` becomes a march file to give to ``march`` from then on, with its coefficients beside it.
+
+    Raises:
+        InputError: a file that is no such table, or measurements that identify no coefficient.
+        NoCoefficients: the march has none to refine.
+    """
+    from surgery.calibrated import calibrated
+
+    return calibrated(files, load_target(march), output)
 
 
 def run(

@@ -9,6 +9,7 @@ import typer
 
 from surgery.cli.asking import Asking
 from surgery.cli.bisect import bisect
+from surgery.cli.calibrate import calibrate
 from surgery.cli.check import check
 from surgery.cli.cost import cost
 from surgery.cli.diff import diff
@@ -19,7 +20,7 @@ from surgery.cli.passes import passes
 from surgery.cli.run import run
 from surgery.cli.witness import app as witness
 
-VERBS: tuple[Callable[..., None], ...] = (check, run, cost, diff, explain, bisect, passes, marches)
+VERBS: tuple[Callable[..., None], ...] = (check, run, cost, diff, explain, bisect, calibrate, passes, marches)
 """Every verb, in the order of the help."""
 
 app = typer.Typer(

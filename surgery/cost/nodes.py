@@ -138,7 +138,7 @@ def _busy(node: Node, terms: Amounts, edge: Edge, table: Rates) -> NodeCost:
     moving = table.moved.of((read + written) * 1e-6)
     moving = moving.plus(table.moving) if read + written else moving
     us = together(computing, moving, table.memory.exposed)
-    most, _ = max(parts, key=lambda part: part[1].mid)
+    most = max(parts, key=lambda part: part[1].mid)[0] if parts else table.moved
     bound, rate = _dominant(computing, moving, most, table)
     cost = NodeCost(node, "bpu", us, bound, macs(node), rate.basis, rate.name, read, written)
     return replace(cost, computing=computing, moving=moving)
@@ -159,6 +159,6 @@ def together(computing: Interval, moving: Interval, exposed: float) -> Interval:
 
 
 def _dominant(computing: Interval, moving: Interval, most: Rate, table: Rates) -> tuple[Bound, Rate]:
-    if moving.mid > computing.mid:
+    if moving.mid > computing.mid or most is table.moved:
         return "memory", table.moved
     return ("overhead", most) if most.name == Term.LAYER else ("compute", most)

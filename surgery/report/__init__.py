@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from surgery.report.base import Document, ModelRef, Span
 from surgery.report.batch import BatchDocument
+from surgery.report.calibration import CalibrationDocument
 from surgery.report.catalogue import MarchesDocument, PassesDocument
 from surgery.report.check import CheckDocument
 from surgery.report.cost import CostDocument
@@ -15,6 +16,7 @@ from surgery.report.verdict import Closing, Finding, closing, findings
 __all__ = [
     "BatchDocument",
     "BisectDocument",
+    "CalibrationDocument",
     "CheckDocument",
     "Closing",
     "CostDocument",

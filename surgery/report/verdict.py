@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import singledispatch
 from pathlib import PurePath
+from statistics import median
 from typing import TypeAlias
 
 from surgery.pipeline import Pipeline
 from surgery.report.base import Document, ModelRef
+from surgery.report.calibration import CalibrationDocument
 from surgery.report.check import Assumed, CheckDocument, Refusal, Summary
 from surgery.report.cost import CostDocument
 from surgery.report.diff import DiffDocument
@@ -158,6 +160,16 @@ def _(document: ExplainDocument) -> Closing:
     refused = len(document.reasons) - fired
     sentence = f"{document.by} would rewrite {plural(fired, 'node')} and leaves {refused} alone."
     return Closing(True, sentence, _run(document, document.march) if fired else "")
+
+
+@closing.register
+def _(document: CalibrationDocument) -> Closing:
+    before, after = (median(document.errors(by)) for by in ("shipped", "left_out"))
+    better = f"{'halves' if after <= before / 2 else 'lowers' if after < before else 'does not lower'} the error"
+    said = f"The calibration {better} of models it has not seen: median {before:.1f} % to {after:.1f} %."
+    return Closing(
+        after < before, said, command("cost", "MODEL", *_march(document.written[0])) if document.written else ""
+    )
 
 
 @closing.register

@@ -59,7 +59,7 @@ DEFINED = {
     "CausalConvWithState": Defined(
         "g (float[1,4,8] x) => (float[1,4,8] y, float[1,4,2] z) { y, z = CausalConvWithState (x, w) }",
         27,
-        "Unsqueeze Concat Conv Squeeze Squeeze Slice",
+        "Unsqueeze Concat Conv Slice Squeeze Squeeze",
         {"w": np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 1, 3)},
     ),
     "CenterCropPad": Defined(

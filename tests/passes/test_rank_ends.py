@@ -42,8 +42,7 @@ def test_both_ends(name: str, opset: int) -> None:
     ends = [(t.name, t.shape) for t in (*done.model.graph.inputs, *done.model.graph.outputs)]
     assert ends == [("x_rank4", shape), ("y_rank4", shape)]
     assert lifted(tuple(net("y = Sin (x)", text, text).graph.inputs[0].shape or ())) == shape
-    assert done.ops == ["Squeeze", "Sin", "Cos", "Unsqueeze"]
-    assert done.result.applied == 2
+    assert done.ops == (["Squeeze", "Sin", "Cos", "Unsqueeze"] if name == "dynamic" else ["Sin", "Cos"])
 
 
 @pytest.mark.parametrize("opset", [11, 13])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from statistics import median
 
+from surgery.report.calibration import CalibrationDocument
 from surgery.report.catalogue import MarchEntry, MarchesDocument, Option, PassEntry, PassesDocument
-from surgery.report.text import listed
+from surgery.report.text import listed, number
 from surgery.report.trace import BisectDocument, ExplainDocument, Reason
 from surgery.report.verdict import closing
-from surgery.report.view.content import Block, Cell, Page, Section, Table, code, table
+from surgery.report.view.content import Block, Cell, Note, Page, Section, Table, code, table
 from surgery.report.view.log import log_section
 
 
@@ -59,6 +61,31 @@ def bisect_page(document: BisectDocument) -> Page:
             ("Nodes", code(listed(document.nodes) or "–")),
         ]
     return Page("Bisect", document.model.path or "in memory", tuple(facts), (), closing(document))
+
+
+def calibration_page(document: CalibrationDocument) -> Page:
+    """The errors before and after, the coefficients that moved, and those that could not be told."""
+    rows = (
+        (code(m.model), m.figure, number(m.measured), number(m.shipped), number(m.left_out))
+        for m in document.measurements
+    )
+    moved = (
+        (code(c.name), f"x {c.factor:.3f}", f"x {c.low:g} to {c.high:g}") for c in document.coefficients if c.identified
+    )
+    unknown = [c.name for c in document.coefficients if not c.identified]
+    kept = (Note(f"Not identified, left as shipped: {', '.join(unknown)}."),) if unknown else ()
+    sections = (
+        Section("Coefficients", (table("Coefficient|#Factor|#Spread", moved), *kept)),
+        Section("Measurements", (table("Model|Figure|#Measured, ms|#Shipped|#By the others", rows),)),
+    )
+    facts = tuple(
+        (title, Cell(f"median {median(found):.1f} %, worst {found[-1]:.1f} %"))
+        for title, found in (
+            ("Error as shipped", document.errors("shipped")),
+            ("Leave one out", document.errors("left_out")),
+        )
+    )
+    return Page(f"Calibration of {document.march}", "", facts, sections, closing(document))
 
 
 def passes_page(document: PassesDocument) -> Page:

@@ -7,6 +7,7 @@ from typing import Any
 
 from surgery.report.base import Document
 from surgery.report.batch import Failure
+from surgery.report.calibration import CalibrationDocument
 from surgery.report.catalogue import MarchesDocument, PassesDocument
 from surgery.report.check import CheckDocument
 from surgery.report.cost import CostDocument
@@ -16,7 +17,7 @@ from surgery.report.trace import BisectDocument, ExplainDocument
 from surgery.report.verdict import Closing
 from surgery.report.view.content import Page
 from surgery.report.view.drift import diff_page
-from surgery.report.view.listed import bisect_page, explain_page, marches_page, passes_page
+from surgery.report.view.listed import bisect_page, calibration_page, explain_page, marches_page, passes_page
 from surgery.report.view.placed import check_page, cost_page
 from surgery.report.view.ran import run_page
 
@@ -27,6 +28,7 @@ _PAGES: dict[type[Document], Callable[[Any], Page]] = {
     RunDocument: run_page,
     ExplainDocument: explain_page,
     BisectDocument: bisect_page,
+    CalibrationDocument: calibration_page,
     PassesDocument: passes_page,
     MarchesDocument: marches_page,
 }

@@ -115,7 +115,7 @@ def exponent(p: Params) -> float:
     return float(power.values.reshape(-1)[0])
 
 
-@param
+@around
 def lower(p: Params) -> float:
     """The lower bound of a Clip; minus infinity where there is none."""
     bounds = ops.clip_bounds(p.node)
