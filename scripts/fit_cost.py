@@ -227,12 +227,14 @@ def _memory(told: Sequence[Layer]) -> tuple[float, float, float, float]:
             by_model[layer.model].append(layer)
 
     def error(spill_mb: float, share: float) -> float:
-        off = []
+        """Of all loading and storing, the part that models are off by: it is the large ones that spill."""
+        off = whole = 0.0
         for layers in by_model.values():
             moved = [_bytes(layer, spill_mb, share) for layer in layers]
-            predicted = sum(rate * mb + moving * (mb > 0) for mb in moved)
-            off.append(abs(np.log(predicted / sum(layer.transfer for layer in layers))))
-        return _size(off)
+            measured = sum(layer.transfer for layer in layers)
+            off += abs(sum(rate * mb + moving * (mb > 0) for mb in moved) - measured)
+            whole += measured
+        return off / whole if whole else 0.0
 
     spill_mb, share = min(((s, f) for s in SPILLS for f in SHARES), key=lambda pair: (error(*pair), pair))
     return rate, moving, spill_mb, share

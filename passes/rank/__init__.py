@@ -22,6 +22,7 @@ from passes.rank.moves import (
 )
 from passes.rank.pads import LiftPad
 from passes.rank.squeezed import ReduceUnsqueezed
+from passes.rank.tokens import PartAsTokens
 from passes.rank.views import LegaliseViews, LiftViews
 from passes.rank.volumes import LiftVolumes
 from surgery.pipeline import Outcome, Pass, PassRun
@@ -64,6 +65,7 @@ class NormaliseRank(Pass):
             CollapseMoves(),
             EvenPads(),
             ReduceUnsqueezed(),
+            PartAsTokens(),
         )
 
     def purposes(self, target: Any) -> list[Purpose]:

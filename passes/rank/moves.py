@@ -10,6 +10,7 @@ import numpy as np
 from passes.rank.axes import Grid, block_order, blocks_first, channel_order, inverted
 from passes.rank.site import MOVES, Site, site
 from passes.rank.sizes import fits
+from passes.rank.tokens import parts_places
 from surgery.ir import Node, Tensor
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule, build, need
 
@@ -157,6 +158,8 @@ class CollapseMoves(Rule[Site]):
         found = site(node, ctx)
         if found.moves < 2:
             raise Mismatch("one node moves the elements, there must be two to merge", node)
+        if found.move.is_identity and parts_places(found.before, found.after):
+            raise Mismatch("parts places with the channels last, which one Reshape does more slowly", node)
         return found
 
     def rewrite(self, match: Site, rw: Rewriter) -> None:

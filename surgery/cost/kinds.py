@@ -179,12 +179,11 @@ def _transposed(node: Node) -> Kind:
 
 
 def _is_of_a_map(node: Node) -> bool:
-    """Whether a convolution is beside a node, for which what it reads or writes lies channels last."""
-    made, read = node.inputs[0], node.outputs[0].outputs
-    before = feeder(made, alone=False)
+    """Whether a convolution makes what a node reads, which lies channels last then."""
+    before = feeder(node.inputs[0], alone=False)
     while before is not None and before.op in _ACTIVATIONS:
         before = feeder(before.inputs[0], alone=False)
-    return (before is not None and before.op in _CONVOLUTIONS) or any(r.op in _CONVOLUTIONS for r in read)
+    return before is not None and before.op in _CONVOLUTIONS
 
 
 def _is_parted_by_the_next(node: Node) -> bool:

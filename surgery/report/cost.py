@@ -22,7 +22,10 @@ class Traffic(Part):
 
 
 class NodeTime(Part):
-    """One node: microseconds (None where there is no estimate), what bounds it, and the basis of that knowledge."""
+    """One node: microseconds (None where there is no estimate), what bounds it, and the basis of that knowledge.
+
+    ``kind`` is the coefficient that most of the time is by, as the march's coefficients name it.
+    """
 
     name: Text
     op: Text
@@ -31,6 +34,7 @@ class NodeTime(Part):
     bound: str
     macs: int
     basis: str = ""
+    kind: str = ""
     reason: Text = ""
 
 
@@ -48,7 +52,8 @@ class CostDocument(Document):
     """The estimate of a model on a march.
 
     ``bpu_ms`` is BPU time per frame when it is saturated; ``latency_ms`` one thread from submit to done, host
-    included. Both are None, with a ``reason``, where the march has no coefficients.
+    included. Both are None, with a ``reason``, where the march has no coefficients. ``overlap`` is what is left of the
+    sum of the nodes' times on the BPU, since neighbours hide each other's loading.
     """
 
     kind: Literal["surgery.cost/1"] = schema("surgery.cost/1")
@@ -57,6 +62,7 @@ class CostDocument(Document):
     march: str
     bpu_ms: Span | None
     latency_ms: Span | None
+    overlap: float = 1.0
     reason: str = ""
     macs: int
     bytes: Traffic
@@ -73,6 +79,7 @@ def cost_document(model: Model, march: str, estimate: Estimate) -> CostDocument:
         march=march,
         bpu_ms=Span.of(estimate.bpu_ms),
         latency_ms=Span.of(estimate.latency_ms),
+        overlap=round(estimate.overlap, 4),
         macs=estimate.macs,
         bytes=Traffic(read=estimate.bytes_read, written=estimate.bytes_written),
         nodes=tuple(map(_node, estimate.nodes)),
@@ -97,6 +104,7 @@ def _node(cost: NodeCost) -> NodeTime:
         bound=cost.bound,
         macs=cost.macs,
         basis=cost.basis,
+        kind=cost.group,
         reason=cost.reason,
     )
 

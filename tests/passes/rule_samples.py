@@ -406,6 +406,14 @@ RANK = {
         y="float[1,4,1,1]",
         march="bernoulli2",
     ),
+    "part-as-tokens": Sample(
+        "a = Sin (x)  b = Reshape (a, k)  y = Conv (b, w)",
+        {"k": np.array([1, 32, 8, 8]), "w": (8, 32, 3, 3)},
+        x="float[1,2,16,64]",
+        y="float[1,8,6,6]",
+        march="bayes-e",
+        quiet=STATIC,
+    ),
     "lift-lines": Sample(
         "a = Conv <pads = [1, 1]> (x, w)  b = Relu (a)  y = Conv (b, v)",
         {"w": (8, 8, 3), "v": (8, 8, 1)},

@@ -12,11 +12,13 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+import surgery
 from surgery.report.base import Document
 from surgery.report.batch import Failure
 from surgery.report.view import failure_page, page, show, to_html, to_markdown
 from surgery.report.view.html import ROWS
 from tests.report import samples
+from tests.support import model_of
 
 HOSTILE = [samples.check(samples.HOSTILE), samples.cost(samples.HOSTILE), samples.diff(samples.HOSTILE, 0.5)]
 HOSTILE += [samples.run(samples.HOSTILE)]
@@ -242,3 +244,15 @@ def test_a_bound_that_noise_widens_is_told_once() -> None:
     told = "Output y is noisy by itself: what counts as rounding goes up to 0.0042 in 3 channels."
     for view in (to_markdown(page(samples.run())), parsed(to_html(page(samples.run()))).text, terminal(samples.run())):
         assert view.count(told) == 1
+
+
+def test_where_the_time_goes_adds_up() -> None:
+    model = model_of("g (float[1,8,64,64] x) => (y) { a = Exp(x) b = Neg(a) c = Hardmax(b) y = Exp(c) }", opset=11)
+    document = surgery.cost(model, march="X5")
+    (section,) = (s for s in page(document).sections if s.title == "Where the time goes")
+    rows = [[cell.text for cell in row] for row in section.blocks[0].rows]
+    assert {(kind, side) for kind, side, *_ in rows} == {(n.kind, n.device) for n in document.nodes if n.us.mid}
+    assert sum(int(count) for _, _, count, *_ in rows) == sum(
+        n.us.mid is not None and n.us.mid > 0 for n in document.nodes
+    )
+    assert sum(float(share.rstrip(" %")) for *_, share in rows) == pytest.approx(100, abs=0.3)

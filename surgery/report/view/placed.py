@@ -183,6 +183,7 @@ def cost_page(document: CostDocument) -> Page:
     slowest = sorted(document.nodes, key=lambda n: -(n.us.mid or 0.0))
     sections = (
         Section("No estimate", (Note(document.reason, "warn"),) if document.reason else ()),
+        Section("Where the time goes", _kinds(document)),
         Section("Slowest nodes", (_times(slowest[:12]),) if slowest else ()),
         log_section(document.log),
         Section("Between host and BPU", _transfers(document)),
@@ -190,6 +191,28 @@ def cost_page(document: CostDocument) -> Page:
     )
     kept = tuple(s for s in sections if s.blocks)
     return Page(f"Cost on {document.march}", document.model.path or "in memory", facts, kept, closing(document))
+
+
+def _kinds(document: CostDocument) -> tuple[Block, ...]:
+    """Sums of the nodes' times by kind and device, the largest first."""
+    sums: dict[tuple[str, str], list[float]] = {}
+    for node in document.nodes:
+        if node.us.mid:
+            sums.setdefault((node.kind, node.device), []).append(node.us.mid)
+    total = sum(map(sum, sums.values()))
+    rows = (
+        (
+            code(kind),
+            Cell(side, DEVICES.get(side, "")),
+            str(len(us)),
+            f"{number(sum(us) * 1e-3)} ms",
+            percent(sum(us) / total),
+        )
+        for (kind, side), us in sorted(sums.items(), key=lambda item: -sum(item[1]))
+    )
+    hidden = f"Together on the BPU {percent(1 - document.overlap)} less: neighbours hide each other's loading."
+    note = (Note(hidden),) if document.overlap < 0.995 else ()
+    return (table("Kind|Device|#Nodes|#Time|#Share", rows), *note) if sums else ()
 
 
 def _times(nodes: Sequence[NodeTime]) -> Table:
