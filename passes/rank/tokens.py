@@ -8,6 +8,12 @@ from math import prod
 from surgery.ir import Node, Tensor
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule, build, need
 
+MAPPED = frozenset({"Conv", "ConvTranspose", "MaxPool", "AveragePool", "Resize"})
+"""What reads maps; tokens that are parted into heads have the same form, but no such reader."""
+PASSING = frozenset({"Add", "Sub", "Mul", "Div", "Relu", "Clip", "Sigmoid", "BatchNormalization"})
+STEPS = 4
+"""Elementwise operators that may be between a map and what reads it."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -44,6 +50,8 @@ class PartAsTokens(Rule[Rows]):
         before, after = need.static(source, node), need.static(node.outputs[0], node)
         if not parts_places(before, after):
             return Mismatch("does not part the last axis into height and width", node)
+        if not _is_map(node.outputs[0], STEPS):
+            return Mismatch("no convolution reads what it makes", node)
         return Rows(node, source, after)
 
     def rewrite(self, match: Rows, rw: Rewriter) -> None:
@@ -53,3 +61,11 @@ class PartAsTokens(Rule[Rows]):
         tokens = build.transpose(rw, rows, (0, 2, 1))
         parted = build.reshape(rw, tokens, (n, h, w, c))
         rw.replace(match.node, build.transpose(rw, parted, (0, 3, 1, 2)))
+
+
+def _is_map(tensor: Tensor, steps: int) -> bool:
+    """Whether something that works on maps reads a tensor, or what a few elementwise operators make of it."""
+    readers = tensor.outputs
+    if any(r.op in MAPPED for r in readers):
+        return True
+    return steps > 0 and any(_is_map(r.outputs[0], steps - 1) for r in readers if r.op in PASSING)

@@ -12,7 +12,10 @@ from surgery.target.target import load_target
 from tests.cost.make import estimated
 from tests.support import model_of
 
-LONG = "g (float[1,32,64,64] x) => (y) { a = Exp(x) b = Neg(a) c = Exp(b) d = Neg(c) e = Exp(d) y = Neg(e) }"
+LONG = (
+    "g (float[1,32,64,64] x) => (y) { a = Exp(x) b = Neg(a) c = Exp(b) d = Neg(c) e = Exp(d) f = Neg(e) "
+    "g = Exp(f) h = Neg(g) i = Exp(h) j = Neg(i) k = Exp(j) l = Neg(k) m = Exp(l) y = Neg(m) }"
+)
 SHORT = "g (float[1,32,64,64] x) => (y) { a = Exp(x) b = Neg(a) y = Exp(b) }"
 
 

@@ -26,9 +26,10 @@ def test_the_end_of_attention_over_a_map() -> None:
 
 
 def test_rows_of_rank_3_are_read_as_they_are() -> None:
-    body = "a = MatMul (x, v)  b = Reshape (a, k)  c = Sin (b)  y = Softmax (c)"
-    done = run(net(body, "[1,64,49]", "[1,64,7,7]", k=[1, 64, 7, 7], v=(49, 49)))
-    assert done.ops == ["MatMul", "Transpose", "Reshape", "Transpose", "Sin", "Softmax"]
+    body = "a = MatMul (x, v)  b = Reshape (a, k)  c = Mul (b, s)  d = Add (c, b)  y = Conv (d, w)"
+    held = {"k": [1, 64, 7, 7], "v": (49, 49), "s": (1, 64, 1, 1), "w": (4, 64, 1, 1)}
+    done = run(net(body, "[1,64,49]", "[1,4,7,7]", **held))
+    assert done.ops == ["MatMul", "Transpose", "Reshape", "Transpose", "Mul", "Add", "Conv"]
 
 
 def test_beside_a_convolution_the_places_need_no_parting() -> None:
@@ -36,6 +37,13 @@ def test_beside_a_convolution_the_places_need_no_parting() -> None:
     body = f"a = Conv (x, v)  b = Reshape (a, k)  {CONV}"
     done = run(net(body, "[1,8,1,64]", "[1,4,8,8]", k=[1, 16, 8, 8], v=(16, 8, 1, 1), w=(4, 16, 1, 1)))
     assert done.ops == ["Conv", "Reshape", "Conv"]
+
+
+def test_tokens_parted_into_heads_are_no_map() -> None:
+    body = "a = MatMul (x, v)  b = Reshape (a, k)  c = Transpose <perm = [0, 2, 1, 3]> (b)  y = Softmax (c)"
+    done = run(net(body, "[1,49,64]", "[1,4,49,16]", k=[1, 49, 4, 16], v=(64, 64)))
+    assert "part-as-tokens" not in {edit.change.rule for edit in done.result.edits}
+    assert any("no convolution reads what it makes" in reason for reason in done.reasons)
 
 
 def test_a_march_on_which_it_was_not_measured_keeps_the_reshape() -> None:
