@@ -159,7 +159,7 @@ class CollapseMoves(Rule[Site]):
         if found.moves < 2:
             raise Mismatch("one node moves the elements, there must be two to merge", node)
         if found.move.is_identity and parts_places(found.before, found.after):
-            raise Mismatch("parts places with the channels last, which one Reshape does more slowly", node)
+            raise Mismatch("parts rows that lie across, which one Reshape does more slowly", node)
         return found
 
     def rewrite(self, match: Site, rw: Rewriter) -> None:

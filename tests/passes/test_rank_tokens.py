@@ -39,11 +39,20 @@ def test_beside_a_convolution_the_places_need_no_parting() -> None:
     assert done.ops == ["Conv", "Reshape", "Conv"]
 
 
-def test_tokens_parted_into_heads_are_no_map() -> None:
+def test_heads_of_which_queries_are_split_off() -> None:
+    body = (
+        "a = MatMul (x, v)  b = Reshape (a, k)  q, r = Split <axis = 3> (b, s)  y = Transpose <perm = [0, 2, 1, 3]> (r)"
+    )
+    held = {"k": [1, 196, 4, 64], "v": (64, 256), "s": [16, 48]}
+    done = run(net(body, "[196,64]", "[1,4,196,48]", **held))
+    assert done.ops[:6] == ["MatMul", "Reshape", "Transpose", "Reshape", "Transpose", "Split"]
+
+
+def test_tokens_parted_for_another_reader_are_left() -> None:
     body = "a = MatMul (x, v)  b = Reshape (a, k)  c = Transpose <perm = [0, 2, 1, 3]> (b)  y = Softmax (c)"
     done = run(net(body, "[1,49,64]", "[1,4,49,16]", k=[1, 49, 4, 16], v=(64, 64)))
     assert "part-as-tokens" not in {edit.change.rule for edit in done.result.edits}
-    assert any("no convolution reads what it makes" in reason for reason in done.reasons)
+    assert any("no convolution and no Split reads" in reason for reason in done.reasons)
 
 
 def test_a_march_on_which_it_was_not_measured_keeps_the_reshape() -> None:
@@ -54,16 +63,16 @@ def test_a_second_run_changes_nothing() -> None:
     once = attention_end(2, 64, 20, 20)
     twice = run(once.model)
     assert twice.result.applied == 0
-    assert any("parts places with the channels last" in reason for reason in twice.reasons)
+    assert any("parts rows that lie across" in reason for reason in twice.reasons)
 
 
 @pytest.mark.parametrize(
     ("x", "y", "why"),
     [
-        ("[1,8,8,64]", "[1,64,64]", "does not part the last axis into height and width"),
-        ("[2,8,8,64]", "[1,128,8,8]", "does not part the last axis into height and width"),
-        ("[1,8,8,64]", "[1,64,1,64]", "does not part the last axis into height and width"),
-        ("[1,8,8,64]", "[1,32,16,8]", "does not part the last axis into height and width"),
+        ("[1,8,8,64]", "[1,64,64]", "does not part the last axis into two"),
+        ("[1,8,8,64]", "[1,64,1,64]", "does not part the last axis into two"),
+        ("[1,8,8,64]", "[1,32,16,8]", "does not part the last axis into two"),
+        ("[2,8,8,64]", "[1,128,8,8]", "no convolution and no Split reads"),
     ],
 )
 def test_other_reshapes_are_left(x: str, y: str, why: str) -> None:
