@@ -7,6 +7,7 @@ from types import ModuleType
 
 import onnx
 import pytest
+import yaml
 
 from surgery.target.registry import march_names
 from tests.support import ROOT
@@ -75,12 +76,24 @@ def test_families(fit_cost: ModuleType) -> None:
     assert fit_cost.family_of("latency/yolov8n_seg") == fit_cost.family_of("latency/yolov8m")
 
 
+def numbers(data: object, name: str = "") -> dict[str, float]:
+    """Every number of a YAML file by its path."""
+    if isinstance(data, dict):
+        return {k: v for key, part in data.items() for k, v in numbers(part, f"{name}.{key}").items()}
+    if isinstance(data, list):
+        return {k: v for key, part in enumerate(data) for k, v in numbers(part, f"{name}.{key}").items()}
+    return {name: data} if isinstance(data, int | float) else {}
+
+
 def test_the_shipped_rates_are_those_of_the_shipped_tables(fit_cost: ModuleType) -> None:
-    """Of one march, for the time it takes: the file is what the script writes, byte for byte."""
+    """Of one march, for the time it takes; another processor may round the last digit otherwise."""
     assert {path.name.partition(".")[0] for path in fit_cost.DATA.glob("*.csv.gz")} <= set(march_names())
     path = fit_cost.MARCHES / "bernoulli2.cost.yaml"
-    found = fit_cost.fit(fit_cost.read(fit_cost.DATA, "bernoulli2"))
-    assert fit_cost.written(path, found) == path.read_text(encoding="utf-8")
+    table = fit_cost.read(fit_cost.DATA, "bernoulli2")
+    once, again = (fit_cost.written(path, fit_cost.fit(table)) for _ in range(2))
+    assert once == again
+    ours, shipped = (numbers(yaml.safe_load(text)) for text in (once, path.read_text(encoding="utf-8")))
+    assert ours == pytest.approx(shipped, rel=5e-3, abs=2e-3)
 
 
 def test_networks_are_valid_and_the_same_for_a_seed(networks: ModuleType) -> None:
