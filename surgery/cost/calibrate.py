@@ -63,7 +63,7 @@ class Refined:
 class Calibration:
     """The refined coefficients, and errors in percent, one per measurement.
 
-    ``before`` by the shipped coefficients, ``after`` by those that the other measurements give (leave one out).
+    ``before`` by the shipped coefficients, ``after`` by those that the measurements of the other models give.
     """
 
     refined: tuple[Refined, ...]
@@ -89,7 +89,7 @@ def calibrate(found: Sequence[Measured], sheet: Sheet) -> Calibration:
     factors, left = problem.solve(range(len(found)), held)
     after = []
     for out in range(len(found)):
-        rest, _ = problem.solve([i for i in range(len(found)) if i != out], held)
+        rest, _ = problem.solve([i for i in range(len(found)) if found[i].model != found[out].model], held)
         after.append(100 * (float(problem.predicted(rest)[out]) / found[out].ms - 1))
     before = tuple(100 * (item.estimated / item.ms - 1) for item in found)
     refined = (_refined(*one, sheet) for one in zip(problem.names, factors, left, known, strict=True))
@@ -100,6 +100,9 @@ def _check(found: Sequence[Measured]) -> None:
     if len(found) < 2:
         raise InputError("at least two measurements are needed", hint="measure more models")
     for item in found:
+        if not item.estimated > 0:
+            told = f"nothing of {item.model!r} has an estimate of {item.figure}"
+            raise InputError(f"{told}, there is nothing to hold against {item.ms:g} ms")
         if not 1 / ODD < item.ms / item.estimated < ODD:
             told = f"{item.ms:g} ms of {item.figure} for {item.model!r}, whose estimate is {item.estimated:.3g} ms"
             raise InputError(f"{told}: is it another unit, or another march?")

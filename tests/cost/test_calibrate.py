@@ -91,6 +91,20 @@ def test_measurements_that_cannot_be_used(take, change, message):
         calibrate(found, SHEET)
 
 
+def test_a_model_of_which_nothing_runs_on_the_bpu_is_named():
+    text = "g (float[1,8] x) => (y) { y = Hardmax(x) }"
+    alone = estimated(model_of(text), {"Hardmax": "cpu"}, segments=0)
+    with pytest.raises(InputError, match="nothing of 'cpu' has an estimate of bpu_ms"):
+        calibrate([Measured("cpu", "bpu_ms", 1.0, alone), *measured()], SHEET)
+
+
+def test_the_error_afterwards_is_that_of_models_not_seen():
+    """Measured twice, a model says nothing of itself: without the others the shipped coefficients are left."""
+    one = [Measured("same", "latency_ms", 1.3 * m.estimated, m.estimate) for m in measured()[-2:]]
+    found = calibrate(one, SHEET)
+    assert found.after == pytest.approx(found.before)
+
+
 def test_measurements_that_identify_nothing_are_refused_with_the_names(monkeypatch):
     monkeypatch.setattr("surgery.cost.calibrate.KNOWN", 0.01)
     with pytest.raises(InputError, match=r"identify no coefficient \(.*lookup.*submit.*\)"):
