@@ -141,13 +141,15 @@ class Sheet(_Data):
     """All coefficients of one march, as its YAML file holds them.
 
     ``engine`` has the rates on the BPU by term (:mod:`surgery.cost.terms`), in ms per unit of it; ``segment`` is ms per
-    segment; ``layer_error`` the part of a changed layer's time that no shared coefficient explains.
+    segment; ``layer_error`` the part of a changed layer's time that no shared coefficient explains; ``model_error`` the
+    share of a model's time on the BPU that it is at least off by, however well its coefficients are known.
     """
 
     march: str
     sources: dict[str, str]
     align: Alignment
     layer_error: Annotated[float, Field(ge=0, lt=1)]
+    model_error: Annotated[float, Field(ge=0, lt=1)] = 0.0
     engine: dict[Term, Coefficient]
     memory: Memory
     segment: Coefficient

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -90,7 +91,7 @@ def estimate_by(table: Rates, nodes: Iterable[Node], device: Devices, segments: 
     runs = count_segments(chosen, device, segments)
     host, start = _host(table, runs), table.segment.of(runs)
     overlap = hidden(costs, table.memory)
-    bpu = _sum(c.us for c in costs if c.device in ON_BPU).scaled(overlap).plus(start)
+    bpu = _on_bpu(costs, table).scaled(overlap).plus(start)
     rest = _sum([*(c.us for c in costs if c.device not in ON_BPU), *(t.us for t in crossing), *(us for _, us in host)])
     return Estimate(
         march,
@@ -124,6 +125,15 @@ def _host(table: Rates, segments: int) -> tuple[tuple[str, Interval], ...]:
         return ()
     first, more = table.host["submit"], table.host["resubmit"]
     return ((first.name, first.us), (more.name, more.of(segments - 1)))
+
+
+def _on_bpu(costs: Iterable[NodeCost], table: Rates) -> Interval:
+    """The sum of all nodes on the BPU: those of one coefficient err together, coefficients each for itself."""
+    groups: dict[str, Interval] = defaultdict(lambda: ZERO)
+    for cost in costs:
+        if cost.device in ON_BPU and cost.us.known:
+            groups[cost.group] = groups[cost.group].plus(cost.us)
+    return Interval.independent(groups.values()).no_narrower(table.sheet.model_error)
 
 
 def _sum(parts: Iterable[Interval]) -> Interval:

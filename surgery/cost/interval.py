@@ -10,7 +10,7 @@ from typing import NamedTuple
 class Interval(NamedTuple):
     """``low <= mid <= high`` in one unit; all three are NaN when nothing is known.
 
-    Sums are of the ends: errors are taken to be fully correlated, the widest honest reading.
+    Sums are of the ends, as where one error moves all parts; :meth:`independent` adds parts that err each for itself.
     """
 
     low: float
@@ -30,6 +30,18 @@ class Interval(NamedTuple):
             low, mid, high = low + part[0], mid + part[1], high + part[2]
         return cls(low, mid, high)
 
+    @classmethod
+    def independent(cls, parts: Iterable[Interval]) -> Interval:
+        """The sum of ``parts``, each of them known, whose errors are independent: they add in squares.
+
+        >>> Interval.independent([Interval(1, 4, 8), Interval(2, 6, 9)])
+        Interval(low=5.0, mid=10, high=15.0)
+        """
+        chosen = list(parts)
+        mid = sum(part[1] for part in chosen)
+        down, up = (math.hypot(*(part[1] - part[end] for part in chosen)) for end in (0, 2))
+        return cls(mid - down, mid, mid + up)
+
     @property
     def known(self) -> bool:
         """Whether the middle is a number."""
@@ -43,9 +55,9 @@ class Interval(NamedTuple):
         """Every end times ``factor`` (not negative)."""
         return Interval(self[0] * factor, self[1] * factor, self[2] * factor)
 
-    def at_least(self, other: Interval) -> Interval:
-        """The larger of the two, end by end."""
-        return Interval(max(self[0], other[0]), max(self[1], other[1]), max(self[2], other[2]))
+    def no_narrower(self, error: float) -> Interval:
+        """The same with each end at least the share ``error`` (0..1) of the middle away from it."""
+        return Interval(min(self[0], self[1] * (1 - error)), self[1], max(self[2], self[1] * (1 + error)))
 
 
 ZERO = Interval(0.0, 0.0, 0.0)

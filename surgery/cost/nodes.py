@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from surgery.cost import cpu, work
@@ -10,6 +11,7 @@ from surgery.cost.coefficients import Basis, Rate, Rates, rates
 from surgery.cost.edges import Edge, edge_of
 from surgery.cost.interval import ZERO, Interval
 from surgery.cost.kinds import FREE, kinds
+from surgery.cost.overlap import side_by_side
 from surgery.cost.segments import Devices
 from surgery.cost.terms import Amounts, Term, amounts
 from surgery.ir.graph import Node
@@ -137,7 +139,7 @@ def _busy(node: Node, terms: Amounts, edge: Edge, table: Rates) -> NodeCost:
     read, written = _traffic(node, edge, table)
     moving = table.moved.of((read + written) * 1e-6)
     moving = moving.plus(table.moving) if read + written else moving
-    us = together(computing, moving, table.memory.exposed)
+    us = Interval(*map(side_by_side, computing, moving, repeat(table.memory.exposed)))
     most = max(parts, key=lambda part: part[1].mid)[0] if parts else table.moved
     bound, rate = _dominant(computing, moving, most, table)
     cost = NodeCost(node, "bpu", us, bound, macs(node), rate.basis, rate.name, read, written)
@@ -150,12 +152,6 @@ def _traffic(node: Node, edge: Edge, table: Rates) -> tuple[int, int]:
     enters, leaves = (sum(work.padded(t, table.align) for t in side) for side in edge)
     read = work.weight_bytes(node, table.align) + (enters or spill.read)
     return read, round(table.memory.output_factor * leaves) or spill.written
-
-
-def together(computing: Interval, moving: Interval, exposed: float) -> Interval:
-    """The time of computing and moving that run side by side, of which a part of the shorter one is not hidden."""
-    shorter = Interval(*map(min, computing, moving))
-    return computing.at_least(moving).plus(shorter.scaled(exposed))
 
 
 def _dominant(computing: Interval, moving: Interval, most: Rate, table: Rates) -> tuple[Bound, Rate]:

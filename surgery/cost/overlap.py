@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
-from surgery.cost.coefficients import Memory
-from surgery.cost.nodes import NodeCost
 from surgery.cost.segments import ON_BPU
+
+if TYPE_CHECKING:
+    from surgery.cost.coefficients import Memory
+    from surgery.cost.nodes import NodeCost
 
 
 def hidden(costs: Sequence[NodeCost], memory: Memory) -> float:
@@ -17,7 +20,7 @@ def hidden(costs: Sequence[NodeCost], memory: Memory) -> float:
     weights waits less next to one that computes for long.
     """
     layers = [(c.computing.mid, c.moving.mid) for c in costs if c.device in ON_BPU and c.us.mid > 0]
-    alone = sum(_together(computing, moving, memory.exposed) for computing, moving in layers)
+    alone = sum(side_by_side(computing, moving, memory.exposed) for computing, moving in layers)
     if memory.window == 1 or not alone:
         return 1.0
     return windowed(layers, memory.exposed, memory.window) / alone
@@ -32,9 +35,10 @@ def windowed(layers: Sequence[tuple[float, float]], exposed: float, window: int)
     total = 0.0
     for end in range(1, len(layers) + window):
         first, last = max(0, end - window), min(end, len(layers))
-        total += _together(sums[0][last] - sums[0][first], sums[1][last] - sums[1][first], exposed)
+        total += side_by_side(sums[0][last] - sums[0][first], sums[1][last] - sums[1][first], exposed)
     return total / window
 
 
-def _together(computing: float, moving: float, exposed: float) -> float:
+def side_by_side(computing: float, moving: float, exposed: float) -> float:
+    """The time of computing and moving at once, of which a part of the shorter one is not hidden."""
     return max(computing, moving) + exposed * min(computing, moving)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from surgery.cost import estimate
+from surgery.cost import Interval, estimate
+from surgery.cost.coefficients import rates
+from surgery.cost.interval import ZERO
 from surgery.ir import Model
 from surgery.target.place import place
 from surgery.target.registry import march_names
@@ -77,6 +79,18 @@ def test_intervals_are_ordered(march):
     every = [found.bpu_ms, found.latency_ms, found.segment, *(c.us for c in found.nodes)]
     for low, mid, high in (*every, *(t.us for t in found.transfers)):
         assert 0 <= low <= mid <= high
+
+
+def test_nodes_of_one_coefficient_err_together_and_others_each_for_itself():
+    found = estimated(model_of(CHAIN))
+    sums = {}
+    for cost in found.nodes:
+        sums[cost.group] = sums.get(cost.group, ZERO).plus(cost.us)
+    sure = rates(X5).sheet.model_error
+    expected = Interval.independent(sums.values()).no_narrower(sure).scaled(found.overlap).plus(found.segment)
+    assert len(sums) > 1
+    assert found.bpu_ms == pytest.approx(expected.scaled(1e-3))
+    assert found.bpu_ms.low <= found.bpu_ms.mid - sure * (found.bpu_ms.mid - found.segment.mid / 1000)
 
 
 def test_an_estimate_of_a_placement():

@@ -194,6 +194,7 @@ def test_a_time_out_says_how_to_give_it_longer() -> None:
     assert "--witness-limit SECONDS gives it more time" in to_markdown(page(run.report)).replace("&#45;", "-")
     assert closing(run.report).sentence.startswith("The bayes-e toolchain was asked and was not done in time: not done")
     assert {options["limit"] for options in told.asked} == {5.0}
+    assert dict(page(run.report).facts)["Accepted"].text == "not done in time"
 
 
 def test_compiling_is_told() -> None:

@@ -107,6 +107,11 @@ def table(head: str, rows: Iterable[Iterable[Cell | str]], caption: str = "") ->
     return Table(columns, tuple(cells), caption)
 
 
+def yes_or_no(good: bool) -> Cell:
+    """A cell of a fact that is good news when it is so."""
+    return Cell("yes", "good") if good else Cell("no", "bad")
+
+
 def code(text: object, tone: Tone = "") -> Cell:
     """A cell for a name."""
     return Cell(str(text), tone, code=True)

@@ -13,7 +13,7 @@ from surgery.report.verdict import closing
 from surgery.report.view.content import Block, Cell, Note, Page, Section, Stack, Table, Tone, code, table
 from surgery.report.view.log import log_section
 from surgery.report.view.nodes import DEVICES, Listing, node_table
-from surgery.report.view.witness import check_blocks
+from surgery.report.view.witness import answered, check_blocks
 
 _ALL = Listing()
 
@@ -64,7 +64,7 @@ def _facts(document: CheckDocument) -> Iterable[tuple[str, Cell]]:
 def _accepted(document: CheckDocument) -> Cell:
     """What the toolchain said where it was asked, what the march says otherwise, with every rule that is broken."""
     if document.witness is not None:
-        return Cell("yes", "good") if document.witness.side.accepted else Cell("no", "bad")
+        return answered(document.witness.side)
     if not document.accepted:
         side = document.summary
         reasons = [r.rule for r in document.refusals] + ([plural(side.refused, "node")] if side.refused else [])

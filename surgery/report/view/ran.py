@@ -8,11 +8,11 @@ from surgery.report.base import Span
 from surgery.report.run import Accuracy, Edit, Interface, PassRow, Port, RunDocument, Side
 from surgery.report.text import amount, interval, listed, number, percent, plural
 from surgery.report.verdict import closing
-from surgery.report.view.content import Bar, Bars, Block, Cell, Note, Page, Section, Stack, Tone, code, table
+from surgery.report.view.content import Bar, Bars, Block, Cell, Note, Page, Section, Stack, Tone, code, table, yes_or_no
 from surgery.report.view.drift import drift_blocks
 from surgery.report.view.log import log_section
 from surgery.report.view.placed import counts, refusal_blocks, violation_blocks
-from surgery.report.view.witness import run_blocks
+from surgery.report.view.witness import answered, run_blocks
 
 STATUS: dict[str, Tone] = {
     "applied": "good",
@@ -53,9 +53,8 @@ def run_page(document: RunDocument) -> Page:
 
 def _facts(document: RunDocument) -> tuple[tuple[str, Cell], ...]:
     after = document.after
-    accepted = after.accepted if document.witness is None else document.witness.after.accepted
     return (
-        ("Accepted", Cell("yes", "good") if accepted else Cell("no", "bad")),
+        ("Accepted", yes_or_no(after.accepted) if document.witness is None else answered(document.witness.after)),
         ("On the CPU", Cell(f"{document.before.cpu} → {after.cpu}", "warn" if after.cpu else "good")),
         ("BPU segments", Cell(f"{document.before.segments} → {after.segments}")),
         ("Speedup", Cell(interval(document.speedup, "x"))),
@@ -73,7 +72,7 @@ def _compared(document: RunDocument) -> tuple[Block, ...]:
 
 def _figures(side: Side) -> list[tuple[str, Cell]]:
     return [
-        ("Taken by the toolchain", Cell("yes", "good") if side.accepted else Cell("no", "bad")),
+        ("Taken by the toolchain", yes_or_no(side.accepted)),
         ("Nodes", Cell(str(side.nodes))),
         *((f"… {device}", Cell(str(count))) for device, count in counts(side)),
         ("BPU segments", Cell(str(side.segments))),

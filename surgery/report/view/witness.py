@@ -5,7 +5,7 @@ from __future__ import annotations
 from surgery.report.base import Span
 from surgery.report.text import amount, interval, listed, number, plural
 from surgery.report.value import ValueDrift
-from surgery.report.view.content import Block, Cell, Note, code, table
+from surgery.report.view.content import Block, Cell, Note, code, table, yes_or_no
 from surgery.report.witness import QuantisedDrift, WitnessCheck, WitnessDiff, WitnessRun, WitnessSide
 
 
@@ -108,6 +108,13 @@ def _known(side: WitnessSide, count: int) -> str:
 
 def _ms(microseconds: float | None) -> str:
     return "–" if microseconds is None else f"{number(microseconds / 1000, 4)} ms"
+
+
+def answered(side: WitnessSide) -> Cell:
+    """Whether the toolchain took the model; that it was not done in time says neither."""
+    if side.refusal == "timeout":
+        return Cell("not done in time", "warn")
+    return yes_or_no(side.accepted)
 
 
 def _verdict(side: WitnessSide) -> str:
