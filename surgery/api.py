@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from surgery.cost import NoCoefficients, estimate
 from surgery.drift.inputs import make_inputs
 from surgery.drift.taps import diff as measure
-from surgery.errors import InputError
+from surgery.drift.thresholds import Method
+from surgery.errors import InputError, unknown
 from surgery.ir import Model
 from surgery.pipeline import Pipeline as Passes
 from surgery.pipeline import registry
@@ -298,24 +299,31 @@ def diff(
     progress: Callable[[int, int], None] | None = None,
     witness: Asked | None = None,
     march: str | None = None,
+    int8: bool = False,
+    calibration: str = "max",
 ) -> DiffDocument:
     """How far the numbers of ``candidate`` are from those of ``reference``, value by value.
 
     ``taps`` compares internal values of one name, too; ``progress`` is called with batches done and to do.
     ``witness`` (a folder, ``"auto"``, or an open one) has the vendor's toolchain quantise both for ``march``, and
-    compares their fake-quant and int8 outputs with the reference.
+    compares their fake-quant and int8 outputs with the reference. ``int8`` simulates that without it, layer by layer,
+    calibrated on the same inputs: thresholds by ``calibration`` (``max``, ``percentile`` or ``kl``).
     """
+    target = _quantising(march, witness, int8)
+    method = _method(calibration)
     left, right = Model.load(reference), Model.load(candidate)
     data = make_inputs(left, samples=samples, seed=seed, given=inputs, shapes=input_shape, ranges=input_range)
     document = diff_document(left, right, measure(left, right, data, taps=taps, progress=progress), data.description)
-    if witness is None:
+    if target is not None and int8:
+        from surgery.simulated import diff_simulated
+
+        document = document.model_copy(update={"int8": diff_simulated(left, right, data, target, method)})
+    if target is None or witness is None:
         return document
-    if march is None:
-        raise InputError("a witness quantises for a march", where="--witness", hint="name one: --march X5")
     from surgery.witnessed import diff_witnessed, opened
 
     with opened(witness) as asked:
-        found = diff_witnessed(left, right, data.samples, asked, load_target(march).name)
+        found = diff_witnessed(left, right, data.samples, asked, target.name, method.value)
     return document.model_copy(update={"witness": found})
 
 
@@ -391,6 +399,22 @@ def versions() -> dict[str, str]:
     """Versions of this tool and of what decides its numbers."""
     libraries = ("surgery", "onnx", "onnxruntime", "numpy", "onnx-graphsurgeon")
     return {"python": platform.python_version(), **{name: version(name) for name in libraries}}
+
+
+def _quantising(march: str | None, witness: Asked | None, int8: bool) -> Target | None:
+    """The march that both are quantised for; None where nothing is."""
+    if witness is None and not int8:
+        return None
+    if march is None:
+        where = "--int8" if witness is None else "--witness"
+        raise InputError("models are quantised for a march", where=where, hint="name one: --march X5")
+    return load_target(march)
+
+
+def _method(name: str) -> Method:
+    if name not in list(Method):
+        raise unknown("calibration", name, list(Method))
+    return Method(name)
 
 
 def _at(document: D, shapes: Shapes) -> D:

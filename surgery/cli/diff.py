@@ -20,6 +20,8 @@ def diff(
     input_shape: opt.InputShapes = None,
     input_range: opt.InputRanges = None,
     march: opt.MaybeMarch = None,
+    int8: Annotated[bool, Option("--int8", help="Simulate the integers of the march on both.")] = False,
+    calibration: Annotated[str, Option(metavar="max|percentile|kl", help="How their scales are found.")] = "max",
     witness: opt.Witness = None,
     json: opt.Json = None,
     quiet: opt.Quiet = False,
@@ -50,6 +52,8 @@ def diff(
             progress=bar.count,
             witness=toolchain,
             march=march,
+            int8=int8,
+            calibration=calibration,
         )
     out.add(document)
     out.finish()

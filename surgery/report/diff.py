@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from surgery.report.base import Document, ModelRef, Part, Text, schema
+from surgery.report.simulated import SimulatedDiff
 from surgery.report.value import ValueDrift, value_drifts
 from surgery.report.witness import WitnessDiff
 
@@ -34,6 +35,7 @@ class DiffDocument(Document):
     taps: tuple[ValueDrift, ...] = ()
     first_bad: FirstBad | None = None
     notes: tuple[Text, ...] = ()
+    int8: SimulatedDiff | None = None
     witness: WitnessDiff | None = None
 
 

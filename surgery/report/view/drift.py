@@ -9,6 +9,7 @@ from surgery.report.text import number, plural
 from surgery.report.value import ValueDrift
 from surgery.report.verdict import closing
 from surgery.report.view.content import Block, Cell, Note, Page, Section, Table, code, table
+from surgery.report.view.simulated import simulated_blocks
 from surgery.report.view.witness import diff_blocks
 
 
@@ -20,6 +21,7 @@ def diff_page(document: DiffDocument) -> Page:
     facts = (("Samples", Cell(str(document.samples))), ("First value beyond rounding", first))
     sections = (
         Section("Outputs", drift_blocks(document)),
+        Section("Quantised, simulated", simulated_blocks(document.int8)),
         Section("Quantised by the vendor's toolchain", diff_blocks(document.witness)),
         Section("Not compared", tuple(Note(note, "warn") for note in document.notes)),
         Section("Internal values", _taps(document.taps)),
