@@ -156,7 +156,8 @@ def cost(
     corrected = _overlay(loaded, target, log)
     target = corrected.target if corrected else target
     try:
-        document = cost_document(loaded, target.name, estimate(place_as_seen(loaded, target)))
+        placement = place_as_seen(loaded, target)
+        document = cost_document(loaded, placement, estimate(placement))
     except NoCoefficients as error:
         document = no_estimate(loaded, target.name, error.what)
     return _with(_at(document, input_shape), corrected).model_copy(update={"run_on_bpu": target.run_on_bpu})

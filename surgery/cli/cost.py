@@ -14,6 +14,7 @@ def cost(
     run_on_bpu: opt.RunOnBpu = None,
     input_shape: opt.InputShapes = None,
     log: opt.Log = None,
+    report: opt.Reports = None,
     json: opt.Json = None,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -27,7 +28,7 @@ def cost(
     from surgery.cli.jobs import jobs, need_one
     from surgery.cli.output import Output
 
-    out = Output(json, taken=(*models, log), quiet=quiet, verbose=verbose)
+    out = Output(json, tuple(report or ()), taken=(*models, log), quiet=quiet, verbose=verbose)
     todo, shapes = jobs(models, march, assume), parse.shapes(input_shape or ())
     need_one(todo, log)
     options: dict[str, Any] = {"assume": assume, "run_on_bpu": run_on_bpu or (), "input_shape": shapes, "log": log}

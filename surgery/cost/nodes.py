@@ -37,6 +37,7 @@ class NodeCost:
         group: the coefficient that dominates; costs of one group are wrong together.
         read: bytes loaded from memory by the BPU.
         written: bytes stored to memory by the BPU.
+        weights: bytes of weights as int8, of ``read``.
         computing: microseconds of computing, of ``us``.
         moving: microseconds of loading and storing, of which ``us`` has what computing does not hide.
         reason: why there is no estimate, or what was assumed.
@@ -51,6 +52,7 @@ class NodeCost:
     group: str = ""
     read: int = 0
     written: int = 0
+    weights: int = 0
     computing: Interval = ZERO
     moving: Interval = ZERO
     reason: str = ""
@@ -136,21 +138,22 @@ def _on_bpu(node: Node, table: Rates, edge: Edge) -> NodeCost:
 def _busy(node: Node, terms: Amounts, edge: Edge, table: Rates) -> NodeCost:
     parts = [(rate, rate.of(amount)) for term, amount in terms.items() if (rate := table.engine.get(term))]
     computing = Interval.total(us for _, us in parts)
-    read, written = _traffic(node, edge, table)
+    weights = work.weight_bytes(node, table.align)
+    read, written = _traffic(node, edge, table, weights)
     moving = table.moved.of((read + written) * 1e-6)
     moving = moving.plus(table.moving) if read + written else moving
     us = Interval(*map(side_by_side, computing, moving, repeat(table.memory.exposed)))
     most = max(parts, key=lambda part: part[1].mid)[0] if parts else table.moved
     bound, rate = _dominant(computing, moving, most, table)
     cost = NodeCost(node, "bpu", us, bound, macs(node), rate.basis, rate.name, read, written)
-    return replace(cost, computing=computing, moving=moving)
+    return replace(cost, weights=weights, computing=computing, moving=moving)
 
 
-def _traffic(node: Node, edge: Edge, table: Rates) -> tuple[int, int]:
-    """Bytes read and written: weights, features at the edge, and what does not fit on the chip."""
+def _traffic(node: Node, edge: Edge, table: Rates, weights: int) -> tuple[int, int]:
+    """Bytes read and written: ``weights``, features at the edge, and what does not fit on the chip."""
     spill = work.spilled(node, table.spill, table.memory.spill_share)
     enters, leaves = (sum(work.padded(t, table.align) for t in side) for side in edge)
-    read = work.weight_bytes(node, table.align) + (enters or spill.read)
+    read = weights + (enters or spill.read)
     return read, round(table.memory.output_factor * leaves) or spill.written
 
 

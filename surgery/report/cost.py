@@ -1,4 +1,4 @@
-"""``surgery.cost/1``: predicted time per node and in total."""
+"""``surgery.cost/1``: predicted time per node, by kind, by segment and in total, and what it makes of the march."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from surgery.cost.roofline import Roof, node_use, roof, total_use
+from surgery.cost.segments import numbers
+from surgery.cost.timeline import timeline
 from surgery.report.base import Document, InputShape, ModelRef, Part, Span, Text, schema
 from surgery.report.log import LogPart
+from surgery.report.totals import KindTime, SegmentTime, SlotTime, by_kind, by_segment, slots
+from surgery.report.usage import Ceilings, Efficiency, ceilings, efficiency
 
 if TYPE_CHECKING:
     from surgery.cost import Estimate, NodeCost, Transfer
     from surgery.ir import Model
+    from surgery.target import Placement
 
 
 class Traffic(Part):
@@ -24,7 +30,8 @@ class Traffic(Part):
 class NodeTime(Part):
     """One node: microseconds (None where there is no estimate), what bounds it, and the basis of that knowledge.
 
-    ``kind`` is the coefficient that most of the time is by, as the march's coefficients name it.
+    ``kind`` is the coefficient that most of the time is by, as the march's coefficients name it. ``read`` and
+    ``written`` are bytes between the BPU and memory, ``weights`` those of ``read`` that are weights, as int8.
     """
 
     name: Text
@@ -36,6 +43,11 @@ class NodeTime(Part):
     basis: str = ""
     kind: str = ""
     reason: Text = ""
+    segment: int | None = None
+    read: int = 0
+    written: int = 0
+    weights: int = 0
+    efficiency: Efficiency | None = None
 
 
 class TransferTime(Part):
@@ -53,7 +65,8 @@ class CostDocument(Document):
 
     ``bpu_ms`` is BPU time per frame when it is saturated; ``latency_ms`` one thread from submit to done, host
     included. Both are None, with a ``reason``, where the march has no coefficients. ``overlap`` is what is left of the
-    sum of the nodes' times on the BPU, since neighbours hide each other's loading.
+    sum of the nodes' times on the BPU, since neighbours hide each other's loading. ``efficiency`` is that of all that
+    runs on the BPU while it is busy, against the ``ceilings`` of the march (None where these are not known).
     """
 
     kind: Literal["surgery.cost/1"] = schema("surgery.cost/1")
@@ -66,24 +79,37 @@ class CostDocument(Document):
     reason: str = ""
     macs: int
     bytes: Traffic
+    efficiency: Efficiency | None = None
+    ceilings: Ceilings | None = None
+    kinds: tuple[KindTime, ...] = ()
+    segments: tuple[SegmentTime, ...] = ()
     nodes: tuple[NodeTime, ...] = ()
     transfers: tuple[TransferTime, ...] = ()
+    timeline: tuple[SlotTime, ...] = ()
     run_on_bpu: tuple[Text, ...] = ()
     log: LogPart | None = None
 
 
-def cost_document(model: Model, march: str, estimate: Estimate) -> CostDocument:
-    """The document of an estimate."""
+def cost_document(model: Model, placement: Placement, estimate: Estimate) -> CostDocument:
+    """The document of an estimate of a placed model."""
+    top, device = roof(placement.target), placement.device
+    segment = numbers([cost.node for cost in estimate.nodes], device, lambda node: placement.row(node).segment)
+    line = timeline(estimate, segment)
     return CostDocument(
         model=ModelRef.of(model),
-        march=march,
+        march=placement.target.name,
         bpu_ms=Span.of(estimate.bpu_ms),
         latency_ms=Span.of(estimate.latency_ms),
         overlap=round(estimate.overlap, 4),
         macs=estimate.macs,
         bytes=Traffic(read=estimate.bytes_read, written=estimate.bytes_written),
-        nodes=tuple(map(_node, estimate.nodes)),
+        efficiency=efficiency(total_use(estimate, top)) if top else None,
+        ceilings=ceilings(top) if top else None,
+        kinds=by_kind(estimate, top),
+        segments=by_segment(estimate, segment, line, top),
+        nodes=tuple(_node(cost, segment.get(cost.node), top) for cost in estimate.nodes),
         transfers=tuple(map(_transfer, estimate.transfers)),
+        timeline=slots(line),
     )
 
 
@@ -95,7 +121,7 @@ def no_estimate(model: Model, march: str, reason: str) -> CostDocument:
     )
 
 
-def _node(cost: NodeCost) -> NodeTime:
+def _node(cost: NodeCost, segment: int | None, top: Roof | None) -> NodeTime:
     return NodeTime(
         name=cost.node.name,
         op=cost.node.op,
@@ -106,6 +132,11 @@ def _node(cost: NodeCost) -> NodeTime:
         basis=cost.basis,
         kind=cost.group,
         reason=cost.reason,
+        segment=segment,
+        read=cost.read,
+        written=cost.written,
+        weights=cost.weights,
+        efficiency=efficiency(node_use(cost, top)) if top else None,
     )
 
 

@@ -8,6 +8,8 @@ from surgery.report.cost import CostDocument, NodeTime, Traffic, TransferTime
 from surgery.report.diff import DiffDocument, FirstBad, ValueDrift
 from surgery.report.padding import PaddedSize, PaddingNote
 from surgery.report.run import Accuracy, Bound, Edit, Interface, Left, PassRow, Port, RunDocument, Side
+from surgery.report.totals import KindTime, SegmentTime, SlotTime
+from surgery.report.usage import Ceilings, Efficiency
 
 HOSTILE = "a|b`c`<script>alert(1)</script>[bold]x[/bold]\x1b[31m\n# h\u202e"
 """A name with the syntax of every view, an escape sequence, a line break and a direction override."""
@@ -76,7 +78,11 @@ def assumed_check() -> CheckDocument:
 
 
 def cost(name: str = "conv_1") -> CostDocument:
-    node = NodeTime(name=name, op="Conv", device="bpu", us=span(120.0), bound="compute", macs=10**9, basis="fitted")
+    use = Efficiency(compute=0.4, parameters=0.1, intensity=800.0, attained=0.4)
+    node = NodeTime(
+        name=name, op="Conv", device="bpu", us=span(120.0), bound="compute", macs=10**9, basis="fitted", kind="dense",
+        segment=0, read=1_000_000, written=250_000, weights=900_000, efficiency=use,
+    )  # fmt: skip
     transfer = TransferTime(tensor=name, direction="to host", bytes=8400, us=span(12.0))
     return CostDocument(
         model=MODEL,
@@ -85,8 +91,23 @@ def cost(name: str = "conv_1") -> CostDocument:
         latency_ms=span(5.25),
         macs=10**9,
         bytes=Traffic(read=12_000_000, written=3_000_000),
+        efficiency=use,
+        ceilings=Ceilings(
+            macs_per_s=2e12, bytes_per_s=7e9, ridge=2e12 / 7e9, engine="dense", basis="fitted", source="fit"
+        ),
+        kinds=(KindTime(kind="dense", device="bpu", nodes=1, us=span(120.0), macs=10**9, efficiency=use),),
+        segments=(
+            SegmentTime(
+                segment=0, nodes=1, begin_us=362.0, us=span(142.0), macs=10**9, read=1_000_000, written=250_000
+            ),
+        ),
         nodes=(node,),
         transfers=(transfer,),
+        timeline=(
+            SlotTime(work="submit", name="", segment=0, begin_us=0.0, us=362.0),
+            SlotTime(work="layer", name=name, segment=0, begin_us=362.0, us=120.0),
+            SlotTime(work="transfer", name=name, segment=None, begin_us=482.0, us=12.0),
+        ),
     )
 
 

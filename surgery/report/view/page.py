@@ -16,9 +16,10 @@ from surgery.report.run import RunDocument
 from surgery.report.trace import BisectDocument, ExplainDocument
 from surgery.report.verdict import Closing
 from surgery.report.view.content import Page
+from surgery.report.view.costs import cost_page
 from surgery.report.view.drift import diff_page
 from surgery.report.view.listed import bisect_page, calibration_page, explain_page, marches_page, passes_page
-from surgery.report.view.placed import check_page, cost_page
+from surgery.report.view.placed import check_page
 from surgery.report.view.ran import run_page
 
 _PAGES: dict[type[Document], Callable[[Any], Page]] = {

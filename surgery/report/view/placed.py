@@ -1,4 +1,4 @@
-"""Content of ``check`` and ``cost``: placement, what to do, limits broken, padding, where the time goes."""
+"""Content of ``check``: placement, what to do, limits broken, padding."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from surgery.report.check import CheckDocument, NodeRow, Refusal, Step, Violation
-from surgery.report.cost import CostDocument, NodeTime
 from surgery.report.padding import PaddingNote
-from surgery.report.text import amount, interval, listed, number, percent, plural
+from surgery.report.text import amount, listed, percent, plural
 from surgery.report.verdict import closing
 from surgery.report.view.content import Block, Cell, Note, Page, Section, Stack, Table, Tone, code, table
 from surgery.report.view.log import log_section
@@ -169,72 +168,3 @@ def _unplaced(nodes: Sequence[NodeRow]) -> tuple[Block, ...]:
         for (device, op, note), names in sorted(groups.items(), key=lambda g: -len(g[1]))
     ]
     return (table("Operator|Device|#Nodes|Where|Why", rows),) if rows else ()
-
-
-def cost_page(document: CostDocument) -> Page:
-    """The estimate: totals, the slowest nodes, transfers."""
-    facts = (
-        ("Latency", Cell(interval(document.latency_ms))),
-        ("BPU time per frame", Cell(interval(document.bpu_ms))),
-        ("MACs", Cell(amount(document.macs))),
-        ("Read", Cell(f"{amount(document.bytes.read)}B")),
-        ("Written", Cell(f"{amount(document.bytes.written)}B")),
-    )
-    slowest = sorted(document.nodes, key=lambda n: -(n.us.mid or 0.0))
-    sections = (
-        Section("No estimate", (Note(document.reason, "warn"),) if document.reason else ()),
-        Section("Where the time goes", _kinds(document)),
-        Section("Slowest nodes", (_times(slowest[:12]),) if slowest else ()),
-        log_section(document.log),
-        Section("Between host and BPU", _transfers(document)),
-        Section("Node by node", (_times(document.nodes),) if slowest else (), detail=True),
-    )
-    kept = tuple(s for s in sections if s.blocks)
-    return Page(f"Cost on {document.march}", document.model.path or "in memory", facts, kept, closing(document))
-
-
-def _kinds(document: CostDocument) -> tuple[Block, ...]:
-    """Sums of the nodes' times by kind and device, the largest first."""
-    sums: dict[tuple[str, str], list[float]] = {}
-    for node in document.nodes:
-        if node.us.mid:
-            sums.setdefault((node.kind, node.device), []).append(node.us.mid)
-    total = sum(map(sum, sums.values()))
-    rows = (
-        (
-            code(kind),
-            Cell(side, DEVICES.get(side, "")),
-            str(len(us)),
-            f"{number(sum(us) * 1e-3)} ms",
-            percent(sum(us) / total),
-        )
-        for (kind, side), us in sorted(sums.items(), key=lambda item: -sum(item[1]))
-    )
-    hidden = f"Together on the BPU {percent(1 - document.overlap)} less: neighbours hide each other's loading."
-    note = (Note(hidden),) if document.overlap < 0.995 else ()
-    return (table("Kind|Device|#Nodes|#Time|#Share", rows), *note) if sums else ()
-
-
-def _times(nodes: Sequence[NodeTime]) -> Table:
-    rows = (
-        (
-            code(n.name),
-            code(n.op),
-            Cell(n.device, DEVICES.get(n.device, "")),
-            interval(n.us, "µs"),
-            n.bound,
-            amount(n.macs),
-            n.basis,
-        )
-        for n in nodes
-    )
-    return table("Node|Operator|Device|#Time|Bound by|#MACs|Basis", rows)
-
-
-def _transfers(document: CostDocument) -> tuple[Block, ...]:
-    if not document.transfers:
-        return ()
-    total = sum(t.us.mid or 0.0 for t in document.transfers)
-    rows = ((code(t.tensor), t.direction, f"{amount(t.bytes)}B", interval(t.us, "µs")) for t in document.transfers)
-    said = f"{plural(len(document.transfers), 'transfer')}, {number(total / 1000)} ms in all."
-    return (Note(said), table("Tensor|Direction|#Size|#Time", rows))
