@@ -11,6 +11,7 @@ from surgery.report import (
     BisectDocument,
     CalibrationDocument,
     CheckDocument,
+    CostDiffDocument,
     CostDocument,
     DiffDocument,
     Document,
@@ -23,7 +24,7 @@ from surgery.report import (
 FOLDER = Path(__file__).parent.parent / "docs" / "schemas"
 DOCUMENTS: tuple[type[Document], ...] = (
     CheckDocument, CostDocument, DiffDocument, RunDocument, ExplainDocument, BisectDocument, PassesDocument,
-    MarchesDocument, BatchDocument, CalibrationDocument,
+    MarchesDocument, BatchDocument, CalibrationDocument, CostDiffDocument,
 )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from surgery.api import calibrate as calibrate
     from surgery.api import check as check
     from surgery.api import cost as cost
+    from surgery.api import cost_diff as cost_diff
     from surgery.api import diff as diff
     from surgery.api import explain as explain
     from surgery.api import marches as marches
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     __version__: str
 
-_VERBS = ("Pipeline", "Run", "bisect", "calibrate", "check", "diff", "explain", "marches", "passes", "run")
+_VERBS = ("Pipeline", "Run", "bisect", "calibrate", "check", "cost_diff", "diff", "explain", "marches", "passes", "run")
 _HOMES = {
     **dict.fromkeys(_VERBS, "surgery.api"),
     "Model": "surgery.ir",

@@ -31,6 +31,7 @@ from surgery.pipeline.view import folded, frozen, place_as_seen
 from surgery.report.catalogue import MarchesDocument, PassesDocument, march_entry, pass_entry
 from surgery.report.check import CheckDocument, check_document
 from surgery.report.cost import CostDocument, cost_document, no_estimate
+from surgery.report.cost_diff import CostDiffDocument, Costed, cost_diff_document
 from surgery.report.diff import DiffDocument, diff_document
 from surgery.report.run import RunDocument, run_document
 from surgery.report.todo import with_todo
@@ -151,16 +152,47 @@ def cost(
     ``run_on_bpu`` names what the toolchain is asked to run on the BPU; ``input_shape`` has the model looked at with its
     inputs at these sizes, ``log`` with the devices of the vendor's log.
     """
+    options: dict[str, Any] = {"assume": assume, "run_on_bpu": run_on_bpu, "input_shape": input_shape, "log": log}
+    return costed(model, march=march, **options).document
+
+
+def cost_diff(
+    before: Source,
+    after: Source,
+    *,
+    march: str,
+    assume: str | None = None,
+    run_on_bpu: Sequence[str] = (),
+    input_shape: Shapes = None,
+) -> CostDiffDocument:
+    """The predicted times of two models on ``march``, in total and layer by layer; the options are of :func:`cost`."""
+    options: dict[str, Any] = {"assume": assume, "run_on_bpu": run_on_bpu, "input_shape": input_shape}
+    return cost_diff_document(*(costed(model, march=march, **options) for model in (before, after)))
+
+
+def costed(
+    model: Source,
+    *,
+    march: str,
+    assume: str | None = None,
+    run_on_bpu: Sequence[str] = (),
+    input_shape: Shapes = None,
+    log: Log = None,
+) -> Costed:
+    """What :func:`cost` returns, and the estimate behind it."""
     loaded = _loaded(model, input_shape)
     target = _asking(load_target(march, assume), run_on_bpu, loaded)
     corrected = _overlay(loaded, target, log)
     target = corrected.target if corrected else target
+    found = None
     try:
         placement = place_as_seen(loaded, target)
-        document = cost_document(loaded, placement, estimate(placement))
+        found = estimate(placement)
+        document = cost_document(loaded, placement, found)
     except NoCoefficients as error:
         document = no_estimate(loaded, target.name, error.what)
-    return _with(_at(document, input_shape), corrected).model_copy(update={"run_on_bpu": target.run_on_bpu})
+    document = _with(_at(document, input_shape), corrected).model_copy(update={"run_on_bpu": target.run_on_bpu})
+    return Costed(document, found)
 
 
 def calibrate(files: Sequence[Path], *, march: str, output: Path | None = None) -> CalibrationDocument:

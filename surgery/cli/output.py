@@ -64,15 +64,15 @@ class Output:
                 raise InputError("is a model, or another result", where=str(file), hint="name another file")
             (check_report if file in self.reports else check_writable)(file)
 
-    def add(self, document: Document) -> None:
-        """Show ``document`` and keep it for the files."""
+    def add(self, document: Document, shown: Callable[[Any], Page] | None = None) -> None:
+        """Keep ``document`` for the files and show it, or what ``shown`` makes of it."""
         from surgery.report import findings
 
         self.documents.append(document)
         found = {finding.value for finding in findings(document)}
         if found & self.fail_on if self.fail_on else found:
             self.code = max(self.code, 1)
-        self._show(document)
+        self._show(document, shown)
 
     @contextmanager
     def attempt(self, job: Job) -> Iterator[None]:
@@ -102,13 +102,13 @@ class Output:
             write_html(map(self._page, self.documents), self.failures, self.html)
         raise typer.Exit(self.code)
 
-    def _show(self, document: Document) -> None:
+    def _show(self, document: Document, shown: Callable[[Any], Page] | None) -> None:
         if self.json == "-":
             return
         from surgery.report.view import show
         from surgery.report.view.terminal import close
 
-        content = self._page(document)
+        content = (shown or self._page)(document)
         if self.quiet:
             close(content, _console())
         else:

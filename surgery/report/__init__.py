@@ -8,6 +8,7 @@ from surgery.report.calibration import CalibrationDocument
 from surgery.report.catalogue import MarchesDocument, PassesDocument
 from surgery.report.check import CheckDocument
 from surgery.report.cost import CostDocument
+from surgery.report.cost_diff import CostDiffDocument
 from surgery.report.diff import DiffDocument
 from surgery.report.run import RunDocument
 from surgery.report.trace import BisectDocument, ExplainDocument
@@ -19,6 +20,7 @@ __all__ = [
     "CalibrationDocument",
     "CheckDocument",
     "Closing",
+    "CostDiffDocument",
     "CostDocument",
     "DiffDocument",
     "Document",

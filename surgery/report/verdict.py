@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from surgery.report.base import Document, ModelRef
 from surgery.report.calibration import CalibrationDocument
 from surgery.report.check import Assumed, CheckDocument, Refusal, Summary
 from surgery.report.cost import CostDocument
+from surgery.report.cost_diff import CostDiffDocument
 from surgery.report.diff import DiffDocument
 from surgery.report.run import RunDocument
 from surgery.report.text import interval, listed, number, plural, visible
@@ -122,6 +124,18 @@ def _(document: CostDocument) -> Closing:
         return Closing(False, f"No estimate for {document.march}: {document.reason}.", _check(document))
     sentence = f"One frame takes {interval(document.latency_ms)} on {document.march}, host included."
     return Closing(True, sentence, _run(document, document.march))
+
+
+@closing.register
+def _(document: CostDiffDocument) -> Closing:
+    drift = command("diff", _path(document.before.model), _path(document.after.model))
+    if document.speedup is None or document.speedup.mid is None:
+        return Closing(False, f"No speedup is stated for {document.march}: {document.reason}.", drift)
+    low, high = document.speedup.low or 0.0, document.speedup.high or math.inf
+    said = f"The second model has {interval(document.speedup, 'x')} the speed of the first on {document.march}"
+    if low <= 1 <= high:
+        return Closing(True, f"{said}: which of them is faster is within the error of the estimates.", drift)
+    return Closing(low > 1, f"{said}.", drift)
 
 
 @closing.register

@@ -1,8 +1,9 @@
 """Local rewrites: rules, what they need, how they edit, and the engine that applies them."""
 
+from surgery.ir.origin import ORIGIN
 from surgery.rewrite import inline, need
 from surgery.rewrite.engine import Diverged, Engine, Event, Stats
-from surgery.rewrite.rewriter import ORIGIN, Rewriter
+from surgery.rewrite.rewriter import Rewriter
 from surgery.rewrite.rule import Context, Exactness, Limit, Mismatch, Purpose, Rule, weakest
 
 __all__ = [

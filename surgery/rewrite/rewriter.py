@@ -13,10 +13,8 @@ from surgery.ir import Constant, Graph, Node, Tensor, Value
 from surgery.ir.edit import Editor
 from surgery.ir.infer_node import infer_node
 from surgery.ir.normalise import Names
+from surgery.ir.origin import ORIGIN, source_name
 from surgery.rewrite import bodies
-
-ORIGIN = "surgery.origin"
-"""Metadata key of a node made by a rule: ``pass/rule: source nodes``."""
 
 
 @dataclass(frozen=True)
@@ -233,8 +231,7 @@ def _without_tail(inputs: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
 
 def _sources(node: Node) -> str:
     """The names a node's origin should carry: what it was itself made from, else its own name."""
-    known = node.metadata.get(ORIGIN)
-    return known.split(": ", 1)[1] if known else node.name
+    return source_name(node) or node.name
 
 
 def _tensors(main: Graph) -> Iterator[Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from surgery.report.base import ModelRef, Span
 from surgery.report.check import Assumed, CheckDocument, NodeRow, Refusal, Step, Summary, Violation
 from surgery.report.cost import CostDocument, NodeTime, Traffic, TransferTime
+from surgery.report.cost_diff import CostDiffDocument, CostSide, KindChange, LayerChange, LayerSide
 from surgery.report.diff import DiffDocument, FirstBad, ValueDrift
 from surgery.report.padding import PaddedSize, PaddingNote
 from surgery.report.run import Accuracy, Bound, Edit, Interface, Left, PassRow, Port, RunDocument, Side
@@ -108,6 +109,26 @@ def cost(name: str = "conv_1") -> CostDocument:
             SlotTime(work="layer", name=name, segment=0, begin_us=362.0, us=120.0),
             SlotTime(work="transfer", name=name, segment=None, begin_us=482.0, us=12.0),
         ),
+    )
+
+
+def cost_diff(name: str = "conv_1") -> CostDiffDocument:
+    def totals(ms: float) -> CostSide:
+        traffic = Traffic(read=12_000_000, written=3_000_000)
+        return CostSide(
+            model=MODEL, bpu_ms=span(ms), latency_ms=span(2 * ms), macs=10**9, bytes=traffic, nodes=1, segments=1
+        )
+
+    def layer(us: float) -> LayerSide:
+        return LayerSide(nodes=(name,), ops=("Conv",), device="bpu", us=span(us), bound="compute", macs=10**9)
+
+    return CostDiffDocument(
+        march="bayes-e",
+        before=totals(3.5),
+        after=totals(2.5),
+        speedup=Span(low=1.2, mid=1.4, high=1.5),
+        kinds=(KindChange(kind="dense", device="bpu", before_us=120.0, after_us=80.0),),
+        layers=(LayerChange(before=layer(120.0), after=layer(80.0), by="name", change_us=-40.0),),
     )
 
 

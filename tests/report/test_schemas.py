@@ -12,7 +12,13 @@ from surgery.report import Document
 from surgery.report.batch import Failure, as_json
 from tests.report import samples
 
-DOCUMENTS = [samples.check(samples.HOSTILE), samples.cost(), samples.diff(far=float("nan")), samples.run()]
+DOCUMENTS = [
+    samples.check(samples.HOSTILE),
+    samples.cost(),
+    samples.cost_diff(samples.HOSTILE),
+    samples.diff(far=float("nan")),
+    samples.run(),
+]
 
 
 def test_schemas_in_docs_are_current() -> None:

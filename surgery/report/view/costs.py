@@ -26,8 +26,7 @@ def cost_page(document: CostDocument) -> Page:
     slowest = sorted((n for n in document.nodes if n.us.mid), key=lambda n: -(n.us.mid or 0.0))[:SLOWEST]
     ranks = {node.name: str(rank) for rank, node in enumerate(slowest, 1)}
     sections = (
-        Section("No estimate", (Note(document.reason, "warn"),) if document.reason else ()),
-        Section("Left out of the totals, which are lower bounds", _unknown(document.nodes)),
+        *_missing(document),
         Section("One frame in one thread", timeline_block(document, ranks)),
         Section("Where the time goes", _kinds(document)),
         Section("Segment by segment", _segments(document)),
@@ -40,6 +39,20 @@ def cost_page(document: CostDocument) -> Page:
     kept = tuple(s for s in sections if s.blocks)
     subject = document.model.path or "in memory"
     return Page(f"Cost on {document.march}", subject, tuple(_facts(document)), kept, closing(document))
+
+
+def totals_page(document: CostDocument) -> Page:
+    """The totals alone, and what is missing from them."""
+    kept = tuple(s for s in _missing(document) if s.blocks)
+    subject = document.model.path or "in memory"
+    return Page(f"Cost on {document.march}", subject, tuple(_facts(document)), kept)
+
+
+def _missing(document: CostDocument) -> tuple[Section, ...]:
+    return (
+        Section("No estimate", (Note(document.reason, "warn"),) if document.reason else ()),
+        Section("Left out of the totals, which are lower bounds", _unknown(document.nodes)),
+    )
 
 
 def _facts(document: CostDocument) -> Iterator[tuple[str, Cell]]:

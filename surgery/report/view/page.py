@@ -11,11 +11,13 @@ from surgery.report.calibration import CalibrationDocument
 from surgery.report.catalogue import MarchesDocument, PassesDocument
 from surgery.report.check import CheckDocument
 from surgery.report.cost import CostDocument
+from surgery.report.cost_diff import CostDiffDocument
 from surgery.report.diff import DiffDocument
 from surgery.report.run import RunDocument
 from surgery.report.trace import BisectDocument, ExplainDocument
 from surgery.report.verdict import Closing
 from surgery.report.view.content import Page
+from surgery.report.view.cost_diff import cost_diff_page
 from surgery.report.view.costs import cost_page
 from surgery.report.view.drift import diff_page
 from surgery.report.view.listed import bisect_page, calibration_page, explain_page, marches_page, passes_page
@@ -25,6 +27,7 @@ from surgery.report.view.ran import run_page
 _PAGES: dict[type[Document], Callable[[Any], Page]] = {
     CheckDocument: check_page,
     CostDocument: cost_page,
+    CostDiffDocument: cost_diff_page,
     DiffDocument: diff_page,
     RunDocument: run_page,
     ExplainDocument: explain_page,

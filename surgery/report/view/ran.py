@@ -84,23 +84,24 @@ def _figures(side: Side) -> list[tuple[str, Cell]]:
 
 
 def _latency(document: RunDocument) -> tuple[Block, ...]:
-    bars = [
-        *_bars("latency", document.before.latency_ms, document.after.latency_ms),
-        *_bars("BPU", document.before.bpu_ms, document.after.bpu_ms),
+    drawn = [
+        *bars("latency", document.before.latency_ms, document.after.latency_ms),
+        *bars("BPU", document.before.bpu_ms, document.after.bpu_ms),
     ]
-    if not bars:
+    if not drawn:
         return (Note(document.speedup_reason, "warn"),) if document.speedup_reason else ()
     speed = Note(f"Speedup {interval(document.speedup, 'x')}, from the nodes that changed.")
     why = Note(f"No speedup can be stated: {document.speedup_reason}.", "muted")
     notes = ((speed,) if document.speedup else ()) + ((why,) if document.speedup_reason else ())
-    return (Bars("Predicted time, low to high", "ms", tuple(bars)), *notes)
+    return (Bars("Predicted time, low to high", "ms", tuple(drawn)), *notes)
 
 
 def _bpu(document: RunDocument) -> tuple[Span | None, Span | None]:
     return document.before.bpu_ms, document.after.bpu_ms
 
 
-def _bars(label: str, before: Span | None, after: Span | None) -> list[Bar]:
+def bars(label: str, before: Span | None, after: Span | None) -> list[Bar]:
+    """A time before and after as intervals of a chart; those that are not known are left out."""
     pairs: list[tuple[str, Span | None, Tone]] = [("before", before, "muted"), ("after", after, "good")]
     return [
         Bar(f"{label} {when}", span.low or 0.0, span.mid, span.high or span.mid, tone)
