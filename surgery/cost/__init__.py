@@ -2,11 +2,14 @@
 
 from surgery.cost.border import Transfer
 from surgery.cost.coefficients import Basis, NoCoefficients
+from surgery.cost.compare import Pair, pairs
 from surgery.cost.estimate import Estimate, estimate, estimate_nodes, local_us
 from surgery.cost.interval import Interval
 from surgery.cost.nodes import NodeCost, node_cost
 from surgery.cost.padding import Padding, paddings
+from surgery.cost.roofline import Roof, Use, node_use, roof, total_use
 from surgery.cost.speedup import Speedup, speedup
+from surgery.cost.timeline import Slot, timeline
 
 __all__ = [
     "Basis",
@@ -15,12 +18,21 @@ __all__ = [
     "NoCoefficients",
     "NodeCost",
     "Padding",
+    "Pair",
+    "Roof",
+    "Slot",
     "Speedup",
     "Transfer",
+    "Use",
     "estimate",
     "estimate_nodes",
     "local_us",
     "node_cost",
+    "node_use",
     "paddings",
+    "pairs",
+    "roof",
     "speedup",
+    "timeline",
+    "total_use",
 ]

@@ -31,7 +31,8 @@ class NodeCost:
         node: the node.
         device: ``bpu``, ``cpu``, ``folded``, ``refused`` or ``unknown``, as placed.
         us: microseconds; NaN when there is no estimate, see ``reason``.
-        bound: what the time is spent on; ``fused`` and ``folded`` cost nothing of their own.
+        bound: what the time is spent on, ``overhead`` where that is mostly what a layer costs however small, of
+            computing or of moving; ``fused`` and ``folded`` cost nothing of their own.
         macs: multiply-accumulates.
         basis: how the coefficient that dominates is known; assumed where the device is.
         group: the coefficient that dominates; costs of one group are wrong together.
@@ -159,5 +160,5 @@ def _traffic(node: Node, edge: Edge, table: Rates, weights: int) -> tuple[int, i
 
 def _dominant(computing: Interval, moving: Interval, most: Rate, table: Rates) -> tuple[Bound, Rate]:
     if moving.mid > computing.mid or most is table.moved:
-        return "memory", table.moved
+        return ("overhead" if moving.mid < 2 * table.moving.mid else "memory"), table.moved
     return ("overhead", most) if most.name == Term.LAYER else ("compute", most)

@@ -50,6 +50,13 @@ def test_a_large_weight_is_bound_by_memory():
     assert (found.bound, found.group, found.read, found.written) == ("memory", "memory", 512 * 64, 0)
 
 
+def test_a_small_weight_is_bound_by_what_a_layer_costs_however_small():
+    weight = f"float[8,8] w = {{{','.join(['0'] * 64)}}}"
+    found = cost(f"g (float[1,8] x) => (z) <{weight}> {{ r = Exp(x) y = MatMul(r, w) z = Exp(y) }}", "MatMul")
+    assert 0 < found.computing.mid < found.moving.mid
+    assert (found.bound, found.group, found.weights) == ("overhead", "memory", 64)
+
+
 def test_what_is_folded_or_fused_costs_nothing():
     text = f"g (float[1,8,8,8] x) => (z) {WEIGHT} {{ y = Conv(x, w) r = Relu(y) z = Exp(r) }}"
     assert cost(text, "Relu").us.mid == 0

@@ -139,6 +139,19 @@ def test_every_view_has_every_section(view: str, cut: CostDocument) -> None:
     assert [word for word in told if word not in texts[view]] == []
 
 
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_narrow_terminal_is_kept_to(width: int, cut: CostDocument) -> None:
+    lines = terminal(cut, width=width).splitlines()
+    assert max(len(line) for line in lines[:-2]) <= width
+
+
+def test_the_terminal_draws_the_line_of_time_in_letters(cut: CostDocument) -> None:
+    lanes = [line for line in terminal(cut, width=80).splitlines() if line.startswith((" BPU", " Host"))]
+    (segments,) = (line for line in lanes if line.startswith(" BPU segment"))
+    assert "█" in segments
+    assert segments.rstrip().endswith(f"{cut.bpu_ms.mid:.3g} ms")
+
+
 def test_hostile_names_are_text_in_the_charts() -> None:
     html = to_html(page(samples.cost(samples.HOSTILE)))
     chart = html[html.index("<figure") : html.index("Slowest nodes")]

@@ -33,7 +33,7 @@ ROWS = 20
 
 _STYLES = {"": "", "good": "green", "warn": "yellow", "bad": "bold red", "muted": "dim"}
 _PARTS = {"bpu": "green", "folded": "dim", "cpu": "yellow", "refused": "red", "unknown": "magenta", "segment": "dim"}
-_WIDTH, _LONG = 40, 60
+_WIDTH, _LONG = 40, 50
 
 
 def show(page: Page, console: Console, *, details: bool = False) -> None:
