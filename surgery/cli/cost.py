@@ -52,6 +52,5 @@ def cost(
 
 def _are_two(models: Sequence[Path], todo: Sequence[Job]) -> bool:
     """Whether two models were named, by themselves, on one march."""
-    return len(todo) == len(models) == len({job.path for job in todo}) == 2 and not any(
-        path.is_dir() for path in models
-    )
+    apart = len({job.path for job in todo})
+    return len(todo) == len(models) == apart == 2 and not any(path.is_dir() for path in models)

@@ -40,12 +40,15 @@ def test_the_documents_of_both_and_of_the_comparison(surgery: Surgery) -> None:
         (["clean.onnx", "pooled.onnx"], ["X5", "X3"], 4),
         (["clean.onnx", "clean.onnx"], ["X5"], 1),
         (["zoo"], ["X5"], 2),
+        (["one", "clean.onnx"], ["X5"], 2),
     ],
 )
 def test_other_calls_cost_each_model(models: list[str], marches: list[str], count: int, surgery: Surgery) -> None:
     Path("zoo").mkdir()
     for name in ("clean.onnx", "pooled.onnx"):
         Path("zoo", name).write_bytes(Path(name).read_bytes())
+    Path("one").mkdir()
+    Path("one", "pooled.onnx").write_bytes(Path("pooled.onnx").read_bytes())
     options = [word for march in marches for word in ("-m", march)]
     called = surgery("cost", *models, *options, "--json", "-")
     assert schemas(called.out) == ["surgery.cost/1"] * count
