@@ -132,6 +132,8 @@ def _(document: CostDiffDocument) -> Closing:
     if document.speedup is None or document.speedup.mid is None:
         return Closing(False, f"No speedup is stated for {document.march}: {document.reason}.", drift)
     low, high = document.speedup.low or 0.0, document.speedup.high or math.inf
+    if math.isclose(low, 1) and math.isclose(high, 1):
+        return Closing(True, f"Both models take the same time on {document.march}, as far as is estimated.", drift)
     said = f"The second model has {interval(document.speedup, 'x')} the speed of the first on {document.march}"
     if low <= 1 <= high:
         return Closing(True, f"{said}: which of them is faster is within the error of the estimates.", drift)
