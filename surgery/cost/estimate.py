@@ -91,7 +91,7 @@ def estimate_by(table: Rates, nodes: Iterable[Node], device: Devices, segments: 
     runs = count_segments(chosen, device, segments)
     host, start = _host(table, runs), table.segment.of(runs)
     overlap = hidden(costs, table.memory)
-    bpu = _on_bpu(costs, table).scaled(overlap).plus(start)
+    bpu = busy_us(costs, table.sheet.model_error).scaled(overlap).plus(start)
     rest = _sum([*(c.us for c in costs if c.device not in ON_BPU), *(t.us for t in crossing), *(us for _, us in host)])
     return Estimate(
         march,
@@ -127,13 +127,16 @@ def _host(table: Rates, segments: int) -> tuple[tuple[str, Interval], ...]:
     return ((first.name, first.us), (more.name, more.of(segments - 1)))
 
 
-def _on_bpu(costs: Iterable[NodeCost], table: Rates) -> Interval:
-    """The sum of all nodes on the BPU: those of one coefficient err together, coefficients each for itself."""
+def busy_us(costs: Iterable[NodeCost], model_error: float) -> Interval:
+    """The sum of the nodes on the BPU, microseconds, at least ``model_error`` (0..1) of it to each side.
+
+    Nodes of one coefficient err together, coefficients each for itself.
+    """
     groups: dict[str, Interval] = defaultdict(lambda: ZERO)
     for cost in costs:
         if cost.device in ON_BPU and cost.us.known:
             groups[cost.group] = groups[cost.group].plus(cost.us)
-    return Interval.independent(groups.values()).no_narrower(table.sheet.model_error)
+    return Interval.independent(groups.values()).no_narrower(model_error)
 
 
 def _sum(parts: Iterable[Interval]) -> Interval:

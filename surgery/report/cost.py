@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from surgery.cost.coefficients import rates
 from surgery.cost.roofline import Roof, node_use, roof, total_use
 from surgery.cost.segments import numbers
 from surgery.cost.timeline import timeline
@@ -106,7 +107,7 @@ def cost_document(model: Model, placement: Placement, estimate: Estimate) -> Cos
         efficiency=efficiency(total_use(estimate, top)) if top else None,
         ceilings=ceilings(top) if top else None,
         kinds=by_kind(estimate, top),
-        segments=by_segment(estimate, segment, line, top),
+        segments=by_segment(estimate, segment, line, top, rates(placement.target).sheet.model_error),
         nodes=tuple(_node(cost, segment.get(cost.node), top) for cost in estimate.nodes),
         transfers=tuple(map(_transfer, estimate.transfers)),
         timeline=slots(line),

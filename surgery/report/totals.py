@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from surgery.cost.estimate import busy_us
 from surgery.cost.interval import Interval
 from surgery.cost.roofline import Roof, Use, use_of
 from surgery.cost.segments import ON_BPU
@@ -30,7 +31,7 @@ class KindTime(Part):
 
 
 class SegmentTime(Part):
-    """One segment on the BPU, its start included: the segments add up to ``bpu_ms``.
+    """One segment on the BPU, its start included: the middle values of all add up to that of ``bpu_ms``.
 
     ``begin_us`` is when its first layer begins, since the frame was submitted; ``nodes`` are those that take time.
     """
@@ -77,9 +78,17 @@ def _kind(kind: str, device: str, costs: list[NodeCost], roof: Roof | None) -> K
 
 
 def by_segment(
-    estimate: Estimate, numbers: Mapping[Node, int], line: tuple[Slot, ...], roof: Roof | None
+    estimate: Estimate, numbers: Mapping[Node, int], line: tuple[Slot, ...], roof: Roof | None, model_error: float
 ) -> tuple[SegmentTime, ...]:
-    """The segments in the order of the line of time; ``numbers`` are those of the nodes on the BPU."""
+    """The segments in the order of the line of time.
+
+    Args:
+        estimate: what they are parts of.
+        numbers: the segments of the nodes on the BPU.
+        line: the line of time.
+        roof: the ceilings of the march.
+        model_error: as the coefficients of the march have it.
+    """
     begins: dict[int, float] = {}
     for slot in line:
         if slot.segment is not None and slot.work != "submit":
@@ -89,13 +98,11 @@ def by_segment(
         if cost.node in numbers:
             groups[numbers[cost.node]].append(cost)
     start = estimate.segment.scaled(1 / len(groups)) if groups else estimate.segment
-    return tuple(_segment(number, begins[number], groups[number], estimate.overlap, start, roof) for number in begins)
+    times = {n: busy_us(costs, model_error).scaled(estimate.overlap).plus(start) for n, costs in groups.items()}
+    return tuple(_segment(number, begins[number], groups[number], times[number], roof) for number in begins)
 
 
-def _segment(
-    number: int, begin: float, costs: list[NodeCost], overlap: float, start: Interval, roof: Roof | None
-) -> SegmentTime:
-    us = Interval.total(cost.us for cost in costs if cost.us.known).scaled(overlap).plus(start)
+def _segment(number: int, begin: float, costs: list[NodeCost], us: Interval, roof: Roof | None) -> SegmentTime:
     return SegmentTime(
         segment=number,
         nodes=sum(cost.us.mid > 0 for cost in costs),
