@@ -49,7 +49,7 @@ def _by_name(before: Iterable[NodeCost], after: Iterable[NodeCost]) -> Iterator[
     there = {cost.node.name: cost for cost in before}
     heirs: dict[str, list[NodeCost]] = defaultdict(list)
     for cost in after:
-        known = (source_name(cost.node), cost.node.name)
+        known = (cost.node.name, source_name(cost.node))
         home = next((name for name in known if name is not None and _is_home(there.get(name), cost)), None)
         if home is not None:
             heirs[home].append(cost)

@@ -51,7 +51,7 @@ def ceilings(roof: Roof) -> Ceilings:
 
 
 def efficiency(use: Use | None) -> Efficiency | None:
-    """The part of a use, at four digits."""
+    """The part of a use, at six digits."""
     if use is None:
         return None
-    return Efficiency(**{name: value if value is None else round(value, 4) for name, value in use._asdict().items()})
+    return Efficiency(**{name: value and float(f"{value:.6g}") for name, value in use._asdict().items()})

@@ -34,6 +34,11 @@ def test_what_a_rewrite_made_of_a_layer_stands_for_it() -> None:
     assert (["b"], ["b", "b_1"], "origin") in told(BEFORE, after, {"b": "b", "b_1": "b"})
 
 
+def test_a_rewritten_model_is_the_same_as_itself_whatever_its_layers_were_made_of() -> None:
+    text = f"g ({MAP} x) => (y) {{ [b] a = Exp(x) [b_1] y = Neg(a) }}"
+    assert sorted(told(text, text, {"b": "b", "b_1": "b"})) == [(["b"], ["b"], "name"), (["b_1"], ["b_1"], "name")]
+
+
 def test_a_name_of_another_operator_is_no_pair_without_an_origin() -> None:
     after = f"g ({MAP} x) => (y) {{ [a] a = Exp(x) [b] b = Transpose<perm=[0,2,3,1]>(a) [c] y = Exp(b) }}"
     assert {(tuple(b), tuple(a), by) for b, a, by in told(BEFORE, after)} >= {

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 import surgery
+from surgery.cost import Use
 from surgery.report import CostDocument
+from surgery.report.usage import efficiency
 from surgery.report.view import page, to_html, to_markdown
 from surgery.report.view.chart import plot
-from surgery.report.view.content import Block, Point, Roofline, Timeline
+from surgery.report.view.content import Block, Note, Point, Roofline, Timeline
 from tests.cost.make import weighted
 from tests.report import samples
 from tests.report.test_views import SHOWN, parsed, terminal
@@ -69,12 +71,17 @@ def test_efficiency_is_per_node_and_in_total(cut: CostDocument) -> None:
     first, host, _ = cut.nodes
     top = cut.ceilings
     assert host.efficiency is None
-    assert first.efficiency.compute == pytest.approx(first.macs / first.us.mid * 1e6 / top.macs_per_s, abs=1e-4)
-    assert first.efficiency.intensity == pytest.approx(first.macs / (first.read + first.written), abs=1e-4)
-    assert first.efficiency.parameters == pytest.approx(first.weights / first.us.mid * 1e6 / top.bytes_per_s, abs=1e-4)
+    assert first.efficiency.compute == pytest.approx(first.macs / first.us.mid * 1e6 / top.macs_per_s, rel=1e-4)
+    assert first.efficiency.intensity == pytest.approx(first.macs / (first.read + first.written), rel=1e-4)
+    assert first.efficiency.parameters == pytest.approx(first.weights / first.us.mid * 1e6 / top.bytes_per_s, rel=1e-4)
     assert first.efficiency.attained >= first.efficiency.compute
-    assert cut.efficiency.compute == pytest.approx(cut.macs / cut.bpu_ms.mid * 1e3 / top.macs_per_s, abs=1e-4)
+    assert cut.efficiency.compute == pytest.approx(cut.macs / cut.bpu_ms.mid * 1e3 / top.macs_per_s, rel=1e-4)
     assert top.ridge == pytest.approx(top.macs_per_s / top.bytes_per_s)
+
+
+def test_a_small_share_is_not_rounded_to_nothing() -> None:
+    found = efficiency(Use(1.23456789e-7, None, 2e-9, 0.5))
+    assert (found.compute, found.parameters, found.intensity) == (1.23457e-7, None, 2e-9)
 
 
 def test_every_piece_of_time_is_in_one_lane(cut: CostDocument) -> None:
@@ -100,6 +107,7 @@ def test_numbers_in_the_charts_are_those_of_the_table(cut: CostDocument) -> None
 def test_the_roofline_has_the_layers_that_multiply_and_move(cut: CostDocument) -> None:
     (roofline,) = blocks(cut, Roofline)
     assert len(roofline.points) == 2
+    assert any("not in it: 0.0 % of the time" in block.text for block in blocks(cut, Note))
     assert roofline.best == cut.ceilings.macs_per_s
     assert all(p.rate <= min(roofline.best, p.intensity * roofline.memory) for p in roofline.points)
 

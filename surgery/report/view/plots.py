@@ -60,15 +60,17 @@ def roofline_block(document: CostDocument, ranks: Mapping[str, str]) -> tuple[Bl
     top, total = document.ceilings, sum(node.us.mid or 0.0 for node in document.nodes)
     if top is None:
         return ()
-    chosen = [node for node in document.nodes if node.efficiency and node.efficiency.intensity]
-    points = tuple(_point(node, total, ranks.get(node.name, "")) for node in chosen)
+    points = tuple(_point(node, total, ranks.get(node.name, "")) for node in document.nodes if _is_under(node))
     if not points:
         return ()
-    busy = [node for node in document.nodes if node.device != "cpu" and node.us.mid]
-    rest = sum(node.us.mid or 0.0 for node in busy) - sum(node.us.mid or 0.0 for node in chosen)
-    share = percent(rest / total)
+    rest = (node.us.mid or 0.0 for node in document.nodes if node.device != "cpu" and not _is_under(node))
+    share = percent(sum(rest) / total)
     left = Note(f"Layers that multiply nothing, or move nothing, are not in it: {share} of the time.", "muted")
     return (Roofline("MAC/s over MACs per byte moved, both logarithmic", top.macs_per_s, top.bytes_per_s, points), left)
+
+
+def _is_under(node: NodeTime) -> bool:
+    return node.efficiency is not None and node.efficiency.intensity is not None
 
 
 def _point(node: NodeTime, total: float, rank: str) -> Point:
