@@ -17,13 +17,14 @@ from surgery.report import (
     ExplainDocument,
     MarchesDocument,
     PassesDocument,
+    ProfileDocument,
     RunDocument,
 )
 
 FOLDER = Path(__file__).parent.parent / "docs" / "schemas"
 DOCUMENTS: tuple[type[Document], ...] = (
     CheckDocument, CostDocument, DiffDocument, RunDocument, ExplainDocument, BisectDocument, PassesDocument,
-    MarchesDocument, BatchDocument, CalibrationDocument,
+    MarchesDocument, BatchDocument, CalibrationDocument, ProfileDocument,
 )  # fmt: skip
 
 

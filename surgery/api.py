@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from surgery.pipeline.result import RunResult
     from surgery.report.base import Span
     from surgery.report.calibration import CalibrationDocument
+    from surgery.report.profile import ProfileDocument
     from surgery.target import Target
     from surgery.witnessed import Asked
 
@@ -159,6 +160,23 @@ def cost(
     except NoCoefficients as error:
         document = no_estimate(loaded, target.name, error.what)
     return _with(_at(document, input_shape), corrected).model_copy(update={"run_on_bpu": target.run_on_bpu})
+
+
+def profile(
+    files: Sequence[str | os.PathLike[str]], *, model: Source | None = None, march: str | None = None
+) -> ProfileDocument:
+    """Where the time of a frame goes by what the board and the compiler left in ``files`` about one model.
+
+    ``model`` is what was compiled, whose nodes are then named; ``march`` is that of the files when None. Needs no
+    weights.
+
+    Raises:
+        InputError: a file that is no profile, or files of several models or marches, or of another one.
+    """
+    from surgery.profiled import profiled
+
+    loaded = None if model is None else Model.load(model)
+    return profiled(files, loaded, None if march is None else load_target(march))
 
 
 def calibrate(files: Sequence[Path], *, march: str, output: Path | None = None) -> CalibrationDocument:

@@ -80,6 +80,10 @@ WitnessLimit = Annotated[
 Json = Annotated[
     str | None, Option("--json", metavar="F|-", help="Write the JSON document; - is stdout.", rich_help_panel=_OUT)
 ]
+Reports = Annotated[
+    list[Path] | None,
+    Option("--report", metavar="R.html|R.md|R.json", help="Write a report; repeatable.", rich_help_panel=_OUT),
+]
 Quiet = Annotated[bool, Option("--quiet", "-q", help="Only the closing lines, and errors.", rich_help_panel=_OUT)]
 Verbose = Annotated[bool, Option("--verbose", "-v", help="Every row, progress, tracebacks.", rich_help_panel=_OUT)]
 FailOn = Annotated[

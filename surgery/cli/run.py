@@ -26,7 +26,6 @@ class Verify(StrEnum):
 Out = Annotated[Path | None, Option("--output", "-o", metavar="OUT", help="File, or folder for several models.")]
 InPlace = Annotated[bool, Option("--in-place", help="Replace the model itself.")]
 DryRun = Annotated[bool, Option("--dry-run", help="Write no model.")]
-Report = Annotated[list[Path] | None, Option(metavar="R.html|R.md|R.json", help="Write a report; repeatable.")]
 Protect = Annotated[str | None, Option(metavar="REGEX", help="Touch no node of such a name.")]
 When = Annotated[Verify, Option(help="Verify after each pass, once at the end, or not at all.")]
 Budget = Annotated[list[str] | None, Option(metavar="METRIC=BOUND", help="What approximate rewrites may use up.")]
@@ -41,7 +40,7 @@ def run(
     out: Out = None,
     in_place: InPlace = False,
     dry_run: DryRun = False,
-    report: Report = None,
+    report: opt.Reports = None,
     pipeline: opt.Pipeline = None,
     add: opt.Add = None,
     skip: opt.Skip = None,

@@ -69,6 +69,40 @@ class Stack:
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """A piece of a lane: where it begins, how long it is, what it is, and the number it has in a table, if any."""
+
+    begin: float
+    length: float
+    title: str
+    number: str = ""
+
+
+@dataclass(frozen=True)
+class Lane:
+    """Pieces one after the other, of one kind."""
+
+    label: str
+    kind: str
+    pieces: tuple[Stretch, ...]
+
+    @property
+    def total(self) -> float:
+        """How long all pieces are together."""
+        return sum(piece.length for piece in self.pieces)
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Lanes over one axis of time that starts at zero; at any time at most one of them is busy."""
+
+    title: str
+    unit: str
+    end: float
+    lanes: tuple[Lane, ...]
+
+
+@dataclass(frozen=True)
 class Note:
     """A sentence."""
 
@@ -76,7 +110,7 @@ class Note:
     tone: Tone = ""
 
 
-Block = Table | Bars | Stack | Note
+Block = Table | Bars | Stack | Timeline | Note
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from hashlib import sha256
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from surgery.report.text import interval, number, visible
-from surgery.report.view.chart import axis, pieces
+from surgery.report.view.chart import axis, pieces, ticks
 from surgery.report.view.content import Page, Table
 
 ROWS = 500
@@ -45,7 +45,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters.update(visible=visible, interval=interval, num=number, axis=axis, pieces=pieces, digest=_digest)
+    environment.filters.update(visible=visible, interval=interval, num=number, digest=_digest)
+    environment.filters.update(axis=axis, pieces=pieces, ticks=ticks)
     environment.globals["ROWS"] = ROWS
     environment.tests["block"] = lambda block, kind: type(block).__name__ == kind
     return environment

@@ -12,6 +12,7 @@ from surgery.report.catalogue import MarchesDocument, PassesDocument
 from surgery.report.check import CheckDocument
 from surgery.report.cost import CostDocument
 from surgery.report.diff import DiffDocument
+from surgery.report.profile import ProfileDocument
 from surgery.report.run import RunDocument
 from surgery.report.trace import BisectDocument, ExplainDocument
 from surgery.report.verdict import Closing
@@ -19,6 +20,7 @@ from surgery.report.view.content import Page
 from surgery.report.view.drift import diff_page
 from surgery.report.view.listed import bisect_page, calibration_page, explain_page, marches_page, passes_page
 from surgery.report.view.placed import check_page, cost_page
+from surgery.report.view.profiled import profile_page
 from surgery.report.view.ran import run_page
 
 _PAGES: dict[type[Document], Callable[[Any], Page]] = {
@@ -29,6 +31,7 @@ _PAGES: dict[type[Document], Callable[[Any], Page]] = {
     ExplainDocument: explain_page,
     BisectDocument: bisect_page,
     CalibrationDocument: calibration_page,
+    ProfileDocument: profile_page,
     PassesDocument: passes_page,
     MarchesDocument: marches_page,
 }

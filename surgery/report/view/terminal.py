@@ -11,16 +11,16 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from surgery.report.text import interval, plural, shorten, visible
+from surgery.report.text import interval, number, plural, shorten, visible
 from surgery.report.verdict import Closing
-from surgery.report.view.content import Bar, Bars, Block, Cell, Note, Page, Section, Stack, Table
+from surgery.report.view.content import Bar, Bars, Block, Cell, Lane, Note, Page, Section, Stack, Table, Timeline
 
 ROWS = 20
 """Rows of a table that a terminal shows unless details are asked for."""
 
 _STYLES = {"": "", "good": "green", "warn": "yellow", "bad": "bold red", "muted": "dim"}
-_PARTS = {"bpu": "green", "folded": "dim", "cpu": "yellow", "refused": "red", "unknown": "magenta"}
-_WIDTH = 40
+_PARTS = {"bpu": "green", "folded": "dim", "cpu": "yellow", "refused": "red", "unknown": "magenta", "segment": "dim"}
+_WIDTH, _LONG = 40, 60
 
 
 def show(page: Page, console: Console, *, details: bool = False) -> None:
@@ -79,6 +79,8 @@ def _block(block: Block, details: bool) -> Iterator[RenderableType]:
             yield from (_bar(bar, _scale(block), block.unit) for bar in block.bars)
         case Stack():
             yield from (_stacked(label, parts) for label, parts in block.rows)
+        case Timeline():
+            yield from (_lane(lane, block) for lane in block.lanes)
 
 
 def _grid(table: Table, most: int) -> Grid:
@@ -112,6 +114,18 @@ def _bar(bar: Bar, scale: float, unit: str) -> Text:
     start, middle, end = (round(_WIDTH * value / scale) for value in (bar.low, bar.mid, bar.high))
     drawn = "".join("┃" if i == middle else "━" if start <= i <= end else " " for i in range(_WIDTH + 1))
     return Text(f"{bar.label:<15}").append(drawn, "cyan").append(f" {interval(bar, unit)}")
+
+
+def _lane(lane: Lane, block: Timeline) -> Text:
+    """One character for each part of the time: full where the lane is busy for most of it, pale where for some."""
+    busy = [0.0] * _LONG
+    for piece in lane.pieces:
+        begin, end = (_LONG * at / block.end for at in (piece.begin, piece.begin + piece.length))
+        for cell in range(int(begin), min(_LONG, int(end) + 1)):
+            busy[cell] += max(0.0, min(end, cell + 1) - max(begin, cell))
+    drawn = "".join("█" if share > 0.5 else "░" if share > 0.02 else " " for share in busy)
+    text = Text(f"{lane.label:<15}").append(drawn, _PARTS.get(lane.kind, "cyan"))
+    return text.append(f" {number(lane.total)} {block.unit}")
 
 
 def _stacked(label: str, parts: tuple[tuple[str, int], ...]) -> Text:

@@ -71,12 +71,12 @@ def _predicted(found: Together) -> Iterator[Share]:
 
 
 def _whole(found: Together) -> float | None:
-    """Milliseconds of one frame from submit to done; with others in flight, those of the task alone."""
-    timed = found.timed
-    if timed is None or (timed.run is not None and found.alone):
-        return found.run.latency_ms if found.run is not None and found.alone else None
-    pending = timed.pending_ms.avg if timed.pending_ms else 0.0
-    return timed.running_ms.avg + pending if timed.running_ms else None
+    """Milliseconds of one frame from submit to done; with others in flight, those of its task alone."""
+    if found.basis is not None and found.basis.alone:
+        return found.basis.latency_ms
+    if found.timed is None or found.timed.running_ms is None:
+        return None
+    return found.timed.running_ms.avg + (found.timed.pending_ms.avg if found.timed.pending_ms else 0.0)
 
 
 def bottleneck(found: Together, parts: Sequence[Share]) -> Bottleneck | None:

@@ -14,6 +14,10 @@ Role = Literal["bpu", "submit", "cpu", "quantise", "dequantise", "move"]
 float from int8, or moving and padding of data between layouts."""
 
 
+ALONE = 1.5
+"""Frames in flight up to which a run is one thread that waits for nobody."""
+
+
 class ProfileError(ValueError):
     """A file that is of a format, but cannot be used; the message says why, without the path."""
 
@@ -66,6 +70,11 @@ class Measured:
     def in_flight(self) -> float:
         """Frames under way at a time, by Little's law: with one thread and nothing else on the BPU about 1."""
         return self.latency_ms * self.fps * 1e-3
+
+    @property
+    def alone(self) -> bool:
+        """Whether one frame was under way at a time, so that times are those of a frame."""
+        return self.in_flight <= ALONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,6 @@ from surgery.toolchain.log import TableRow
 from surgery.toolchain.performance import Segment
 from surgery.toolchain.profiles.profile import Form, Measured, Profile
 
-ALONE = 1.5
-"""Frames in flight up to which a run is one thread that waits for nobody."""
 _PREDICTIONS: tuple[Form, ...] = ("perf", "analysis", "build log")
 """Formats with figures of the compiler, the most detailed first."""
 
@@ -42,9 +40,9 @@ class Together:
     level: str
 
     @property
-    def alone(self) -> bool:
-        """Whether the measured run had one frame under way at a time, so that its times are those of a frame."""
-        return self.run is not None and self.run.in_flight <= ALONE
+    def basis(self) -> Measured | None:
+        """The run that the parts of a frame are of: that of the entries, where there are any."""
+        return self.timed.run if self.timed else self.run
 
 
 def together(files: Sequence[Profile]) -> Together:
