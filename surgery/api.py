@@ -179,18 +179,32 @@ def profile(
     return profiled(files, loaded, None if march is None else load_target(march))
 
 
-def calibrate(files: Sequence[Path], *, march: str, output: Path | None = None) -> CalibrationDocument:
-    """The coefficients of ``march`` refined by measured times (CSV: model, bpu_ms or latency_ms).
+def calibrate(
+    files: Sequence[Path] = (),
+    *,
+    march: str,
+    output: Path | None = None,
+    profiles: Mapping[Path, Sequence[Path]] | None = None,
+    models: Sequence[Path] = (),
+    witness: Asked | None = None,
+) -> CalibrationDocument:
+    """The coefficients of ``march`` refined by measured times.
 
-    ``output`` becomes a march file to give to ``march`` from then on, with its coefficients beside it.
+    Args:
+        files: CSV tables with the columns model, bpu_ms, latency_ms.
+        march: name, board or march file.
+        output: becomes a march file to give to ``march`` from then on, with its coefficients beside it.
+        profiles: by model, what :func:`profile` reads: the board's times, or else the compiler's prediction.
+        models: to be compiled at O2, whose times are the measurements.
+        witness: the toolchain that does it: its folder, ``"auto"``, or an open one.
 
     Raises:
-        InputError: a file that is no such table, or measurements that identify no coefficient.
+        InputError: a file that cannot be used, or measurements that identify no coefficient.
         NoCoefficients: the march has none to refine.
     """
     from surgery.calibrated import calibrated
 
-    return calibrated(files, load_target(march), output)
+    return calibrated(files, load_target(march), output, profiles or {}, models, witness)
 
 
 def run(

@@ -43,8 +43,8 @@ def profiled(
     """
     found = together([read_profile(file) for file in files])
     target = target or (load_target(found.march) if found.march in march_names() else None)
-    _need_march(found, target)
-    names = _Behind(found, model)
+    need_march(found, target)
+    names = Behind(found, model)
     parts = shares(found)
     document = profile_document(found, parts, bottleneck(found, parts), names)
     document = document.model_copy(
@@ -57,14 +57,14 @@ def profiled(
     return document.model_copy(update={"advice": advised(document, _known(model, target))})
 
 
-def _need_march(found: Together, target: Target | None) -> None:
+def need_march(found: Together, target: Target | None) -> None:
     """InputError where the files name another march; one of the user's own is taken for any."""
     if target and found.march in march_names() and target.name in march_names() and found.march != target.name:
         path = next(file.path for file in found.files if file.march)
         raise InputError(f"is of {found.march}, not of {target.name}", where=path, hint=f"use --march {found.march}")
 
 
-class _Behind:
+class Behind:
     """From names of the toolchain's to nodes of a model; from every name to none without a model.
 
     Raises:
@@ -85,6 +85,7 @@ class _Behind:
             raise InputError(f"of another model: {told}", where=where, hint="give the model that was compiled")
 
     def __call__(self, name: str) -> tuple[str, ...]:
+        """Names of the nodes behind ``name``."""
         return self.names.behind(name) if self.names else ()
 
 

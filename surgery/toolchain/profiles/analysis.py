@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from surgery.toolchain.performance import Layer, Segment, Timeline
 from surgery.toolchain.profiles import perf
 from surgery.toolchain.profiles.profile import Profile, ProfileError
-from surgery.toolchain.profiles.units import milliseconds, not_negative, positive
+from surgery.toolchain.profiles.units import milliseconds, not_negative, positive, reading
 
 Object: TypeAlias = "Mapping[str, Any]"
 _FIGURES, _DDR, _CPU, _PERF = (
@@ -34,15 +34,19 @@ def read(text: str, path: str) -> Profile:
         raise ProfileError(f"is cut, or no JSON: {error}") from error
     if not isinstance(found, dict):
         raise ProfileError(f"is {type(found).__name__}, an object is wanted")
+    with reading("the summary"):
+        return _profile(found, path)
+
+
+def _profile(found: Object, path: str) -> Profile:
     skipped = list[str]()
     inner = perf.profile(found[_PERF], path) if isinstance(found.get(_PERF), dict) else None
-    segment = inner.segments[0] if inner else _segment(found, skipped)
     return Profile(
         path,
         "analysis",
         march=inner.march if inner else "",
         level=inner.level if inner else "",
-        segments=(segment,),
+        segments=inner.segments if inner else (_segment(found, skipped),),
         cpu_ops=tuple(_cpu(found.get(_CPU, ()), skipped)),
         int16=inner.int16 if inner else None,
         skipped=(*skipped, *(inner.skipped if inner else ())),

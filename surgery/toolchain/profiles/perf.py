@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from surgery.toolchain.performance import Layer, Segment, Timeline, summarised
 from surgery.toolchain.profiles.profile import Profile, ProfileError
-from surgery.toolchain.profiles.units import not_negative, number, positive
+from surgery.toolchain.profiles.units import not_negative, number, positive, reading
 
 Object: TypeAlias = "Mapping[str, Any]"
 _MARCHES = {"B25E": "bayes-e", "BAYES": "bayes", "BERNOULLI2": "bernoulli2"}
@@ -42,26 +42,25 @@ def profile(found: object, path: str) -> Profile:
     if not isinstance(found, dict) or not isinstance(said := found.get("summary"), dict):
         raise ProfileError("has no summary")
     skipped = list[str]()
-    try:
+    with reading("its summary"):
         segment = _sectioned(said, skipped) if "performance" in said else _checked(summarised(said))
-    except KeyError as error:
-        raise ProfileError(f"its summary lacks {error}") from error
-    except (AttributeError, TypeError, ValueError) as error:
-        raise ProfileError(f"its summary cannot be read: {error}") from error
-    info = said.get("model info") or said
-    options = str(info.get("compiling options", ""))
-    level = _LEVEL.search(options)
-    default = "" if "performance" in said else "O0"  # hb_mapper's own, which its options do not name
-    march = str(info.get("BPU march", ""))
-    return Profile(
-        path,
-        "perf",
-        march=_MARCHES.get(march, march.lower()),
-        level=level[1] if level else default,
-        segments=(segment,),
-        int16=_int16(info),
-        skipped=tuple(skipped),
-    )
+        info = said.get("model info") or said
+        march = str(info.get("BPU march", ""))
+        return Profile(
+            path,
+            "perf",
+            march=_MARCHES.get(march, march.lower()),
+            level=_level(str(info.get("compiling options", "")), default="" if "performance" in said else "O0"),
+            segments=(segment,),
+            int16=_int16(info),
+            skipped=tuple(skipped),
+        )
+
+
+def _level(options: str, default: str) -> str:
+    """The level among the compiler's options; hb_mapper does not name its own lowest."""
+    found = _LEVEL.search(options)
+    return found[1] if found else default
 
 
 def _checked(segment: Segment) -> Segment:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from math import isfinite
 
 from surgery.toolchain.profiles.profile import Measured, ProfileError, Times
@@ -10,6 +11,19 @@ from surgery.toolchain.profiles.profile import Measured, ProfileError, Times
 _MS = {"s": 1e3, "ms": 1.0, "us": 1e-3, "µs": 1e-3, "ns": 1e-6}
 _MOST_IN_FLIGHT = 300.0
 """More frames at a time than any tool offers threads (32): the latency is in microseconds."""
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """ProfileError about ``what`` in place of what a missing value, or one of another kind, leads to."""
+    try:
+        yield
+    except ProfileError:
+        raise
+    except KeyError as error:
+        raise ProfileError(f"{what} lacks {error}") from error
+    except (AttributeError, IndexError, OverflowError, TypeError, ValueError) as error:
+        raise ProfileError(f"{what} cannot be read: {error}") from error
 
 
 def number(value: object, what: str) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +212,35 @@ def test_what_is_refused(read: Any, text: str, message: str) -> None:
     with pytest.raises(InputError) as error:
         read(text)
     assert message in str(error.value)
+
+
+def spoilt(value: Any) -> Iterator[Any]:
+    """``value`` with one of its parts, each in turn, replaced by something else."""
+    yield from (None, [], {}, "odd", -1, [7], float("inf"), True)
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, member in members:
+        for other in spoilt(member):
+            yield {**value, key: other} if isinstance(value, dict) else [*value[:key], other, *value[key + 1 :]]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        (files.log(files.RESULT, nodes) for nodes in spoilt(files.STAGES)),
+        (files.log(result) for result in spoilt(files.RESULT)),
+        (json.dumps(other) for other in spoilt(json.loads(files.PERF))),
+        (json.dumps(other) for other in spoilt(files.SECTIONED)),
+        (json.dumps(other) for other in spoilt(files.ANALYSIS | {"perf_json_data": {"summary": {}}})),
+        (json.dumps(other) for other in spoilt(files.ANALYSIS)),
+    ],
+    ids=["nodes", "result", "perf", "sectioned", "analysis of perf", "analysis"],
+)
+def test_whatever_stands_in_a_place_it_is_read_or_refused(tmp_path: Path, texts: Iterator[str]) -> None:
+    path = tmp_path / "odd.json"
+    for text in texts:
+        path.write_text(text)
+        with suppress(InputError):
+            read_profile(path)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
