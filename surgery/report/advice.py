@@ -177,5 +177,5 @@ def _bpu(document: ProfileDocument) -> Iterator[AdvicePart]:
     if document.segments and not any(segment.layers for segment in document.segments):
         yield AdvicePart(text="The BPU's time is not told layer by layer: compile with debug.", key="debug: true")
     if document.model is not None and worst is not None and worst.work in ("bpu", "ddr"):
-        told = "The BPU is the bottleneck: the default pipeline keeps the rewrites that shorten its time."
+        told = "For the BPU's time: the default pipeline keeps the rewrites that shorten it."
         yield AdvicePart(text=told, ms=document.bpu_ms, command=_run(document))

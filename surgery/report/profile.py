@@ -56,13 +56,16 @@ class SharePart(Part):
 
 
 class BottleneckPart(Part):
-    """The kind of work that a frame takes longest for; ``on_cpu`` where operators on the CPU outlast the BPU."""
+    """The kind of work that a frame takes longest for.
+
+    ``on_cpu`` says whether operators on the CPU outlast the BPU, None where nothing tells of their time.
+    """
 
     work: Work
     name: Text
     ms: float
     share: float
-    on_cpu: bool
+    on_cpu: bool | None
 
 
 class EntryPart(Part):

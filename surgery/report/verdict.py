@@ -187,6 +187,9 @@ def _(document: ProfileDocument) -> Closing:
             True, f"One frame takes {number(document.latency_ms)} ms; nothing tells of its parts.", following
         )
     share = f"{percent(worst.share)} of a frame"
+    if worst.on_cpu is None:
+        said = f"The compiler predicts {number(document.bpu_ms)} ms on the BPU; what the CPU takes is not told."
+        return Closing(True, said, following)
     if worst.on_cpu:
         at = f", most at {worst.name}" if worst.name else ""
         return Closing(False, f"The CPU is the bottleneck: {WORKS[worst.work]} {share}{at}.", following)

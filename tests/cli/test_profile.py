@@ -31,6 +31,14 @@ def test_one_on_the_bpu_is_none(surgery: Surgery) -> None:
     assert "The bottleneck is not on the CPU: BPU 80.0 % of a frame." in called.out
 
 
+def test_a_prediction_says_nothing_of_the_cpu(surgery: Surgery) -> None:
+    Path("build.log").write_text(files.BUILD)
+    called = surgery("profile", "build.log")
+    assert called.code == 0
+    assert "The compiler predicts 3 ms on the BPU; what the CPU takes is not told." in called.out
+    assert "Bottleneck" not in called.out
+
+
 def test_json_and_reports(surgery: Surgery) -> None:
     called = surgery("profile", "ucp.log", "--json", "p.json", "--report", "p.html", "--report", "p.md")
     assert called.code == 0, called.err

@@ -35,7 +35,7 @@ def profile_page(document: ProfileDocument) -> Page:
         Section("What to do about it", _advice(document)),
         Section("One frame, entries laid end to end", tuple(_laid(document))),
         *(
-            Section(f"In time: {segment.name or 'the segment'}", tuple(_active(segment)))
+            Section(f"In time: {segment.name or 'the segment'}", tuple(_active(segment)), detail=True, open=True)
             for segment in document.segments
         ),
         Section("Entries", _entries(document.entries)),
@@ -55,10 +55,12 @@ def _facts(document: ProfileDocument) -> Iterator[tuple[str, Cell]]:
     if document.latency_ms is not None:
         yield "Latency", Cell(f"{number(document.latency_ms)} ms")
         yield "Rate", Cell(f"{number(document.fps)} FPS")
-    if (worst := document.bottleneck) is not None:
+    if (worst := document.bottleneck) is not None and worst.on_cpu is not None:
         tone: Tone = "warn" if worst.on_cpu else ""
         yield "Bottleneck", Cell(f"{WORKS[worst.work]}, {percent(worst.share)}", tone)
     if document.segments:
+        predicted = sum(segment.latency_us for segment in document.segments) * 1e-3
+        yield "BPU, predicted", Cell(f"{number(predicted)} ms")
         yield "Compiled at", Cell(document.level or "an unknown level")
         yield "DDR per frame", Cell(f"{amount(sum(segment.ddr_bytes for segment in document.segments))}B")
     if document.int16 is not None:

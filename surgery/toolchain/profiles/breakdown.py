@@ -37,14 +37,14 @@ class Bottleneck:
         name: the entry that takes most of it, "" where it is not told.
         ms: of all of this kind.
         share: of the whole, 0..1.
-        on_cpu: whether operators on the CPU take longer than the BPU.
+        on_cpu: whether operators on the CPU take longer than the BPU; None where nothing tells of their time.
     """
 
     work: Work | Literal["ddr"]
     name: str
     ms: float
     share: float
-    on_cpu: bool
+    on_cpu: bool | None
 
 
 def shares(found: Together) -> tuple[Share, ...]:
@@ -87,7 +87,7 @@ def bottleneck(found: Together, parts: Sequence[Share]) -> Bottleneck | None:
     ms = {part.work: part.ms for part in parts}
     host = sum(time for work, time in ms.items() if work in HOST)
     worst = parts[0].work
-    on_cpu = host > ms.get("bpu", 0.0)
+    on_cpu = host > ms.get("bpu", 0.0) if found.timed else None
     if on_cpu and worst not in HOST:
         worst = max((part for part in parts if part.work in HOST), key=lambda part: part.ms).work
     by_memory = worst == "bpu" and _by_memory(found)
