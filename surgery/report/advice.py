@@ -130,8 +130,8 @@ def _cure(known: Known, op: str, rows: Sequence[NodeRow]) -> tuple[str, tuple[st
 
 
 def _nowhere(document: ProfileDocument, rows: Sequence[NodeRow]) -> str:
-    if document.model is None or not document.march:
-        return "give --model and --march to learn which limit it breaks"
+    if missing := [flag for flag, known in (("--model", document.model), ("--march", document.march)) if not known]:
+        return f"give {' and '.join(missing)} to learn which limit it breaks"
     return "no pass brings it to the BPU" if rows else "the toolchain has put it in"
 
 

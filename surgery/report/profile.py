@@ -241,7 +241,9 @@ def _notes(found: Together) -> Iterable[str]:
         yield f"{flying}: latencies include waiting for the others, and FPS counts. Measure with thread_num 1, too."
     if found.timed is None and found.segments:
         yield "The BPU's time is the compiler's prediction of it; what runs on the CPU is not in it."
-    if found.timed is None and not found.segments:
+    if found.timed is None and found.run is None and not found.segments:
+        yield "No time is told, nodes are placed alone: surgery check --log holds a model against that."
+    elif found.timed is None and not found.segments:
         yield "Only totals are known: hrt_model_exec perf --profile_path writes the time of every node."
     if found.segments and found.level == "O0":
         yield "The segments were compiled at O0, which is no deployed speed."

@@ -182,6 +182,8 @@ def _(document: CalibrationDocument) -> Closing:
 def _(document: ProfileDocument) -> Closing:
     worst = document.bottleneck
     following = next((advice.command for advice in document.advice if advice.command), "")
+    if worst is None and document.latency_ms is None:
+        return Closing(True, f"No time is told; {plural(len(document.cpu), 'row')} on the CPU.", following)
     if worst is None:
         return Closing(
             True, f"One frame takes {number(document.latency_ms)} ms; nothing tells of its parts.", following

@@ -39,6 +39,16 @@ def test_a_prediction_says_nothing_of_the_cpu(surgery: Surgery) -> None:
     assert "Bottleneck" not in called.out
 
 
+def test_totals_alone_and_placement_alone(surgery: Surgery) -> None:
+    Path("console.txt").write_text(files.CONSOLE)
+    Path("table.log").write_text("probs    CPU  --      Softmax\n")
+    totals, placed = surgery("profile", "console.txt"), surgery("profile", "table.log", "-m", "X5")
+    assert (totals.code, placed.code) == (0, 0)
+    assert "One frame takes 5 ms; nothing tells of its parts." in totals.out
+    assert "No time is told; 1 row on the CPU." in placed.out
+    assert "give --model to learn which limit it breaks" in placed.out
+
+
 def test_json_and_reports(surgery: Surgery) -> None:
     called = surgery("profile", "ucp.log", "--json", "p.json", "--report", "p.html", "--report", "p.md")
     assert called.code == 0, called.err
