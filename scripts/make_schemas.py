@@ -18,13 +18,14 @@ from surgery.report import (
     ExplainDocument,
     MarchesDocument,
     PassesDocument,
+    ProfileDocument,
     RunDocument,
 )
 
 FOLDER = Path(__file__).parent.parent / "docs" / "schemas"
 DOCUMENTS: tuple[type[Document], ...] = (
     CheckDocument, CostDocument, DiffDocument, RunDocument, ExplainDocument, BisectDocument, PassesDocument,
-    MarchesDocument, BatchDocument, CalibrationDocument, CostDiffDocument,
+    MarchesDocument, BatchDocument, CalibrationDocument, CostDiffDocument, ProfileDocument,
 )  # fmt: skip
 
 

@@ -27,13 +27,17 @@ if TYPE_CHECKING:
     from surgery.api import explain as explain
     from surgery.api import marches as marches
     from surgery.api import passes as passes
+    from surgery.api import profile as profile
     from surgery.api import run as run
     from surgery.errors import SurgeryError as SurgeryError
     from surgery.ir import Model as Model
 
     __version__: str
 
-_VERBS = ("Pipeline", "Run", "bisect", "calibrate", "check", "cost_diff", "diff", "explain", "marches", "passes", "run")
+_VERBS = (
+    "Pipeline", "Run", "bisect", "calibrate", "check", "cost_diff", "diff", "explain", "marches", "passes",
+    "profile", "run",
+)  # fmt: skip
 _HOMES = {
     **dict.fromkeys(_VERBS, "surgery.api"),
     "Model": "surgery.ir",

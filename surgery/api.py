@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from surgery.pipeline.result import RunResult
     from surgery.report.base import Span
     from surgery.report.calibration import CalibrationDocument
+    from surgery.report.profile import ProfileDocument
     from surgery.target import Target
     from surgery.witnessed import Asked
 
@@ -195,18 +196,49 @@ def costed(
     return Costed(document, found)
 
 
-def calibrate(files: Sequence[Path], *, march: str, output: Path | None = None) -> CalibrationDocument:
-    """The coefficients of ``march`` refined by measured times (CSV: model, bpu_ms or latency_ms).
+def profile(
+    files: Sequence[str | os.PathLike[str]], *, model: Source | None = None, march: str | None = None
+) -> ProfileDocument:
+    """Where the time of a frame goes by what the board and the compiler left in ``files`` about one model.
 
-    ``output`` becomes a march file to give to ``march`` from then on, with its coefficients beside it.
+    ``model`` is what was compiled, whose nodes are then named; ``march`` is that of the files when None. Needs no
+    weights.
 
     Raises:
-        InputError: a file that is no such table, or measurements that identify no coefficient.
+        InputError: a file that is no profile, or files of several models or marches, or of another one.
+    """
+    from surgery.profiled import profiled
+
+    loaded = None if model is None else Model.load(model)
+    return profiled(files, loaded, None if march is None else load_target(march))
+
+
+def calibrate(
+    files: Sequence[Path] = (),
+    *,
+    march: str,
+    output: Path | None = None,
+    profiles: Mapping[Path, Sequence[Path]] | None = None,
+    models: Sequence[Path] = (),
+    witness: Asked | None = None,
+) -> CalibrationDocument:
+    """The coefficients of ``march`` refined by measured times.
+
+    Args:
+        files: CSV tables with the columns model, bpu_ms, latency_ms.
+        march: name, board or march file.
+        output: becomes a march file to give to ``march`` from then on, with its coefficients beside it.
+        profiles: by model, what :func:`profile` reads: the board's times, or else the compiler's prediction.
+        models: to be compiled at O2, whose times are the measurements.
+        witness: the toolchain that does it: its folder, ``"auto"``, or an open one.
+
+    Raises:
+        InputError: a file that cannot be used, or measurements that identify no coefficient.
         NoCoefficients: the march has none to refine.
     """
     from surgery.calibrated import calibrated
 
-    return calibrated(files, load_target(march), output)
+    return calibrated(files, load_target(march), output, profiles or {}, models, witness)
 
 
 def run(

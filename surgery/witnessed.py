@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from surgery.drift.metrics import compare
+from surgery.errors import InputError
 from surgery.ir import Model
 from surgery.ir.session import open_session
 from surgery.pipeline.result import Status
@@ -36,6 +37,7 @@ from surgery.toolchain.fill import with_weights
 from surgery.toolchain.install import need_march
 from surgery.toolchain.names import map_names
 from surgery.toolchain.quantised import QuantiseError, Stage
+from surgery.toolchain.witness import COMPILE_SECONDS
 
 if TYPE_CHECKING:
     from surgery.ir.model import Source
@@ -110,6 +112,20 @@ def run_witnessed(
         (old, before), (new, after) = first.result(), second.result()
     steps = tuple(_steps(result, compiler, rerun)) if _is_worse(before, after) else ()
     return witness_run(before, after, new.versions or old.versions, level, steps)
+
+
+def compiled_ms(given: Source, model: Model, witness: Witness, target: Target, limit: float = COMPILE_SECONDS) -> float:
+    """Milliseconds on the BPU of ``given``, which was loaded as ``model``, as compiled at O2.
+
+    Raises:
+        InputError: the toolchain does not take it, or puts nothing of it on the BPU.
+    """
+    answer, side = _compiled(given, model, partial(_compile, witness, target, "O2", limit))
+    if not side.accepted:
+        raise InputError(f"the {target.name} toolchain does not take it: {side.reason}", where=str(given))
+    if answer.performance is None or not answer.performance.latency_us:
+        raise InputError(f"the {target.name} toolchain puts nothing of it on the BPU", where=str(given))
+    return answer.performance.latency_us * 1e-3
 
 
 def diff_witnessed(

@@ -17,10 +17,11 @@ from surgery.cli.explain import explain
 from surgery.cli.guard import guarded
 from surgery.cli.marches import marches
 from surgery.cli.passes import passes
+from surgery.cli.profile import profile
 from surgery.cli.run import run
 from surgery.cli.witness import app as witness
 
-VERBS: tuple[Callable[..., None], ...] = (check, run, cost, diff, explain, bisect, calibrate, passes, marches)
+VERBS: tuple[Callable[..., None], ...] = (check, run, cost, diff, explain, bisect, profile, calibrate, passes, marches)
 """Every verb, in the order of the help."""
 
 app = typer.Typer(

@@ -1,8 +1,10 @@
-"""Option values of the form ``NAME=…``, read into what the Python API takes."""
+"""Values of the form ``NAME=…``, read into what the Python API takes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from surgery.errors import InputError
@@ -67,3 +69,35 @@ def _named(
 def _range(text: str) -> tuple[float, float]:
     low, high = (float(end) for end in text.split(":"))
     return low, high
+
+
+@dataclass(frozen=True)
+class Told:
+    """What ``calibrate`` is given: tables, profiles by model, and models without any."""
+
+    tables: tuple[Path, ...]
+    profiles: dict[Path, list[Path]]
+    models: tuple[Path, ...]
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every file."""
+        told = (file for files in self.profiles.values() for file in files)
+        return (*self.tables, *self.profiles, *told, *self.models)
+
+
+def measured(texts: Iterable[str]) -> Told:
+    """Tables, ``MODEL=FILE`` and models apart; a file whose own name has an equals sign in it is that file.
+
+    >>> told = measured(["t.csv", "m.onnx=a.json", "m.onnx=b.json", "n.onnx"])
+    >>> [str(path) for path in told.paths]
+    ['t.csv', 'm.onnx', 'a.json', 'b.json', 'n.onnx']
+    """
+    tables, models, profiles = list[Path](), list[Path](), dict[Path, list[Path]]()
+    for text in texts:
+        model, equals, file = text.partition(".onnx=")
+        if equals and not Path(text).exists():
+            profiles.setdefault(Path(f"{model}.onnx"), []).append(Path(file))
+        else:
+            (models if text.endswith(".onnx") else tables).append(Path(text))
+    return Told(tuple(tables), profiles, tuple(models))

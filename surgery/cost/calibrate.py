@@ -36,12 +36,16 @@ ODD = 20.0
 
 @dataclass(frozen=True)
 class Measured:
-    """A model's measured time in ms, of the kind that ``figure`` names, and the shipped estimate of it."""
+    """A model's measured time in ms, of the kind that ``figure`` names, and the shipped estimate of it.
+
+    ``source`` is who measured: a board, or the vendor's toolchain, whose time is itself a prediction.
+    """
 
     model: str
     figure: Figure
     ms: float
     estimate: Estimate
+    source: Literal["board", "toolchain"] = "board"
 
     @property
     def estimated(self) -> float:

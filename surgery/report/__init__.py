@@ -10,6 +10,7 @@ from surgery.report.check import CheckDocument
 from surgery.report.cost import CostDocument
 from surgery.report.cost_diff import CostDiffDocument
 from surgery.report.diff import DiffDocument
+from surgery.report.profile import ProfileDocument
 from surgery.report.run import RunDocument
 from surgery.report.trace import BisectDocument, ExplainDocument
 from surgery.report.verdict import Closing, Finding, closing, findings
@@ -29,6 +30,7 @@ __all__ = [
     "MarchesDocument",
     "ModelRef",
     "PassesDocument",
+    "ProfileDocument",
     "RunDocument",
     "Span",
     "closing",

@@ -23,13 +23,17 @@ class RefinedPart(Part):
 
 
 class MeasuredPart(Part):
-    """One measurement: milliseconds, the shipped estimate, and by coefficients of all the others (leave one out)."""
+    """One measurement: milliseconds, the shipped estimate, and by coefficients of all the others (leave one out).
+
+    ``source`` is who measured: a board, or the vendor's toolchain, whose time is itself a prediction.
+    """
 
     model: Text
     figure: Literal["bpu_ms", "latency_ms"]
     measured: float
     shipped: float
     left_out: float
+    source: Literal["board", "toolchain"] = "board"
 
 
 class CalibrationDocument(Document):
@@ -58,6 +62,7 @@ def calibration_document(march: str, measured: Sequence[Measured], found: Calibr
                 measured=item.ms,
                 shipped=item.estimated,
                 left_out=item.ms * (1 + after / 100),
+                source=item.source,
             )
             for item, after in rows
         ),

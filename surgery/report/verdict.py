@@ -19,8 +19,9 @@ from surgery.report.check import Assumed, CheckDocument, Refusal, Summary
 from surgery.report.cost import CostDocument
 from surgery.report.cost_diff import CostDiffDocument
 from surgery.report.diff import DiffDocument
+from surgery.report.profile import WORKS, ProfileDocument
 from surgery.report.run import RunDocument
-from surgery.report.text import interval, listed, number, plural, visible
+from surgery.report.text import interval, listed, number, percent, plural, visible
 from surgery.report.trace import BisectDocument, ExplainDocument
 from surgery.report.witness import WitnessSide
 
@@ -98,6 +99,11 @@ def _(document: DiffDocument) -> frozenset[Finding]:
 @findings.register
 def _(document: BisectDocument) -> frozenset[Finding]:
     return frozenset({Finding.DRIFT}) if document.guilty else frozenset()
+
+
+@findings.register
+def _(document: ProfileDocument) -> frozenset[Finding]:
+    return frozenset({Finding.CPU}) if document.bottleneck and document.bottleneck.on_cpu else frozenset()
 
 
 def drifted(document: DiffDocument) -> bool:
@@ -186,6 +192,26 @@ def _(document: CalibrationDocument) -> Closing:
     return Closing(
         after < before, said, command("cost", "MODEL", *_march(document.written[0])) if document.written else ""
     )
+
+
+@closing.register
+def _(document: ProfileDocument) -> Closing:
+    worst = document.bottleneck
+    following = next((advice.command for advice in document.advice if advice.command), "")
+    if worst is None and document.latency_ms is None:
+        return Closing(True, f"No time is told; {plural(len(document.cpu), 'row')} on the CPU.", following)
+    if worst is None:
+        return Closing(
+            True, f"One frame takes {number(document.latency_ms)} ms; nothing tells of its parts.", following
+        )
+    share = f"{percent(worst.share)} of a frame"
+    if worst.on_cpu is None:
+        said = f"The compiler predicts {number(document.bpu_ms)} ms on the BPU; what the CPU takes is not told."
+        return Closing(True, said, following)
+    if worst.on_cpu:
+        at = f", most at {worst.name}" if worst.name else ""
+        return Closing(False, f"The CPU is the bottleneck: {WORKS[worst.work]} {share}{at}.", following)
+    return Closing(True, f"The bottleneck is not on the CPU: {WORKS[worst.work]} {share}.", following)
 
 
 @closing.register

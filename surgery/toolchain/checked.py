@@ -12,9 +12,8 @@ from surgery.ir.notes import some
 from surgery.target import march_names
 from surgery.toolchain.log import TableRow, table_rows
 from surgery.toolchain.tables import Table, clean, tables
+from surgery.toolchain.text import read_text
 
-LARGEST = 256 << 20
-"""Bytes of a log; those of the tools are below 1 MB."""
 _MARCH = re.compile(r"(?:\bmarch['\"]?\s*[:=]?\s*|compilation architecture:\s*)['\"]?([\w-]+)", re.IGNORECASE)
 _HINT = "it is what hb_mapper checker, hb_mapper makertbin or hb_compile prints, with the table of nodes"
 
@@ -43,7 +42,7 @@ def read_log(path: str | PathLike[str]) -> VendorLog:
         InputError: the file cannot be read, is no text, holds no placement table or only cut ones.
     """
     place = str(path)
-    text = clean(_text(Path(path)))
+    text = clean(read_text(Path(path), f"--log takes a file: {_HINT}"))
     found = tables(text)
     whole = [table for table in found if table.whole]
     if not found:
@@ -51,22 +50,8 @@ def read_log(path: str | PathLike[str]) -> VendorLog:
     if not whole:
         raise _cut(found[-1], place)
     last = whole[-1]
-    return VendorLog(place, table_rows(last.rows), _march(text, last), _note(found, last))
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > LARGEST:
-            raise InputError(f"is larger than {LARGEST >> 20} MB, which no log is", where=str(path))
-        raw = path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(f"cannot be read: {reason}", where=str(path), hint=f"--log takes a file: {_HINT}") from error
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return raw.decode("utf-16", "replace")
-    if b"\0" in raw:
-        raise InputError("is no text", where=str(path), hint=f"--log takes a file: {_HINT}")
-    return raw.decode("utf-8-sig", "replace")
+    before = "\n".join(text.split("\n")[: last.line])
+    return VendorLog(place, table_rows(last.rows), named_march(before), _note(found, last))
 
 
 def _cut(table: Table, place: str) -> InputError:
@@ -75,10 +60,9 @@ def _cut(table: Table, place: str) -> InputError:
     return InputError(f"its table (line {table.line}) is cut: {read}", where=place, hint="take the whole log")
 
 
-def _march(text: str, table: Table) -> str:
-    """The march that is named last in front of the table."""
-    before = "\n".join(text.split("\n")[: table.line])
-    known = [name for name in _MARCH.findall(before) if name in march_names()]
+def named_march(text: str) -> str:
+    """The march that a log names last; "" where it names none."""
+    known = [name for name in _MARCH.findall(text) if name in march_names()]
     return known[-1] if known else ""
 
 

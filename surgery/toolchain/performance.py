@@ -86,7 +86,11 @@ class Performance:
 
 def segment(text: str | bytes) -> Segment:
     """Read the JSON of one segment; KeyError or ValueError for anything else."""
-    said = json.loads(text)["summary"]
+    return summarised(json.loads(text)["summary"])
+
+
+def summarised(said: Mapping[str, Any]) -> Segment:
+    """The segment that the ``summary`` of such a JSON describes; KeyError or ValueError where that is none."""
     return Segment(
         name=said["model name"],
         latency_us=float(said["latency (us)"]),

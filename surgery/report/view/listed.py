@@ -66,7 +66,7 @@ def bisect_page(document: BisectDocument) -> Page:
 def calibration_page(document: CalibrationDocument) -> Page:
     """The errors before and after, the coefficients that moved, and those that could not be told."""
     rows = (
-        (code(m.model), m.figure, number(m.measured), number(m.shipped), number(m.left_out))
+        (code(m.model), m.figure, m.source, number(m.measured), number(m.shipped), number(m.left_out))
         for m in document.measurements
     )
     moved = (
@@ -76,7 +76,7 @@ def calibration_page(document: CalibrationDocument) -> Page:
     kept = (Note(f"Not identified, left as shipped: {', '.join(unknown)}."),) if unknown else ()
     sections = (
         Section("Coefficients", (table("Coefficient|#Factor|#Spread", moved), *kept)),
-        Section("Measurements", (table("Model|Figure|#Measured, ms|#Shipped|#By the others", rows),)),
+        Section("Measurements", (table("Model|Figure|Told by|#Measured, ms|#Shipped|#By the others", rows),)),
     )
     facts = tuple(
         (title, Cell(f"median {median(found):.1f} %, worst {found[-1]:.1f} %"))

@@ -13,6 +13,7 @@ from surgery.report.check import CheckDocument
 from surgery.report.cost import CostDocument
 from surgery.report.cost_diff import CostDiffDocument
 from surgery.report.diff import DiffDocument
+from surgery.report.profile import ProfileDocument
 from surgery.report.run import RunDocument
 from surgery.report.trace import BisectDocument, ExplainDocument
 from surgery.report.verdict import Closing
@@ -22,6 +23,7 @@ from surgery.report.view.costs import cost_page
 from surgery.report.view.drift import diff_page
 from surgery.report.view.listed import bisect_page, calibration_page, explain_page, marches_page, passes_page
 from surgery.report.view.placed import check_page
+from surgery.report.view.profiled import profile_page
 from surgery.report.view.ran import run_page
 
 _PAGES: dict[type[Document], Callable[[Any], Page]] = {
@@ -33,6 +35,7 @@ _PAGES: dict[type[Document], Callable[[Any], Page]] = {
     ExplainDocument: explain_page,
     BisectDocument: bisect_page,
     CalibrationDocument: calibration_page,
+    ProfileDocument: profile_page,
     PassesDocument: passes_page,
     MarchesDocument: marches_page,
 }
