@@ -13,6 +13,7 @@ def cost(
     assume: opt.Assume = None,
     run_on_bpu: opt.RunOnBpu = None,
     input_shape: opt.InputShapes = None,
+    what_if: opt.WhatIf = None,
     log: opt.Log = None,
     json: opt.Json = None,
     quiet: opt.Quiet = False,
@@ -31,6 +32,7 @@ def cost(
     todo, shapes = jobs(models, march, assume), parse.shapes(input_shape or ())
     need_one(todo, log)
     options: dict[str, Any] = {"assume": assume, "run_on_bpu": run_on_bpu or (), "input_shape": shapes, "log": log}
+    options["what_if"] = what_if
     for job in todo:
         with out.attempt(job):
             out.add(api.cost(job.model, march=job.march, **options))

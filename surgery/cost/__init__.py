@@ -7,8 +7,10 @@ from surgery.cost.interval import Interval
 from surgery.cost.nodes import NodeCost, node_cost
 from surgery.cost.padding import Padding, paddings
 from surgery.cost.speedup import Speedup, speedup
+from surgery.cost.what_if import AS_IS, WhatIf, what_if
 
 __all__ = [
+    "AS_IS",
     "Basis",
     "Estimate",
     "Interval",
@@ -17,10 +19,12 @@ __all__ = [
     "Padding",
     "Speedup",
     "Transfer",
+    "WhatIf",
     "estimate",
     "estimate_nodes",
     "local_us",
     "node_cost",
     "paddings",
     "speedup",
+    "what_if",
 ]

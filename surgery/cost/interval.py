@@ -43,9 +43,14 @@ class Interval(NamedTuple):
         """Every end times ``factor`` (not negative)."""
         return Interval(self[0] * factor, self[1] * factor, self[2] * factor)
 
+    def times(self, other: Interval) -> Interval:
+        """The product, end by end (nothing negative)."""
+        return Interval(self[0] * other[0], self[1] * other[1], self[2] * other[2])
+
     def at_least(self, other: Interval) -> Interval:
         """The larger of the two, end by end."""
         return Interval(max(self[0], other[0]), max(self[1], other[1]), max(self[2], other[2]))
 
 
 ZERO = Interval(0.0, 0.0, 0.0)
+ONE = Interval(1.0, 1.0, 1.0)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from surgery.report.base import Document, InputShape, ModelRef, Part, Span, Text, schema
 from surgery.report.log import LogPart
+from surgery.report.what_if import Throughput, WhatIfPart, throughput
 
 if TYPE_CHECKING:
     from surgery.cost import Estimate, NodeCost, Transfer
@@ -52,8 +53,9 @@ class CostDocument(Document):
     """The estimate of a model on a march.
 
     ``bpu_ms`` is BPU time per frame when it is saturated; ``latency_ms`` one thread from submit to done, host
-    included. Both are None, with a ``reason``, where the march has no coefficients. ``overlap`` is what is left of the
-    sum of the nodes' times on the BPU, since neighbours hide each other's loading.
+    included; ``throughput_fps`` is frames per second by threads. They are None, or nothing, with a ``reason``, where
+    the march has no coefficients. ``overlap`` is what is left of the sum of the nodes' times on the BPU, since
+    neighbours hide each other's loading. ``what_if`` is the model deployed otherwise, where that was asked.
     """
 
     kind: Literal["surgery.cost/1"] = schema("surgery.cost/1")
@@ -62,6 +64,8 @@ class CostDocument(Document):
     march: str
     bpu_ms: Span | None
     latency_ms: Span | None
+    throughput_fps: tuple[Throughput, ...] = ()
+    what_if: WhatIfPart | None = None
     overlap: float = 1.0
     reason: str = ""
     macs: int
@@ -79,6 +83,7 @@ def cost_document(model: Model, march: str, estimate: Estimate) -> CostDocument:
         march=march,
         bpu_ms=Span.of(estimate.bpu_ms),
         latency_ms=Span.of(estimate.latency_ms),
+        throughput_fps=throughput(estimate),
         overlap=round(estimate.overlap, 4),
         macs=estimate.macs,
         bytes=Traffic(read=estimate.bytes_read, written=estimate.bytes_written),

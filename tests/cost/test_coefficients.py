@@ -17,13 +17,13 @@ from tests.support import model_of
 def test_every_march_has_coefficients_of_its_own(march):
     sheet = sheet_of(load_target(march).cost, march)
     assert sheet.march == march
-    unused = set(sheet.sources) - {c.source for _, c in sheet.coefficients()}
-    assert unused <= {sheet.align.source}
+    assert set(sheet.sources) == sheet.cited()
 
 
 @pytest.mark.parametrize("march", march_names())
 def test_the_less_is_known_the_wider(march):
-    for name, c in rates(load_target(march)).sheet.coefficients():
+    sheet = rates(load_target(march)).sheet
+    for name, c in (*sheet.coefficients(), *sheet.factors()):
         if c.basis is not Basis.FITTED:
             assert c.spread[1] / c.spread[0] >= 2, name
 

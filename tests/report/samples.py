@@ -8,6 +8,7 @@ from surgery.report.cost import CostDocument, NodeTime, Traffic, TransferTime
 from surgery.report.diff import DiffDocument, FirstBad, ValueDrift
 from surgery.report.padding import PaddedSize, PaddingNote
 from surgery.report.run import Accuracy, Bound, Edit, Interface, Left, PassRow, Port, RunDocument, Side
+from surgery.report.what_if import Throughput, WhatIfPart
 
 HOSTILE = "a|b`c`<script>alert(1)</script>[bold]x[/bold]\x1b[31m\n# h\u202e"
 """A name with the syntax of every view, an escape sequence, a line break and a direction override."""
@@ -83,11 +84,24 @@ def cost(name: str = "conv_1") -> CostDocument:
         march="bayes-e",
         bpu_ms=span(3.5),
         latency_ms=span(5.25),
+        throughput_fps=frames(190.0),
+        what_if=otherwise(name),
         macs=10**9,
         bytes=Traffic(read=12_000_000, written=3_000_000),
         nodes=(node,),
         transfers=(transfer,),
     )
+
+
+def frames(fps: float) -> tuple[Throughput, ...]:
+    return tuple(Throughput(threads=n, fps=span(n * fps)) for n in (1, 2))
+
+
+def otherwise(name: str) -> WhatIfPart:
+    return WhatIfPart(
+        asked=f"int16={name},batch=4", batch=4, bpu_ms=span(9.0), latency_ms=span(11.0), throughput_fps=frames(360.0),
+        speedup=span(1.9),
+    )  # fmt: skip
 
 
 def drift(name: str = "y", far: float = 2e-6) -> ValueDrift:

@@ -246,6 +246,20 @@ def test_a_bound_that_noise_widens_is_told_once() -> None:
         assert view.count(told) == 1
 
 
+def test_what_if_stands_beside_the_estimate_as_it_is() -> None:
+    document = samples.cost()
+    for view in (to_markdown(page(document)), parsed(to_html(page(document))).text, terminal(document)):
+        assert "int16=conv_1,batch=4: 1.9× (1.3–3) as fast per frame. Times are of one inference of 4 frames." in view
+        for figure in ("5.25 ms", "11 ms", "3.5 ms", "9 ms", "Throughput, 2 threads", "380 fps", "720 fps"):
+            assert figure in view
+
+
+def test_a_ratio_that_cannot_be_stated_says_why() -> None:
+    other = samples.otherwise("conv_1").model_copy(update={"speedup": None, "reason": "nothing has an estimate"})
+    told = terminal(samples.cost().model_copy(update={"what_if": other}))
+    assert "no ratio: nothing has an estimate." in told
+
+
 def test_where_the_time_goes_adds_up() -> None:
     model = model_of("g (float[1,8,64,64] x) => (y) { a = Exp(x) b = Neg(a) c = Hardmax(b) y = Exp(c) }", opset=11)
     document = surgery.cost(model, march="X5")

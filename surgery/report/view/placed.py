@@ -13,6 +13,7 @@ from surgery.report.verdict import closing
 from surgery.report.view.content import Block, Cell, Note, Page, Section, Stack, Table, Tone, code, table
 from surgery.report.view.log import log_section
 from surgery.report.view.nodes import DEVICES, Listing, node_table
+from surgery.report.view.what_if import throughput_blocks, what_if_blocks
 from surgery.report.view.witness import check_blocks
 
 _ALL = Listing()
@@ -183,10 +184,12 @@ def cost_page(document: CostDocument) -> Page:
     slowest = sorted(document.nodes, key=lambda n: -(n.us.mid or 0.0))
     sections = (
         Section("No estimate", (Note(document.reason, "warn"),) if document.reason else ()),
+        Section("What if", what_if_blocks(document)),
         Section("Where the time goes", _kinds(document)),
         Section("Slowest nodes", (_times(slowest[:12]),) if slowest else ()),
         log_section(document.log),
         Section("Between host and BPU", _transfers(document)),
+        Section("Throughput", throughput_blocks(document)),
         Section("Node by node", (_times(document.nodes),) if slowest else (), detail=True),
     )
     kept = tuple(s for s in sections if s.blocks)
