@@ -13,6 +13,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import corpus
@@ -58,8 +59,8 @@ def times(globs: Sequence[str], target: Target, rounds: int) -> Iterator[Times]:
         if count < FEWEST:
             continue
         placed, each = place(model, target), 100 / count
-        placing = timed(lambda model=model: place(model, target), rounds)  # type: ignore[misc]
-        estimating = timed(lambda placed=placed: estimate(placed), rounds)  # type: ignore[misc]
+        placing = timed(partial(place, model, target), rounds)
+        estimating = timed(partial(estimate, placed), rounds)
         yield Times(item.name, count, each * placing, each * estimating)
 
 

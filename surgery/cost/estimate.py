@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from surgery.cost.border import Transfer, transfers
 from surgery.cost.coefficients import Rates, rates
-from surgery.cost.interval import ONE, ZERO, Interval
+from surgery.cost.interval import ONE, Interval
 from surgery.cost.nodes import NodeCost, cost_on
 from surgery.cost.overlap import hidden
 from surgery.cost.segments import ON_BPU, Devices
@@ -161,8 +161,4 @@ def _host(table: Rates, segments: int) -> tuple[tuple[str, Interval], ...]:
 
 
 def _sum(parts: Iterable[Interval]) -> Interval:
-    total = ZERO
-    for part in parts:
-        if part.known:
-            total = total.plus(part)
-    return total
+    return Interval.total(part for part in parts if part.known)

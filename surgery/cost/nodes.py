@@ -134,8 +134,7 @@ def _on_bpu(node: Node, table: Rates, edge: Edge) -> NodeCost:
 def _busy(node: Node, terms: Amounts, edge: Edge, table: Rates) -> NodeCost:
     computing, most = _computed(terms, table)
     read, written = _traffic(node, edge, table)
-    moving = table.moved.of((read + written) * 1e-6)
-    moving = moving.plus(table.moving) if read + written else moving
+    moving = table.moved.of((read + written) * 1e-6).plus(table.moving) if read + written else ZERO
     us = together(computing, moving, table.memory.exposed)
     bound, rate = _dominant(computing, moving, most, table)
     work_done = macs(node) * table.batch

@@ -126,8 +126,11 @@ def held(node: Node, over: float = -1.0) -> tuple[tuple[Tensor, ...], tuple[Tens
 
 
 def _is_held(tensor: Tensor) -> bool:
-    readers = {id(r): r for r in tensor.outputs}.values()
-    return len(readers) > 1 or any(len(features(r)) > 1 for r in readers)
+    readers = tensor.outputs
+    if not readers:
+        return False
+    first = readers[0]
+    return any(reader is not first for reader in readers[1:]) or len(features(first)) > 1
 
 
 def spilled(node: Node, threshold: float, share: float) -> Traffic:

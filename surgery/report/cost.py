@@ -54,8 +54,9 @@ class CostDocument(Document):
 
     ``bpu_ms`` is BPU time per frame when it is saturated; ``latency_ms`` one thread from submit to done, host
     included; ``throughput_fps`` is frames per second by threads. They are None, or nothing, with a ``reason``, where
-    the march has no coefficients. ``overlap`` is what is left of the sum of the nodes' times on the BPU, since
-    neighbours hide each other's loading. ``what_if`` is the model deployed otherwise, where that was asked.
+    the march has no coefficients; where a node has no estimate, the times are the least and there is no throughput.
+    ``overlap`` is what is left of the sum of the nodes' times on the BPU, since neighbours hide each other's loading.
+    ``what_if`` is the model deployed otherwise, where that was asked.
     """
 
     kind: Literal["surgery.cost/1"] = schema("surgery.cost/1")

@@ -37,15 +37,17 @@ class WhatIfPart(Part):
 
 
 def throughput(estimate: Estimate) -> tuple[Throughput, ...]:
-    """The throughputs of an estimate."""
+    """The throughputs of an estimate; none where a node is missing from it."""
+    if not estimate.complete:
+        return ()
     return tuple(Throughput(threads=n, fps=Span.of(estimate.throughput_fps(n))) for n in THREADS)
 
 
 def what_if_part(asked: WhatIf, before: Estimate, after: Estimate) -> WhatIfPart:
     """The part about an estimate ``after`` beside the one as it is."""
-    from surgery.cost import speedup
+    from surgery.cost import Speedup, speedup
 
-    gain = speedup(before, after)
+    gain = speedup(before, after) if before.complete else Speedup(None, "nodes without an estimate")
     return WhatIfPart(
         asked=str(asked),
         batch=asked.batch,

@@ -184,6 +184,7 @@ def cost_page(document: CostDocument) -> Page:
     slowest = sorted(document.nodes, key=lambda n: -(n.us.mid or 0.0))
     sections = (
         Section("No estimate", (Note(document.reason, "warn"),) if document.reason else ()),
+        Section("Nodes without an estimate", _blank(document)),
         Section("What if", what_if_blocks(document)),
         Section("Where the time goes", _kinds(document)),
         Section("Slowest nodes", (_times(slowest[:12]),) if slowest else ()),
@@ -194,6 +195,11 @@ def cost_page(document: CostDocument) -> Page:
     )
     kept = tuple(s for s in sections if s.blocks)
     return Page(f"Cost on {document.march}", document.model.path or "in memory", facts, kept, closing(document))
+
+
+def _blank(document: CostDocument) -> tuple[Block, ...]:
+    rows = [(code(n.name), code(n.op), n.reason) for n in document.nodes if n.us.mid is None]
+    return (table("Node|Operator|Why", rows),) if rows else ()
 
 
 def _kinds(document: CostDocument) -> tuple[Block, ...]:
