@@ -2,6 +2,7 @@
 
 usage: measure.py placement|performance|probes [MODEL|FOLDER|GLOB...] --out PREFIX [--march M...] [--level O2]
                   [--rewritten] [--jobs N | --scheduler tcp://HOST:PORT] [--limit S] [--largest BYTES]
+                  [--optimization set_all_nodes_int16...] [--cores N] [--batch N]
 
 Models are files, folders, or globs over the names of the shared corpus (``latency/*``), whose weightless models get
 seeded weights. Writes the tables of tables.py at PREFIX. A call goes on where the tables end, and one that was
@@ -43,10 +44,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     todo = [(task, march) for task in tasks(chosen) for march in chosen.march]
     todo = [(task, march) for task, march in todo if (task.name, march) not in journal.done]
     print(f"{len(journal.done)} done, {len(todo)} to do", flush=True)
-    question = Question(chosen.what, chosen.level, chosen.rewritten, chosen.limit)
+    asked = Question(
+        chosen.what,
+        chosen.level,
+        chosen.rewritten,
+        chosen.limit,
+        tuple(chosen.optimization),
+        chosen.cores,
+        chosen.batch,
+    )
     try:
         with executor(chosen.jobs, chosen.scheduler) as pool:
-            futures = {pool.submit(measure, task, march, question): (task.name, march) for task, march in todo}
+            futures = {pool.submit(measure, task, march, asked): (task.name, march) for task, march in todo}
             missing = collect(journal, futures, _options(chosen))
     except SurgeryError as error:
         print(error, file=sys.stderr)
@@ -144,6 +153,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--march", nargs="+", default=list(MARCHES), choices=MARCHES)
     parser.add_argument("--level", default="O2")
     parser.add_argument("--rewritten", action="store_true")
+    parser.add_argument(
+        "--optimization", nargs="+", default=[], help="values of the toolchain's parameter of that name"
+    )
+    parser.add_argument("--cores", type=int, default=1, help="over how many of them a frame is split")
+    parser.add_argument("--batch", type=int, default=1, help="frames per inference")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, whose workers ask instead")
     parser.add_argument("--limit", type=float, default=600)

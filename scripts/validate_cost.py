@@ -1,17 +1,19 @@
 """Hold the cost estimate against what was measured: public boards, and models that the vendor's toolchain compiled.
 
 usage: validate_cost.py [--models] [--compiled [--leave-out]] [--march MARCH]...
+       validate_cost.py --settings
 
-Prints per board, for the time on the BPU and for one-thread latency, the error of the estimate (median, 90th
-percentile, worst and median with its sign), Spearman's rank correlation, how many pairs of different families are
-ranked right that are within 2x of each other, how many measurements are inside the interval, and how wide that is at
-the median; with ``--models`` every row, too. The boards' graphs are the deployed ones, so every node counts as placed
-on the BPU.
+Prints per board, for the time on the BPU, one-thread latency and the throughput of as many threads as measured, the
+error of the estimate (median, 90th percentile, worst and median with its sign), Spearman's rank correlation, how many
+pairs of different families are ranked right that are within 2x of each other, how many measurements are inside the
+interval, and how wide that is at the median; with ``--models`` every row, too. The boards' graphs are the deployed
+ones, so every node counts as placed on the BPU.
 
 ``--compiled`` compares with the O2 times of data/witness instead, each model placed as we predict it; with
 ``--leave-out`` every architecture family, and each of its layers, is estimated by rates that were fitted (fit_cost.py)
-without it; the few numbers about memory stay those of all. Without the shared graphs and measurements it says so and
-exits 0.
+without it; the few numbers about memory stay those of all. ``--settings`` has a line per model that was measured or
+compiled with int16 features, several cores to a frame or a batch, with milliseconds of the BPU, estimate and error.
+Without the shared graphs and measurements it says so and exits 0.
 """
 
 from __future__ import annotations
@@ -30,10 +32,10 @@ import numpy as np
 import tables
 import yaml
 
-from surgery.cost import Estimate, Interval, estimate_nodes
+from surgery.cost import Estimate, Interval, estimate, estimate_nodes, what_if
 from surgery.cost.coefficients import Rates, rates, sheet_of
 from surgery.cost.estimate import estimate_by
-from surgery.ir import Model
+from surgery.ir import Model, Node
 from surgery.target import Placement, place
 from surgery.target.target import load_target
 
@@ -43,11 +45,15 @@ MEASURED = SHARED / "reference/latency/measured.csv"
 GRAPHS = SHARED / "corpus/latency"
 BOARDS = {"RDK X3": "bernoulli2", "RDK X5": "bayes-e", "RDK S100": "nash-e", "RDK S100P": "nash-m"}
 COMPILED = ("bernoulli2", "bayes", "bayes-e")
+FIGURES = (("bpu_busy_ms", "bpu_ms"), ("bpu_latency_ms", "latency_ms"), ("throughput_fps", "throughput_fps"))
+"""What the boards are measured by, and what we call it."""
+SETTINGS = {"cores2_o2_bernoulli2": "cores=2", "batch4_o2": "batch=4", "int16_o2_bayes-e": "int16"}
+"""Tables of data/witness that were compiled otherwise, and how."""
 HEAD = "   n  MdAPE %    p90 %  worst %   bias %      rho  ranked %  inside %  high/low"
 
 
 class Pair(NamedTuple):
-    """What was measured, and the estimate of it, in ms."""
+    """What was measured, and the estimate of it, in ms or frames per second."""
 
     model: str
     family: str
@@ -77,22 +83,30 @@ def load(key: str) -> Model:
 
 def predict(key: str, march: str) -> Estimate:
     """The estimate with every node on the BPU, in one segment."""
-    return estimate_nodes(load(key).nodes(), lambda _: "bpu", 1, load_target(march))
+    return estimate_nodes(load(key).nodes(), _on_bpu, 1, load_target(march))
 
 
 def pairs(board: str, column: str, field: str) -> list[Pair]:
-    """The rows of a board that have a figure in ``column``, each with ``field`` of its estimate."""
-    march = BOARDS[board]
-    found = [row for row in rows(board) if row[column]]
+    """The rows of a board that have a figure in ``column``, each with ``field`` of its estimate.
+
+    A throughput is of the row's threads; rows whose printed figure is one of another number of threads are left out.
+    """
+    found = [row for row in rows(board) if row[column] and (column != "throughput_fps" or _is_of_its_threads(row))]
     return [
-        Pair(
-            r["model"],
-            fit_cost.family_of(r["layer_key"]),
-            float(r[column]),
-            getattr(predict(r["layer_key"], march), field),
-        )
+        Pair(r["model"], fit_cost.family_of(r["layer_key"]), float(r[column]), _figure(r, BOARDS[board], field))
         for r in found
     ]
+
+
+def _is_of_its_threads(row: dict[str, str]) -> bool:
+    return bool(row["multi_threads"]) and "1-thread figure" not in row["note"]
+
+
+def _figure(row: dict[str, str], march: str, field: str) -> Interval:
+    found = predict(row["layer_key"], march)
+    if field == "throughput_fps":
+        return found.throughput_fps(int(row["multi_threads"]))
+    return found.bpu_ms if field == "bpu_ms" else found.latency_ms
 
 
 @cache
@@ -174,11 +188,11 @@ def row(pair: Pair) -> str:
 
 def boards(names: Sequence[str], models: bool) -> None:
     """Print the tables of the boards."""
-    print(f"{'board':10s} {'figure':8s} {HEAD}")
+    print(f"{'board':10s} {'figure':10s} {HEAD}")
     for board in names:
-        for column, field in (("bpu_busy_ms", "bpu_ms"), ("bpu_latency_ms", "latency_ms")):
+        for column, field in FIGURES:
             found = pairs(board, column, field)
-            print(f"{board:10s} {field.split('_')[0]:8s} {summary(found)}")
+            print(f"{board:10s} {field.split('_')[0]:10s} {summary(found)}")
             _each(found, models)
 
 
@@ -197,6 +211,32 @@ def toolchain(marches: Sequence[str], models: bool, leave_out: bool) -> None:
             print(f"{'':10s} {len(off):4d} layers of 4 us or more: {middle:.1f} %, 90 % {most:.1f} %")
 
 
+def otherwise() -> Iterator[tuple[str, str, Pair]]:
+    """Models deployed otherwise: the march, the what-if, and what a board or the toolchain says beside the estimate."""
+    for row in csv.DictReader(MEASURED.open(newline="")):
+        if row["precision"] == "all_int16" and row["quality"] == "ok":
+            found = estimate_nodes(
+                load(row["layer_key"]).nodes(), _on_bpu, 1, load_target(row["march"]), what_if("int16")
+            )
+            yield row["march"], "int16", Pair(row["model"], row["family"], float(row["bpu_busy_ms"]), found.bpu_ms)
+    for name, text in SETTINGS.items():
+        for entry in tables.written(ROOT / "data/witness" / name):
+            if "latency_us" in entry:
+                key, march = entry["model"].rpartition("/")[2], entry["march"]
+                found = estimate(placed(key, march), what_if(text))
+                yield march, text, Pair(key, fit_cost.family_of(key), entry["latency_us"] * 1e-3, found.bpu_ms)
+
+
+def settings() -> None:
+    """Print the table of models deployed otherwise."""
+    for march, text, pair in otherwise():
+        print(f"{march:10s} {text:8s} {row(pair)}")
+
+
+def _on_bpu(_: Node) -> str:
+    return "bpu"
+
+
 def _always(table: Rates, _: str) -> Rates:
     return table
 
@@ -212,10 +252,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--models", action="store_true")
     parser.add_argument("--compiled", action="store_true")
     parser.add_argument("--leave-out", action="store_true")
+    parser.add_argument("--settings", action="store_true")
     parser.add_argument("--march", action="append", choices=(*BOARDS.values(), "bayes"))
     chosen = parser.parse_args(arguments)
     if not MEASURED.is_file():
         print(f"no measurements at {MEASURED}: nothing to compare with")
+        return 0
+    if chosen.settings:
+        settings()
         return 0
     wanted = chosen.march or (*BOARDS.values(), "bayes")
     if chosen.compiled or chosen.leave_out:

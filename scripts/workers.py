@@ -53,12 +53,18 @@ class Question:
         level: that of a performance.
         rewritten: whether it is asked of what the default pipeline makes of the model.
         limit: seconds until the toolchain is killed.
+        optimization: values of the toolchain's parameter of that name, of a performance.
+        cores: over how many of them a frame is split, of a performance.
+        batch: frames per inference, of a performance.
     """
 
     what: str
     level: str
     rewritten: bool
     limit: float
+    optimization: tuple[str, ...] = ()
+    cores: int = 1
+    batch: int = 1
 
 
 def measure(task: Task, march: str, question: Question) -> Entry:
@@ -80,7 +86,10 @@ def measure(task: Task, march: str, question: Question) -> Entry:
 
 def _answer(model: Path | Model, march: str, question: Question) -> Answer:
     if question.what == PERFORMANCE:
-        return witness().compile(model, march, Options(question.level), limit=question.limit)
+        options = Options(
+            question.level, optimization=question.optimization, cores=question.cores, batch=question.batch
+        )
+        return witness().compile(model, march, options, limit=question.limit)
     return witness().check(model, march, limit=question.limit)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from surgery.cost import NoCoefficients, estimate
+from surgery.cost import what_if as read_what_if
 from surgery.drift.inputs import make_inputs
 from surgery.drift.taps import diff as measure
 from surgery.drift.thresholds import Method
@@ -36,10 +37,12 @@ from surgery.report.diff import DiffDocument, diff_document
 from surgery.report.run import RunDocument, run_document
 from surgery.report.todo import with_todo
 from surgery.report.trace import BisectDocument, ExplainDocument, bisect_document, explain_document
+from surgery.report.what_if import what_if_part
 from surgery.report.write import write_text
 from surgery.target import load_target, march_names
 
 if TYPE_CHECKING:
+    from surgery.cost import WhatIf
     from surgery.ir.model import Source
     from surgery.overlaid import Overlay
     from surgery.pipeline.result import RunResult
@@ -147,14 +150,16 @@ def cost(
     run_on_bpu: Sequence[str] = (),
     input_shape: Shapes = None,
     log: Log = None,
+    what_if: WhatIf | str | Mapping[str, Any] | None = None,
 ) -> CostDocument:
     """The predicted time of ``model`` on ``march``, node by node and in total. Needs no weights.
 
     ``run_on_bpu`` names what the toolchain is asked to run on the BPU; ``input_shape`` has the model looked at with its
-    inputs at these sizes, ``log`` with the devices of the vendor's log.
+    inputs at these sizes, ``log`` with the devices of the vendor's log. ``what_if`` is estimated beside it:
+    ``"channels=16,int16,cores=2,batch=4,align=width:4"`` or values by key (:class:`surgery.cost.WhatIf`).
     """
     options: dict[str, Any] = {"assume": assume, "run_on_bpu": run_on_bpu, "input_shape": input_shape, "log": log}
-    return costed(model, march=march, **options).document
+    return costed(model, march=march, what_if=what_if, **options).document
 
 
 def cost_diff(
@@ -179,8 +184,10 @@ def costed(
     run_on_bpu: Sequence[str] = (),
     input_shape: Shapes = None,
     log: Log = None,
+    what_if: WhatIf | str | Mapping[str, Any] | None = None,
 ) -> Costed:
     """What :func:`cost` returns, and the estimate behind it."""
+    asked = None if what_if is None else read_what_if(what_if)
     loaded = _loaded(model, input_shape)
     target = _asking(load_target(march, assume), run_on_bpu, loaded)
     corrected = _overlay(loaded, target, log)
@@ -190,6 +197,9 @@ def costed(
         placement = place_as_seen(loaded, target)
         found = estimate(placement)
         document = cost_document(loaded, placement, found)
+        if asked is not None:
+            other = what_if_part(asked, found, estimate(placement, asked))
+            document = document.model_copy(update={"what_if": other})
     except NoCoefficients as error:
         document = no_estimate(loaded, target.name, error.what)
     document = _with(_at(document, input_shape), corrected).model_copy(update={"run_on_bpu": target.run_on_bpu})

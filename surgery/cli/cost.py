@@ -19,6 +19,7 @@ def cost(
     assume: opt.Assume = None,
     run_on_bpu: opt.RunOnBpu = None,
     input_shape: opt.InputShapes = None,
+    what_if: opt.WhatIf = None,
     log: opt.Log = None,
     report: opt.Reports = None,
     json: opt.Json = None,
@@ -40,6 +41,7 @@ def cost(
     todo, shapes = jobs(models, march, assume), parse.shapes(input_shape or ())
     need_one(todo, log)
     options: dict[str, Any] = {"assume": assume, "run_on_bpu": run_on_bpu or (), "input_shape": shapes, "log": log}
+    options["what_if"] = what_if
     done, compared = [], _are_two(models, todo)
     for job in todo:
         with out.attempt(job):

@@ -65,6 +65,15 @@ Before = Annotated[
 Set = Annotated[list[str] | None, Option("--set", metavar="PASS.FIELD=VALUE", help="Change an option of a pass.")]
 Add = Annotated[list[str] | None, Option("--add", metavar="PASS", help="Append a pass to the pipeline.")]
 Skip = Annotated[list[str] | None, Option("--skip", metavar="PASS", help="Leave a pass out of the pipeline.")]
+WhatIf = Annotated[
+    str | None,
+    Option(
+        "--what-if",
+        metavar="KEY=VALUE,…",
+        help="Estimate it deployed otherwise, too: channels=16,int16[=GLOB+…],cores=2,batch=4,align=width:4+….",
+        rich_help_panel=_CHIP,
+    ),
+]
 Witness = Annotated[
     str | None,
     Option(metavar="[DIR]", help="Ask the vendor's own toolchain, too; looked for without DIR.", rich_help_panel=_CHIP),

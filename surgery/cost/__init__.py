@@ -10,8 +10,10 @@ from surgery.cost.padding import Padding, paddings
 from surgery.cost.roofline import Roof, Use, node_use, roof, total_use
 from surgery.cost.speedup import Speedup, speedup
 from surgery.cost.timeline import Slot, timeline
+from surgery.cost.what_if import AS_IS, WhatIf, what_if
 
 __all__ = [
+    "AS_IS",
     "Basis",
     "Estimate",
     "Interval",
@@ -24,6 +26,7 @@ __all__ = [
     "Speedup",
     "Transfer",
     "Use",
+    "WhatIf",
     "estimate",
     "estimate_nodes",
     "local_us",
@@ -35,4 +38,5 @@ __all__ = [
     "speedup",
     "timeline",
     "total_use",
+    "what_if",
 ]

@@ -91,7 +91,7 @@ def _side(from_bpu: bool, to_bpu: bool) -> Direction | None:
 def _priced(tensor: Tensor, direction: Direction, table: Rates) -> Transfer:
     rate = table.host["dequantise" if direction in ("output", "to_cpu") else "quantise"]
     try:
-        count = work.elements(tensor)
+        count = work.elements(tensor) * table.batch
     except work.NotStatic:
         return Transfer(tensor.name, direction, 0, Interval.unknown(), Basis.ASSUMED, rate.name)
     size = tensor.dtype.itemsize if tensor.dtype is not None else 4

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from surgery.cost.interval import ZERO, Interval
-from surgery.cost.terms import INSTEAD, Term
+from surgery.cost.terms import INSTEAD, PER_LAYER, Term
 from surgery.errors import InputError, SurgeryError
 
 if TYPE_CHECKING:
@@ -48,6 +48,11 @@ class Coefficient(_Data):
     basis: Basis
     source: str
 
+    @property
+    def interval(self) -> Interval:
+        """Low, value and high."""
+        return Interval(self.value * self.spread[0], self.value, self.value * self.spread[1])
+
     @model_validator(mode="after")
     def _ordered(self) -> Coefficient:
         if not self.spread[0] <= 1 <= self.spread[1]:
@@ -72,8 +77,9 @@ class Alignment(_Data):
 
     By the dense engine: channels (``stem_in_channels`` where the input is the graph's, ``point_*`` where a 1x1 kernel
     or a matrix has its own), height and width; ``single`` is what one place is rounded up to, where that is not height
-    times width. In memory and by the other engines: ``map_*`` of a feature map, and ``lane``, the last axis of what is
-    reshaped or transposed. Up to ``one_by_one`` elements are looked up one by one.
+    times width. In memory and by the other engines: ``map_*`` of a feature map (``input_channels`` where a graph input
+    has its own), ``weight_channels``, the input channels of a convolution's weights, and ``lane``, the last axis of
+    what is reshaped or transposed. Up to ``one_by_one`` elements are looked up one by one.
     """
 
     in_channels: Size
@@ -85,8 +91,10 @@ class Alignment(_Data):
     point_out_channels: Size | None = None
     single: Size | None = None
     map_channels: Size = 1
+    input_channels: Size | None = None
     map_height: Size = 1
     map_width: Size = 1
+    weight_channels: Size = 1
     lane: Size = 1
     one_by_one: Annotated[int, Field(ge=0)] = 0
     source: str
@@ -137,12 +145,41 @@ class Cpu(_Data):
     call: Coefficient
 
 
+class Split(_Data):
+    """A frame that several cores share: what is left of its BPU time, as a factor, and ms more for every layer."""
+
+    share: Coefficient
+    layer: Coefficient | None = None
+
+
+class Cores(_Data):
+    """The cores of the BPU.
+
+    Attributes:
+        count: how many there are, each working on a frame of its own.
+        source: where that is from.
+        split: what it takes to share a frame, by how many cores its compiler takes for that.
+    """
+
+    count: Size
+    source: str
+    split: dict[Size, Split] = {}
+
+
+class Int16(_Data):
+    """What int16 features cost in place of int8, as factors of the time: by term, and for terms without their own."""
+
+    terms: dict[Term, Coefficient] = {}
+    other: Coefficient
+
+
 class Sheet(_Data):
     """All coefficients of one march, as its YAML file holds them.
 
     ``engine`` has the rates on the BPU by term (:mod:`surgery.cost.terms`), in ms per unit of it; ``segment`` is ms per
     segment; ``layer_error`` the part of a changed layer's time that no shared coefficient explains; ``model_error`` the
-    share of a model's time on the BPU that it is at least off by, however well its coefficients are known.
+    share of a model's time on the BPU that it is at least off by, however well its coefficients are known. Without
+    ``cores`` there is one, without ``int16`` the march has no such features.
     """
 
     march: str
@@ -155,9 +192,11 @@ class Sheet(_Data):
     segment: Coefficient
     host: Host
     cpu: Cpu
+    cores: Cores | None = None
+    int16: Int16 | None = None
 
     def coefficients(self) -> Iterator[tuple[str, Coefficient]]:
-        """All coefficients, each by its name."""
+        """The coefficients that times are sums of, each by its name."""
         yield from self.engine.items()
         yield "segment", self.segment
         yield "memory", self.memory.rate
@@ -166,10 +205,24 @@ class Sheet(_Data):
         yield from self.host
         yield from ((f"cpu {name}", found) for name, found in self.cpu)
 
+    def factors(self) -> Iterator[tuple[str, Coefficient]]:
+        """The coefficients of sharing a frame and of int16, each by its name."""
+        for cores, split in self.cores.split.items() if self.cores else ():
+            yield f"share of {cores} cores", split.share
+            if split.layer is not None:
+                yield f"layer of {cores} cores", split.layer
+        if self.int16 is not None:
+            yield "int16", self.int16.other
+            yield from ((f"{term} int16", found) for term, found in self.int16.terms.items())
+
+    def cited(self) -> set[str]:
+        """The sources of every number."""
+        facts = {self.align.source} | ({self.cores.source} if self.cores else set())
+        return facts | {c.source for _, c in (*self.coefficients(), *self.factors())}
+
     @model_validator(mode="after")
     def _whole(self) -> Sheet:
-        named = [self.align.source, *(c.source for _, c in self.coefficients())]
-        if missing := sorted(set(named) - self.sources.keys()):
+        if missing := sorted(self.cited() - self.sources.keys()):
             raise ValueError(f"sources not described: {', '.join(missing)}")
         if missing := sorted(set(Term) - INSTEAD.keys() - self.engine.keys()):
             raise ValueError(f"engine has no {', '.join(missing)}")
@@ -177,13 +230,20 @@ class Sheet(_Data):
 
 
 class Rates:
-    """The coefficients of a march in microseconds, one attribute lookup away."""
+    """The coefficients of a march in microseconds, one attribute lookup away.
 
-    def __init__(self, sheet: Sheet) -> None:
-        self.sheet = sheet
+    Args:
+        sheet: of the march.
+        batch: frames per inference, as often as the graph says.
+        int16: whether features are of 16 bits; the sheet has ``int16`` then.
+    """
+
+    def __init__(self, sheet: Sheet, *, batch: int = 1, int16: bool = False) -> None:
+        self.sheet, self.batch, self.width = sheet, batch, 2 if int16 else 1
         self.align, self.memory = sheet.align, sheet.memory
         self.spill = float("inf") if sheet.memory.spill_mb is None else sheet.memory.spill_mb * 1e6
-        self.engine = {term: _rate(term, found) for term in Term if (found := _standing(term, sheet)) is not None}
+        wide = sheet.int16 if int16 else None
+        self.engine = {term: _engine(term, found, wide) for term in Term if (found := _standing(term, sheet))}
         self.moved, self.segment = _rate("memory", sheet.memory.rate), _rate("segment", sheet.segment)
         self.moving = ZERO if sheet.memory.layer is None else _rate("memory layer", sheet.memory.layer).us
         self.host = {name: _rate(name, c) for name, c in sheet.host}
@@ -203,6 +263,16 @@ def _standing(term: Term, sheet: Sheet) -> Coefficient | None:
 def _rate(name: str, coefficient: Coefficient) -> Rate:
     us, (low, high) = 1000 * coefficient.value, coefficient.spread
     return Rate(name, Interval(us * low, us, us * high), coefficient.basis)
+
+
+def _engine(term: Term, coefficient: Coefficient, wide: Int16 | None) -> Rate:
+    """The rate of a term; of int16 under a name of its own, for it is wrong by another factor."""
+    rate = _rate(term, coefficient)
+    if wide is None or term in PER_LAYER:
+        return rate
+    factor = wide.terms.get(term, wide.other)
+    basis = max(rate.basis, factor.basis, key=list(Basis).index)
+    return Rate(f"{term} int16", rate.us.times(factor.interval), basis)
 
 
 def sheet_of(data: dict[str, Any], where: str = "") -> Sheet:

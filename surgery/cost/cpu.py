@@ -46,7 +46,7 @@ def time(node: Node, table: Rates) -> tuple[Rate, Interval]:
     call = table.cpu["call"]
     if node.op in _TURNING:
         rate = table.host[_TURNING[node.op]]
-        return rate, rate.of(work.elements(node.outputs[0]) * 1e-6).plus(call.us)
+        return rate, rate.of(table.batch * work.elements(node.outputs[0]) * 1e-6).plus(call.us)
     if node.op in _NOTHING:
         return call, call.us
     rate, us = max(_parts(node, table), key=lambda part: part[1].mid)
@@ -57,4 +57,4 @@ def _parts(node: Node, table: Rates) -> list[tuple[Rate, Interval]]:
     written = sum(work.elements(t) for t in node.outputs if t.name)
     touched = written + sum(work.elements(t) for t in node.inputs if t.name)
     amounts = {"byte": 4e-6 * touched, "mac": 1e-9 * macs(node), "hard": 1e-6 * written if node.op in _HARD else 0.0}
-    return [(table.cpu[name], table.cpu[name].of(value)) for name, value in amounts.items()]
+    return [(table.cpu[name], table.cpu[name].of(table.batch * value)) for name, value in amounts.items()]

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
+from math import inf
 from typing import TYPE_CHECKING
 
 from surgery.cost.border import Transfer, transfers
 from surgery.cost.coefficients import Rates, rates
-from surgery.cost.interval import ZERO, Interval
+from surgery.cost.interval import ONE, ZERO, Interval
 from surgery.cost.nodes import NodeCost, cost_on
 from surgery.cost.overlap import hidden
 from surgery.cost.segments import ON_BPU, Devices
 from surgery.cost.segments import segments as count_segments
+from surgery.cost.what_if import AS_IS, WhatIf, deployment
 from surgery.ir.graph import Node
 
 if TYPE_CHECKING:
@@ -22,21 +25,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Predicted times of one frame.
+    """Predicted times of one inference: a frame, or what a batch holds.
 
     Attributes:
         march: the march.
-        bpu_ms: BPU time per frame when it is saturated, on one core.
+        bpu_ms: BPU time when it is saturated, on one core or on those that share a frame.
         latency_ms: one thread from submit to done, host included.
         macs: multiply-accumulates of all nodes.
         bytes_read: bytes the BPU loads from memory (weights as int8, what does not fit on the chip).
         bytes_written: bytes the BPU stores to memory.
-        nodes: the cost of every node, in the order of the placement.
+        nodes: the cost of every node on one core, in the order of the placement.
         transfers: the tensors that cross between host and BPU.
         host: time of the host for submitting segments, by coefficient, microseconds.
         segment: start of the segments on the BPU, microseconds.
         overlap: what is left of the sum of the layers' times since neighbours hide each other's loading, 0..1.
         layer_error: relative error of one changed layer that no shared coefficient explains.
+        split: what becomes of the layers' time, as a factor, where several cores share a frame.
+        at_once: inferences that the cores of the BPU work on at a time.
+        batch: frames per inference, as often as the graph says.
     """
 
     march: str
@@ -51,6 +57,22 @@ class Estimate:
     segment: Interval
     overlap: float
     layer_error: float
+    split: Interval = ONE
+    at_once: int = 1
+    batch: int = 1
+
+    def throughput_fps(self, threads: int) -> Interval:
+        """Frames per second when ``threads`` threads each submit the next frame once the last one is done.
+
+        They are held up by one another on the BPU only: the lesser of what the threads ask for and what it can do, the
+        bounds of a closed queue. The host is taken to have a core for every thread.
+        """
+        return Interval(
+            *(
+                1000 * self.batch * min(threads / latency if latency else inf, self.at_once / bpu if bpu else inf)
+                for bpu, latency in zip(reversed(self.bpu_ms), reversed(self.latency_ms), strict=True)
+            )
+        )
 
     @property
     def unknown(self) -> tuple[NodeCost, ...]:
@@ -68,30 +90,39 @@ class Estimate:
         return not self.unknown and all(t.us.known for t in self.transfers)
 
 
-def estimate(placement: Placement) -> Estimate:
+def estimate(placement: Placement, what_if: WhatIf = AS_IS) -> Estimate:
     """The predicted times of a placed model.
 
     Raises:
         NoCoefficients: the march has none.
+        InputError: the march cannot do what ``what_if`` asks.
     """
     nodes = [row.node for row in placement.live]
-    return estimate_nodes(nodes, placement.device, placement.segments, placement.target)
+    return estimate_nodes(nodes, placement.device, placement.segments, placement.target, what_if)
 
 
-def estimate_nodes(nodes: Iterable[Node], device: Devices, segments: int, target: Target) -> Estimate:
+def estimate_nodes(
+    nodes: Iterable[Node], device: Devices, segments: int, target: Target, what_if: WhatIf = AS_IS
+) -> Estimate:
     """:func:`estimate` of nodes whose devices and number of BPU segments are stated."""
-    return estimate_by(rates(target), nodes, device, segments, target.name)
+    return estimate_by(rates(target), nodes, device, segments, target.name, what_if)
 
 
-def estimate_by(table: Rates, nodes: Iterable[Node], device: Devices, segments: int, march: str) -> Estimate:
+def estimate_by(
+    table: Rates, nodes: Iterable[Node], device: Devices, segments: int, march: str, what_if: WhatIf = AS_IS
+) -> Estimate:
     """:func:`estimate_nodes` with coefficients at hand."""
-    chosen = list(nodes)
-    costs = [cost_on(node, device(node), table, device) for node in chosen]
+    chosen, device = list(nodes), cache(device)
+    deployed = deployment(what_if, table, chosen, march)
+    table = deployed.table
+    costs = [cost_on(node, device(node), deployed.of(node), device) for node in chosen]
     crossing = transfers(chosen, device, table)
     runs = count_segments(chosen, device, segments)
     host, start = _host(table, runs), table.segment.of(runs)
     overlap = hidden(costs, table.memory)
-    bpu = busy_us(costs, table.sheet.model_error).scaled(overlap).plus(start)
+    alone = busy_us(costs, table.sheet.model_error).scaled(overlap)
+    split = deployed.left(alone.mid, sum(c.device in ON_BPU and c.us.mid > 0 for c in costs))
+    bpu = alone.times(split).plus(start)
     rest = _sum([*(c.us for c in costs if c.device not in ON_BPU), *(t.us for t in crossing), *(us for _, us in host)])
     return Estimate(
         march,
@@ -106,6 +137,9 @@ def estimate_by(table: Rates, nodes: Iterable[Node], device: Devices, segments: 
         start,
         overlap,
         table.sheet.layer_error,
+        split,
+        deployed.at_once,
+        what_if.batch,
     )
 
 
@@ -140,8 +174,4 @@ def busy_us(costs: Iterable[NodeCost], model_error: float) -> Interval:
 
 
 def _sum(parts: Iterable[Interval]) -> Interval:
-    total = ZERO
-    for part in parts:
-        if part.known:
-            total = total.plus(part)
-    return total
+    return Interval.total(part for part in parts if part.known)

@@ -59,5 +59,10 @@ class Interval(NamedTuple):
         """The same with each end at least the share ``error`` (0..1) of the middle away from it."""
         return Interval(min(self[0], self[1] * (1 - error)), self[1], max(self[2], self[1] * (1 + error)))
 
+    def times(self, other: Interval) -> Interval:
+        """The product, end by end (nothing negative)."""
+        return Interval(self[0] * other[0], self[1] * other[1], self[2] * other[2])
+
 
 ZERO = Interval(0.0, 0.0, 0.0)
+ONE = Interval(1.0, 1.0, 1.0)

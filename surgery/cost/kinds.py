@@ -131,9 +131,11 @@ def _arithmetic(node: Node) -> Kind:
 
 def is_behind_convolution(node: Node) -> bool:
     """Whether an activation, of one node or of several, is of what a convolution computes for it alone."""
-    inside = (node, *activation.region(node))
-    makers = {id(m): m for n in inside for t in features(n) if (m := feeder(t, alone=False)) is not None}
-    return any(m.op in _CONVOLUTIONS for m in makers.values())
+    return _reads_convolution(node) or any(map(_reads_convolution, activation.region(node)))
+
+
+def _reads_convolution(node: Node) -> bool:
+    return any((made := feeder(t, alone=False)) is not None and made.op in _CONVOLUTIONS for t in features(node))
 
 
 def _is_shortcut(add: Node) -> bool:

@@ -15,10 +15,10 @@ _OF_WEIGHT = _PAIRS | {"Identity", "Cast", "Transpose", "Reshape", "Unsqueeze"}
 def is_weight(tensor: Tensor) -> bool:
     """Whether the tensor is a constant, at most dequantised or rearranged at run time."""
     for _ in range(4):
-        if isinstance(tensor, Constant):
-            return True
         made = tensor.producer
-        if made is None or made.op not in _OF_WEIGHT:
+        if made is None:
+            return isinstance(tensor, Constant)
+        if made.op not in _OF_WEIGHT:
             return False
         tensor = made.inputs[0]
     return False

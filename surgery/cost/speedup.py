@@ -18,7 +18,7 @@ from surgery.cost.segments import ON_BPU
 
 
 class Speedup(NamedTuple):
-    """``latency before / latency after``; the interval is None, with the reason, when it cannot be stated."""
+    """``latency before / latency after`` of a frame; the interval is None, with the reason, if it cannot be stated."""
 
     interval: Interval | None
     reason: str = ""
@@ -47,7 +47,14 @@ def speedup(before: Estimate, after: Estimate) -> Speedup:
         return Speedup(None, "nothing in the model has an estimate")
     own = 1 + before.layer_error * _changed(before, after) / max(total_before, total_after)
     low, high = -_largest([_Group(-g.before, g.after, g.low, g.high) for g in groups]), _largest(groups)
-    return Speedup(Interval(low / own, total_before / total_after, high * own))
+    return Speedup(_per_frame(Interval(low / own, total_before / total_after, high * own), before, after))
+
+
+def _per_frame(ratio: Interval, before: Estimate, after: Estimate) -> Interval:
+    """The ratio of two batches as one of their frames, wider by what is not known of cores that share one."""
+    low = max(side.split.mid / side.split.low for side in (before, after))
+    high = max(side.split.high / side.split.mid for side in (before, after))
+    return ratio.times(Interval(1 / high, 1.0, low)).scaled(after.batch / before.batch)
 
 
 def _largest(groups: list[_Group]) -> float:
@@ -86,7 +93,8 @@ def _group(before: Interval, after: Interval) -> _Group:
 def _parts(estimate: Estimate) -> Iterator[tuple[str, Interval]]:
     for cost in estimate.nodes:
         if cost.us.known:
-            yield cost.group, cost.us.scaled(estimate.overlap) if cost.device in ON_BPU else cost.us
+            hidden = estimate.overlap * estimate.split.mid
+            yield cost.group, cost.us.scaled(hidden) if cost.device in ON_BPU else cost.us
     yield from ((t.group, t.us) for t in estimate.transfers if t.us.known)
     yield from estimate.host
     yield "segment", estimate.segment

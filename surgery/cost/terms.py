@@ -123,6 +123,9 @@ INSTEAD: dict[Term, Term | None] = {
 """The term whose rate stands for one without a rate; None: it then costs nothing."""
 
 
+PER_LAYER = frozenset({Term.LAYER, Term.TURN_CALL})
+"""Terms that are so many per layer, however much there is to do."""
+
 Amounts: TypeAlias = "dict[Term, float]"
 _LARGE = 5
 _MAP = 4

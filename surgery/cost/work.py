@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from surgery.cost.links import features, feeder, filters, is_weight
 from surgery.ir.graph import Node, Tensor
+from surgery.ir.ops import static_shape
 
 if TYPE_CHECKING:
     from surgery.cost.coefficients import Alignment
@@ -43,20 +43,18 @@ class Side(NamedTuple):
 
 def elements(tensor: Tensor) -> int:
     """Number of elements; NotStatic, naming the dim, when a dim is symbolic or the rank unknown."""
-    if tensor.shape is None:
-        raise NotStatic(f"the shape of {tensor.name!r} is not known")
-    count = 1
-    for axis, size in enumerate(tensor.shape):
-        if not isinstance(size, int):
-            raise NotStatic(f"{f'dim {size!r}' if size else f'dim {axis}'} of {tensor.name!r} is symbolic")
-        count *= size
-    return count
+    return prod(dims(tensor))
 
 
 def dims(tensor: Tensor) -> tuple[int, ...]:
     """The shape; NotStatic, naming the dim, when one is symbolic."""
-    elements(tensor)
-    return tuple(d for d in tensor.shape or () if isinstance(d, int))
+    shape = static_shape(tensor)
+    if shape is not None:
+        return shape
+    if tensor.shape is None:
+        raise NotStatic(f"the shape of {tensor.name!r} is not known")
+    axis, size = next((axis, size) for axis, size in enumerate(tensor.shape) if not isinstance(size, int))
+    raise NotStatic(f"{f'dim {size!r}' if size else f'dim {axis}'} of {tensor.name!r} is symbolic")
 
 
 def padded(tensor: Tensor, align: Alignment) -> int:
@@ -64,7 +62,8 @@ def padded(tensor: Tensor, align: Alignment) -> int:
     shape = dims(tensor)
     if len(shape) != 4:
         return prod(shape)
-    return shape[0] * up(shape[1], align.map_channels) * prod(places(tensor, align))
+    own = align.input_channels if tensor.producer is None else None
+    return shape[0] * up(shape[1], own or align.map_channels) * prod(places(tensor, align))
 
 
 def places(tensor: Tensor, align: Alignment) -> tuple[int, ...]:
@@ -106,29 +105,37 @@ def weight_bytes(node: Node, align: Alignment) -> int:
 
 
 def _stored(node: Node, weight: Tensor, align: Alignment) -> int:
-    size = elements(weight)
+    size = _widened(weight, align) if node.op == "Conv" else elements(weight)
     columns = dims(weight)[0] if node.op == "Conv" else _columns(node, weight) if node.op in ("Gemm", "MatMul") else 1
     return size // max(1, columns) * up(columns, align.map_channels)
 
 
-def held(node: Node) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """What a node reads and writes that is kept on the chip: several nodes read it, or one that joins branches."""
-    reads = tuple(t for t in features(node) if _is_held(t))
-    return reads, tuple(t for t in node.outputs if t.name and _is_held(t))
+def _widened(weight: Tensor, align: Alignment) -> int:
+    """Elements of a convolution's weight, its input channels rounded up but where they are an image's or alone."""
+    inner = dims(weight)[1]
+    return elements(weight) if inner <= _IMAGE else elements(weight) // inner * up(inner, align.weight_channels)
+
+
+def held(node: Node, over: float = -1.0) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """What a node reads and writes that is kept on the chip, of more elements than ``over``.
+
+    Several nodes read it, or one that joins branches.
+    """
+    reads = tuple(t for t in features(node) if elements(t) > over and _is_held(t))
+    return reads, tuple(t for t in node.outputs if t.name and elements(t) > over and _is_held(t))
 
 
 def _is_held(tensor: Tensor) -> bool:
-    readers = {id(r): r for r in tensor.outputs}.values()
-    return len(readers) > 1 or any(len(features(r)) > 1 for r in readers)
+    readers = tensor.outputs
+    if not readers:
+        return False
+    first = readers[0]
+    return any(reader is not first for reader in readers[1:]) or len(features(first)) > 1
 
 
 def spilled(node: Node, threshold: float, share: float) -> Traffic:
     """What a node moves through memory for want of room on the chip: of what is held a share over ``threshold``."""
-
-    def over(tensors: Iterable[Tensor]) -> int:
-        return round(share * sum(max(0.0, elements(t) - threshold) for t in tensors))
-
-    return Traffic(*map(over, held(node)))
+    return Traffic(*(round(share * sum(elements(t) - threshold for t in side)) for side in held(node, threshold)))
 
 
 def is_stem(node: Node) -> bool:

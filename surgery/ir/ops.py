@@ -169,6 +169,8 @@ def split_sizes(node: Node) -> list[int] | None:
 
 def static_shape(tensor: Tensor | None) -> tuple[int, ...] | None:
     """The shape as integers, None unless every dim is known."""
-    if tensor is None or tensor.shape is None:
+    shape = None if tensor is None else tensor.shape
+    if shape is None:
         return None
-    return tuple(d for d in tensor.shape if isinstance(d, int)) if tensor.is_static else None
+    known = [d for d in shape if isinstance(d, int)]
+    return tuple(known) if len(known) == len(shape) else None

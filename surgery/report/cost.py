@@ -14,6 +14,7 @@ from surgery.report.base import Document, InputShape, ModelRef, Part, Span, Text
 from surgery.report.log import LogPart
 from surgery.report.totals import KindTime, SegmentTime, SlotTime, by_kind, by_segment, slots
 from surgery.report.usage import Ceilings, Efficiency, ceilings, efficiency
+from surgery.report.what_if import Throughput, WhatIfPart, throughput
 
 if TYPE_CHECKING:
     from surgery.cost import Estimate, NodeCost, Transfer
@@ -65,9 +66,11 @@ class CostDocument(Document):
     """The estimate of a model on a march.
 
     ``bpu_ms`` is BPU time per frame when it is saturated; ``latency_ms`` one thread from submit to done, host
-    included. Both are None, with a ``reason``, where the march has no coefficients. ``overlap`` is what is left of the
-    sum of the nodes' times on the BPU, since neighbours hide each other's loading. ``efficiency`` is that of all that
-    runs on the BPU while it is busy, against the ``ceilings`` of the march (None where these are not known).
+    included; ``throughput_fps`` is frames per second by threads. They are None, or nothing, with a ``reason``, where
+    the march has no coefficients; where a node has no estimate, the times are the least and there is no throughput.
+    ``overlap`` is what is left of the sum of the nodes' times on the BPU, since neighbours hide each other's loading.
+    ``efficiency`` is that of all that runs on the BPU while it is busy, against the ``ceilings`` of the march (None
+    where these are not known); ``what_if`` is the model deployed otherwise, where that was asked.
     """
 
     kind: Literal["surgery.cost/1"] = schema("surgery.cost/1")
@@ -76,6 +79,8 @@ class CostDocument(Document):
     march: str
     bpu_ms: Span | None
     latency_ms: Span | None
+    throughput_fps: tuple[Throughput, ...] = ()
+    what_if: WhatIfPart | None = None
     overlap: float = 1.0
     reason: str = ""
     macs: int
@@ -101,6 +106,7 @@ def cost_document(model: Model, placement: Placement, estimate: Estimate) -> Cos
         march=placement.target.name,
         bpu_ms=Span.of(estimate.bpu_ms),
         latency_ms=Span.of(estimate.latency_ms),
+        throughput_fps=throughput(estimate),
         overlap=round(estimate.overlap, 4),
         macs=estimate.macs,
         bytes=Traffic(read=estimate.bytes_read, written=estimate.bytes_written),

@@ -128,6 +128,12 @@ def _(document: CheckDocument) -> Closing:
 def _(document: CostDocument) -> Closing:
     if document.latency_ms is None:
         return Closing(False, f"No estimate for {document.march}: {document.reason}.", _check(document))
+    if blank := [node for node in document.nodes if node.us.mid is None]:
+        first = (
+            f"{plural(len(blank), 'node')} without an estimate, {blank[0].name or blank[0].op} first: {blank[0].reason}"
+        )
+        sentence = f"One frame takes at least {interval(document.latency_ms)} on {document.march}: {first}."
+        return Closing(False, sentence, _check(document))
     sentence = f"One frame takes {interval(document.latency_ms)} on {document.march}, host included."
     return Closing(True, sentence, _run(document, document.march))
 

@@ -26,6 +26,8 @@ class Options:
             (RFB-320 at O1: 16.1 ms with it, 7.3 ms without).
         calibration: ``skip`` takes every threshold for 1, which places and times as well; any other method reads
             float32 samples of the inputs from the folders of :func:`calibration_folders`.
+        cores: over how many cores of the BPU one frame is split; the compiler knows two on bernoulli2.
+        batch: frames per inference, of a model with one input and a batch of 1.
     """
 
     level: str = "O2"
@@ -33,6 +35,8 @@ class Options:
     run_on_bpu: tuple[str, ...] = ()
     optimization: tuple[str, ...] = ()
     calibration: str = "skip"
+    cores: int = 1
+    batch: int = 1
 
     def __post_init__(self) -> None:
         if self.level not in ("O0", "O1", "O2", "O3"):
@@ -50,7 +54,7 @@ def makertbin(model: str, march: str, inputs: Mapping[str, Sequence[int]], optio
         raise InputError(f"{strange[0]!r} has a ';' in its name, which the toolchain's YAML cannot say")
     parameters = {
         "model_parameters": _model(model, march, options),
-        "input_parameters": _inputs(inputs),
+        "input_parameters": _inputs(inputs, options.batch),
         "calibration_parameters": _calibration(inputs, options),
         "compiler_parameters": _compiler(options),
     }
@@ -79,7 +83,7 @@ def _calibration(inputs: Mapping[str, object], options: Options) -> dict[str, ob
     return said
 
 
-def _inputs(inputs: Mapping[str, Sequence[int]]) -> dict[str, object]:
+def _inputs(inputs: Mapping[str, Sequence[int]], batch: int) -> dict[str, object]:
     def each(value: str) -> str:
         return ";".join([value] * len(inputs))
 
@@ -91,8 +95,10 @@ def _inputs(inputs: Mapping[str, Sequence[int]]) -> dict[str, object]:
         "input_layout_rt": each("NCHW"),
         "input_layout_train": each("NCHW"),
         "norm_type": each("no_preprocess"),
+        **({"input_batch": batch} if batch > 1 else {}),
     }
 
 
 def _compiler(options: Options) -> dict[str, object]:
-    return {"compile_mode": "latency", "optimize_level": options.level, "debug": True, "core_num": 1, "jobs": 1}
+    said = {"compile_mode": "latency", "optimize_level": options.level, "debug": True}
+    return {**said, "core_num": options.cores, "jobs": 1}

@@ -122,6 +122,16 @@ def test_unknown_key(surgery: Surgery) -> None:
     assert "did you mean budget?" in refused(surgery, *run_of("clean.onnx", "-p", "p.yaml")).err
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("chanels=16", "did you mean channels"), ("cores=2", "the compiler of bayes-e takes 1"), ("batch=0", "batch=0: ")],
+)
+def test_what_if_that_cannot_be(surgery: Surgery, text: str, told: str) -> None:
+    called = refused(surgery, "cost", "clean.onnx", "-m", "X5", "--what-if", text, "--json", "cost.json")
+    assert "--what-if: " in called.err
+    assert told in called.err
+
+
 def test_output_is_input(surgery: Surgery) -> None:
     called = refused(surgery, "run", "clean.onnx", "-m", "X5", "-o", "./clean.onnx")
     assert "is the input" in called.err

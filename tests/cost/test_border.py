@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from surgery.cost import local_us
+from surgery.cost.nodes import cost_on
 from tests.cost.make import X5, estimated
 from tests.support import model_of
 
@@ -61,3 +64,13 @@ def test_local_cost_is_the_nodes_and_their_borders():
     on_cpu = local_us(nodes, lambda n: "cpu" if n.op == "Neg" else "bpu", X5)
     on_bpu = local_us(nodes, lambda _: "bpu", X5)
     assert on_cpu.mid > on_bpu.mid + 2 * 192 * 2033.7e-6
+
+
+def test_local_cost_looks_at_no_other_node(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        sys.modules["surgery.cost.estimate"], "cost_on", lambda node, *rest: asked.append(node) or cost_on(node, *rest)
+    )
+    nodes = list(model_of("g (float[1,3,8,8] x) => (y) { a = Exp(x) b = Neg(a) y = Exp(b) }").nodes())
+    assert local_us(nodes[1:2], lambda _: "bpu", X5).known
+    assert asked == nodes[1:2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import surgery
 from surgery.cost.coefficients import Basis, NoCoefficients, rates, sheet_of
 from surgery.cost.terms import INSTEAD, Term
 from surgery.errors import InputError
@@ -17,13 +18,13 @@ from tests.support import model_of
 def test_every_march_has_coefficients_of_its_own(march):
     sheet = sheet_of(load_target(march).cost, march)
     assert sheet.march == march
-    unused = set(sheet.sources) - {c.source for _, c in sheet.coefficients()}
-    assert unused <= {sheet.align.source}
+    assert set(sheet.sources) == sheet.cited()
 
 
 @pytest.mark.parametrize("march", march_names())
 def test_the_less_is_known_the_wider(march):
-    for name, c in rates(load_target(march)).sheet.coefficients():
+    sheet = rates(load_target(march)).sheet
+    for name, c in (*sheet.coefficients(), *sheet.factors()):
         if c.basis is not Basis.FITTED:
             assert c.spread[1] / c.spread[0] >= 2, name
 
@@ -59,6 +60,15 @@ def test_march_without_coefficients(tmp_path):
     bare = load_target(str(tmp_path / "bare.yaml"))
     with pytest.raises(NoCoefficients, match="bayes-e has no cost coefficients"):
         estimated(model_of("g (float[1,8] x) => (y) { y = Exp(x) }"), target=bare)
+
+
+def test_a_verb_says_which_march_has_none(tmp_path):
+    (tmp_path / "bare.yaml").write_text(X5.path.read_text(encoding="utf-8"), encoding="utf-8")
+    model = model_of("g (float[1,8] x) => (y) { y = Exp(x) }")
+    for asked in (None, "batch=4"):
+        document = surgery.cost(model, march=str(tmp_path / "bare.yaml"), what_if=asked)
+        assert (document.latency_ms, document.what_if, document.throughput_fps) == (None, None, ())
+        assert document.reason == "march bayes-e has no cost coefficients"
 
 
 def test_what_was_not_measured_is_timed_as_something_like_it():

@@ -47,6 +47,22 @@ def test_compiled_models(validate_cost, march, median, rank, covered):
     assert np.mean([p.predicted.low <= p.measured <= p.predicted.high for p in found]) >= covered
 
 
+@pytest.mark.shared
+@pytest.mark.parametrize(("board", "median"), [("RDK X5", 12), ("RDK S100", 6), ("RDK S100P", 6), ("RDK X3", 15)])
+def test_throughput_of_boards(validate_cost, board, median):
+    found = validate_cost.pairs(board, "throughput_fps", "throughput_fps")
+    assert np.median([abs(p.error) for p in found]) < median
+
+
+@pytest.mark.shared
+def test_models_deployed_otherwise(validate_cost):
+    found = list(validate_cost.otherwise())
+    assert {text for _, text, _ in found} == {"int16", "cores=2", "batch=4"}
+    assert np.median([abs(pair.error) for _, _, pair in found]) < 15
+    assert all(pair.predicted.low <= pair.measured * 1.25 for _, _, pair in found)
+    assert all(pair.measured <= pair.predicted.high * 1.05 for _, _, pair in found)
+
+
 def test_without_measurements_the_script_says_so(tmp_path):
     script = tmp_path / "scripts/validate_cost.py"
     script.parent.mkdir()

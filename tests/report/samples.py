@@ -11,6 +11,7 @@ from surgery.report.padding import PaddedSize, PaddingNote
 from surgery.report.run import Accuracy, Bound, Edit, Interface, Left, PassRow, Port, RunDocument, Side
 from surgery.report.totals import KindTime, SegmentTime, SlotTime
 from surgery.report.usage import Ceilings, Efficiency
+from surgery.report.what_if import Throughput, WhatIfPart
 
 HOSTILE = "a|b`c`<script>alert(1)</script>[bold]x[/bold]\x1b[31m\n# h\u202e"
 """A name with the syntax of every view, an escape sequence, a line break and a direction override."""
@@ -90,6 +91,8 @@ def cost(name: str = "conv_1") -> CostDocument:
         march="bayes-e",
         bpu_ms=span(3.5),
         latency_ms=span(5.25),
+        throughput_fps=frames(190.0),
+        what_if=otherwise(name),
         macs=10**9,
         bytes=Traffic(read=12_000_000, written=3_000_000),
         efficiency=use,
@@ -130,6 +133,17 @@ def cost_diff(name: str = "conv_1") -> CostDiffDocument:
         kinds=(KindChange(kind="dense", device="bpu", before_us=120.0, after_us=80.0),),
         layers=(LayerChange(before=layer(120.0), after=layer(80.0), by="name", change_us=-40.0),),
     )
+
+
+def frames(fps: float) -> tuple[Throughput, ...]:
+    return tuple(Throughput(threads=n, fps=span(n * fps)) for n in (1, 2))
+
+
+def otherwise(name: str) -> WhatIfPart:
+    return WhatIfPart(
+        asked=f"int16={name},batch=4", batch=4, bpu_ms=span(9.0), latency_ms=span(11.0), throughput_fps=frames(360.0),
+        speedup=span(1.9),
+    )  # fmt: skip
 
 
 def drift(name: str = "y", far: float = 2e-6) -> ValueDrift:

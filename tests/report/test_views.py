@@ -18,7 +18,7 @@ from surgery.report.batch import Failure
 from surgery.report.view import failure_page, page, show, to_html, to_markdown
 from surgery.report.view.html import ROWS
 from tests.report import samples
-from tests.support import model_of
+from tests.support import model_of, proto_of
 
 HOSTILE = [samples.check(samples.HOSTILE), samples.cost(samples.HOSTILE), samples.diff(samples.HOSTILE, 0.5)]
 HOSTILE += [samples.run(samples.HOSTILE)]
@@ -244,6 +244,42 @@ def test_a_bound_that_noise_widens_is_told_once() -> None:
     told = "Output y is noisy by itself: what counts as rounding goes up to 0.0042 in 3 channels."
     for view in (to_markdown(page(samples.run())), parsed(to_html(page(samples.run()))).text, terminal(samples.run())):
         assert view.count(told) == 1
+
+
+def test_what_if_stands_beside_the_estimate_as_it_is() -> None:
+    document = samples.cost()
+    for view in (to_markdown(page(document)), parsed(to_html(page(document))).text, terminal(document)):
+        assert "int16=conv_1,batch=4: 1.9× (1.3–3) as fast per frame. Times are of one inference of 4 frames." in view
+        for figure in ("5.25 ms", "11 ms", "3.5 ms", "9 ms", "Throughput, 2 threads", "380 fps", "720 fps"):
+            assert figure in view
+
+
+CUSTOM = '<ir_version: 8, opset_import: ["": 17, "my": 1]> g (float[1,8] x) => (float[1,8] y) { y = my.Thing(x) }'
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "why"),
+    [
+        ("g (float[N,8] x) => (y) { a = Neg(x) y = Exp(a) }", "Neg", "dim 'N' of 'a' is symbolic"),
+        (CUSTOM, "Thing", "Thing is an operator of domain 'my'"),
+    ],
+)
+def test_nodes_without_an_estimate_are_named_and_nothing_rests_on_them(text: str, name: str, why: str) -> None:
+    document = surgery.cost(proto_of(text), march="X5", what_if="batch=4")
+    assert document.throughput_fps == ()
+    assert document.what_if is not None
+    assert document.what_if.speedup is None
+    told = terminal(document)
+    assert "One frame takes at least" in told
+    assert f"{name} first: " in told
+    assert told.count(why) >= 2
+    assert "no ratio: nodes without an estimate." in told
+
+
+def test_a_ratio_that_cannot_be_stated_says_why() -> None:
+    other = samples.otherwise("conv_1").model_copy(update={"speedup": None, "reason": "nothing has an estimate"})
+    told = terminal(samples.cost().model_copy(update={"what_if": other}))
+    assert "no ratio: nothing has an estimate." in told
 
 
 def test_where_the_time_goes_adds_up() -> None:

@@ -18,6 +18,16 @@ def test_two_inputs_and_nodes_to_remove() -> None:
     assert said["calibration_parameters"]["optimization"] == "run_fast;set_all_nodes_int16"
 
 
+def test_cores_and_a_batch_are_said_where_they_are_asked_for():
+    plain, said = (
+        yaml.safe_load(makertbin("m.onnx", "bernoulli2", {"x": (1, 3, 8, 8)}, options))
+        for options in (Options(), Options(cores=2, batch=4))
+    )
+    assert (plain["compiler_parameters"]["core_num"], said["compiler_parameters"]["core_num"]) == (1, 2)
+    assert "input_batch" not in plain["input_parameters"]
+    assert said["input_parameters"]["input_batch"] == 4
+
+
 def test_nothing_is_removed_unasked() -> None:
     text = makertbin("model.onnx", "bayes", {"a": (1,)}, Options())
     assert "remove_node_type" not in text

@@ -14,6 +14,7 @@ from surgery.report.view.content import Block, Cell, Note, Page, Section, Table,
 from surgery.report.view.log import log_section
 from surgery.report.view.nodes import DEVICES
 from surgery.report.view.plots import roofline_block, timeline_block
+from surgery.report.view.what_if import throughput_blocks, what_if_blocks
 
 SLOWEST = 12
 """How many layers have a number, in the charts and in their table."""
@@ -27,6 +28,7 @@ def cost_page(document: CostDocument) -> Page:
     ranks = {node.name: str(rank) for rank, node in enumerate(slowest, 1)}
     sections = (
         *_missing(document),
+        Section("What if", what_if_blocks(document)),
         Section("One frame in one thread", timeline_block(document, ranks)),
         Section("Where the time goes", _kinds(document)),
         Section("Segment by segment", _segments(document)),
@@ -34,6 +36,7 @@ def cost_page(document: CostDocument) -> Page:
         Section("Under the roofline", (*roofline_block(document, ranks), *_ceilings(document))),
         log_section(document.log),
         Section("Between host and BPU", _transfers(document)),
+        Section("Throughput", throughput_blocks(document)),
         Section("Node by node", (replace(_times(document.nodes), live=True),) if document.nodes else (), detail=True),
     )
     kept = tuple(s for s in sections if s.blocks)
@@ -43,7 +46,8 @@ def cost_page(document: CostDocument) -> Page:
 
 def totals_page(document: CostDocument) -> Page:
     """The totals alone, and what is missing from them."""
-    kept = tuple(s for s in _missing(document) if s.blocks)
+    sections = (*_missing(document), Section("What if", what_if_blocks(document)))
+    kept = tuple(s for s in sections if s.blocks)
     subject = document.model.path or "in memory"
     return Page(f"Cost on {document.march}", subject, tuple(_facts(document)), kept)
 
