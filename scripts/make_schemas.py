@@ -15,6 +15,7 @@ from surgery.report import (
     DiffDocument,
     Document,
     ExplainDocument,
+    LintDocument,
     MarchesDocument,
     PassesDocument,
     RunDocument,
@@ -23,7 +24,7 @@ from surgery.report import (
 FOLDER = Path(__file__).parent.parent / "docs" / "schemas"
 DOCUMENTS: tuple[type[Document], ...] = (
     CheckDocument, CostDocument, DiffDocument, RunDocument, ExplainDocument, BisectDocument, PassesDocument,
-    MarchesDocument, BatchDocument, CalibrationDocument,
+    MarchesDocument, BatchDocument, CalibrationDocument, LintDocument,
 )  # fmt: skip
 
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from surgery.pipeline.result import RunResult
     from surgery.report.base import Span
     from surgery.report.calibration import CalibrationDocument
+    from surgery.report.lint import LintDocument
     from surgery.target import Target
     from surgery.witnessed import Asked
 
@@ -173,6 +174,26 @@ def calibrate(files: Sequence[Path], *, march: str, output: Path | None = None) 
     from surgery.calibrated import calibrated
 
     return calibrated(files, load_target(march), output)
+
+
+def lint(
+    path: str | os.PathLike[str],
+    *,
+    model: Source | None = None,
+    fix: bool = False,
+    migrate: str | None = None,
+    march: str | None = None,
+    output: Path | None = None,
+) -> LintDocument:
+    """What is wrong with the YAML of hb_mapper makertbin or hb_compile at ``path``. Needs no weights.
+
+    ``model`` has names, shapes and layouts checked against it. ``fix`` writes the file again, repaired; ``migrate``
+    (``hb_mapper`` or ``hb_compile``) one for ``march`` of the other tool. Both keep comments and order, and write to
+    ``output``; a repair to the file itself where that is None.
+    """
+    from surgery.linted import Asked, linted
+
+    return linted(Path(path), model, Asked(fix, migrate, march, output))
 
 
 def run(

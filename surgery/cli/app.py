@@ -15,12 +15,13 @@ from surgery.cli.cost import cost
 from surgery.cli.diff import diff
 from surgery.cli.explain import explain
 from surgery.cli.guard import guarded
+from surgery.cli.lint import lint
 from surgery.cli.marches import marches
 from surgery.cli.passes import passes
 from surgery.cli.run import run
 from surgery.cli.witness import app as witness
 
-VERBS: tuple[Callable[..., None], ...] = (check, run, cost, diff, explain, bisect, calibrate, passes, marches)
+VERBS: tuple[Callable[..., None], ...] = (check, run, cost, diff, explain, bisect, calibrate, lint, passes, marches)
 """Every verb, in the order of the help."""
 
 app = typer.Typer(

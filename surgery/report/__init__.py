@@ -9,6 +9,7 @@ from surgery.report.catalogue import MarchesDocument, PassesDocument
 from surgery.report.check import CheckDocument
 from surgery.report.cost import CostDocument
 from surgery.report.diff import DiffDocument
+from surgery.report.lint import LintDocument
 from surgery.report.run import RunDocument
 from surgery.report.trace import BisectDocument, ExplainDocument
 from surgery.report.verdict import Closing, Finding, closing, findings
@@ -24,6 +25,7 @@ __all__ = [
     "Document",
     "ExplainDocument",
     "Finding",
+    "LintDocument",
     "MarchesDocument",
     "ModelRef",
     "PassesDocument",

@@ -17,6 +17,7 @@ from surgery.report.calibration import CalibrationDocument
 from surgery.report.check import Assumed, CheckDocument, Refusal, Summary
 from surgery.report.cost import CostDocument
 from surgery.report.diff import DiffDocument
+from surgery.report.lint import LintDocument
 from surgery.report.run import RunDocument
 from surgery.report.text import interval, listed, number, plural, visible
 from surgery.report.trace import BisectDocument, ExplainDocument
@@ -34,6 +35,7 @@ class Finding(StrEnum):
     UNVERIFIED = "unverified"
     DRIFT = "drift"
     BUDGET = "budget"
+    SETTINGS = "settings"
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,11 @@ def _(document: DiffDocument) -> frozenset[Finding]:
 @findings.register
 def _(document: BisectDocument) -> frozenset[Finding]:
     return frozenset({Finding.DRIFT}) if document.guilty else frozenset()
+
+
+@findings.register
+def _(document: LintDocument) -> frozenset[Finding]:
+    return frozenset({Finding.SETTINGS}) if document.left else frozenset()
 
 
 def drifted(document: DiffDocument) -> bool:
@@ -170,6 +177,21 @@ def _(document: CalibrationDocument) -> Closing:
     return Closing(
         after < before, said, command("cost", "MODEL", *_march(document.written[0])) if document.written else ""
     )
+
+
+@closing.register
+def _(document: LintDocument) -> Closing:
+    if (written := document.written) is not None:
+        left = f"{plural(len(written.findings), 'finding')} left" if written.findings else "nothing left"
+        said = f"{plural(len(written.edits), 'edit')} for {written.tool}, {left}: {written.path}"
+        return Closing(not written.findings, f"{said}.", command("lint", written.path) if written.findings else "")
+    takes = "will take the file" if document.accepted else "will refuse the file"
+    if not document.findings:
+        return Closing(True, f"{document.tool} {takes}, and nothing in it costs speed.")
+    fixable = sum(row.fixable for row in document.findings)
+    said = f"{document.tool} {takes}: {plural(len(document.findings), 'finding')}, {fixable} of them repaired by --fix."
+    against = ["--model", _path(document.model)] if document.model is not None else []
+    return Closing(False, said, command("lint", document.path, *against, "--fix") if fixable else "")
 
 
 @closing.register
