@@ -11,6 +11,7 @@ from surgery.report import (
     BisectDocument,
     CalibrationDocument,
     CheckDocument,
+    ConfigDocument,
     CostDocument,
     DiffDocument,
     Document,
@@ -25,6 +26,7 @@ FOLDER = Path(__file__).parent.parent / "docs" / "schemas"
 DOCUMENTS: tuple[type[Document], ...] = (
     CheckDocument, CostDocument, DiffDocument, RunDocument, ExplainDocument, BisectDocument, PassesDocument,
     MarchesDocument, BatchDocument, CalibrationDocument, LintDocument,
+    ConfigDocument,
 )  # fmt: skip
 
 

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from surgery.api import bisect as bisect
     from surgery.api import calibrate as calibrate
     from surgery.api import check as check
+    from surgery.api import config as config
     from surgery.api import cost as cost
     from surgery.api import diff as diff
     from surgery.api import explain as explain
+    from surgery.api import lint as lint
     from surgery.api import marches as marches
     from surgery.api import passes as passes
     from surgery.api import run as run
@@ -32,7 +34,9 @@ if TYPE_CHECKING:
 
     __version__: str
 
-_VERBS = ("Pipeline", "Run", "bisect", "calibrate", "check", "diff", "explain", "marches", "passes", "run")
+_VERBS = (
+    "Pipeline", "Run", "bisect", "calibrate", "check", "config", "diff", "explain", "lint", "marches", "passes", "run",
+)  # fmt: skip
 _HOMES = {
     **dict.fromkeys(_VERBS, "surgery.api"),
     "Model": "surgery.ir",

@@ -11,6 +11,7 @@ from surgery.cli.asking import Asking
 from surgery.cli.bisect import bisect
 from surgery.cli.calibrate import calibrate
 from surgery.cli.check import check
+from surgery.cli.config import config
 from surgery.cli.cost import cost
 from surgery.cli.diff import diff
 from surgery.cli.explain import explain
@@ -21,7 +22,19 @@ from surgery.cli.passes import passes
 from surgery.cli.run import run
 from surgery.cli.witness import app as witness
 
-VERBS: tuple[Callable[..., None], ...] = (check, run, cost, diff, explain, bisect, calibrate, lint, passes, marches)
+VERBS: tuple[Callable[..., None], ...] = (
+    check,
+    run,
+    cost,
+    diff,
+    explain,
+    bisect,
+    calibrate,
+    lint,
+    config,
+    passes,
+    marches,
+)
 """Every verb, in the order of the help."""
 
 app = typer.Typer(

@@ -7,6 +7,7 @@ from surgery.report.batch import BatchDocument
 from surgery.report.calibration import CalibrationDocument
 from surgery.report.catalogue import MarchesDocument, PassesDocument
 from surgery.report.check import CheckDocument
+from surgery.report.config import ConfigDocument
 from surgery.report.cost import CostDocument
 from surgery.report.diff import DiffDocument
 from surgery.report.lint import LintDocument
@@ -20,6 +21,7 @@ __all__ = [
     "CalibrationDocument",
     "CheckDocument",
     "Closing",
+    "ConfigDocument",
     "CostDocument",
     "DiffDocument",
     "Document",

@@ -15,6 +15,7 @@ from surgery.pipeline import Pipeline
 from surgery.report.base import Document, ModelRef
 from surgery.report.calibration import CalibrationDocument
 from surgery.report.check import Assumed, CheckDocument, Refusal, Summary
+from surgery.report.config import ConfigDocument
 from surgery.report.cost import CostDocument
 from surgery.report.diff import DiffDocument
 from surgery.report.lint import LintDocument
@@ -192,6 +193,11 @@ def _(document: LintDocument) -> Closing:
     said = f"{document.tool} {takes}: {plural(len(document.findings), 'finding')}, {fixable} of them repaired by --fix."
     against = ["--model", _path(document.model)] if document.model is not None else []
     return Closing(False, said, command("lint", document.path, *against, "--fix") if fixable else "")
+
+
+@closing.register
+def _(document: ConfigDocument) -> Closing:
+    return Closing(True, f"{document.tool} converts the model by it: {document.command}")
 
 
 @closing.register

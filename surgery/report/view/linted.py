@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from surgery.report.config import ConfigDocument
 from surgery.report.lint import FindingRow, LintDocument
 from surgery.report.text import plural
 from surgery.report.verdict import closing
@@ -67,3 +68,20 @@ def _row(row: FindingRow) -> list[Cell | str]:
         f"{row.fix} (--fix)" if row.fixable else row.fix,
         row.source,
     ]
+
+
+def config_page(document: ConfigDocument) -> Page:
+    """What was written, and what was decided on the way."""
+    rows = (
+        (code(f"{section}.{key}"), code(value))
+        for section, keys in document.settings.items()
+        for key, value in keys.items()
+    )
+    sections = (
+        Section("Settings", (table("Key|Value", rows),)),
+        Section("Decided", tuple(Note(note) for note in document.notes)),
+        Section("Findings", _rows(document.findings)),
+    )
+    facts = (("Written", code(document.path)), ("Model", code(document.model.path or "in memory")))
+    kept = tuple(section for section in sections if section.blocks)
+    return Page(f"Configuration for {document.march}", document.path, facts, kept, closing(document))

@@ -10,6 +10,7 @@ from surgery.report.batch import Failure
 from surgery.report.calibration import CalibrationDocument
 from surgery.report.catalogue import MarchesDocument, PassesDocument
 from surgery.report.check import CheckDocument
+from surgery.report.config import ConfigDocument
 from surgery.report.cost import CostDocument
 from surgery.report.diff import DiffDocument
 from surgery.report.lint import LintDocument
@@ -18,7 +19,7 @@ from surgery.report.trace import BisectDocument, ExplainDocument
 from surgery.report.verdict import Closing
 from surgery.report.view.content import Page
 from surgery.report.view.drift import diff_page
-from surgery.report.view.linted import lint_page
+from surgery.report.view.linted import config_page, lint_page
 from surgery.report.view.listed import bisect_page, calibration_page, explain_page, marches_page, passes_page
 from surgery.report.view.placed import check_page, cost_page
 from surgery.report.view.ran import run_page
@@ -34,6 +35,7 @@ _PAGES: dict[type[Document], Callable[[Any], Page]] = {
     PassesDocument: passes_page,
     MarchesDocument: marches_page,
     LintDocument: lint_page,
+    ConfigDocument: config_page,
 }
 
 

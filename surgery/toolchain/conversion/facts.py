@@ -164,6 +164,11 @@ class Tool(Data):
         """The section of every key: no two have a key of one name."""
         return {name: section for section, keys in self.keys.items() for name in keys}
 
+    def values(self, name: str) -> tuple[str, ...]:
+        """The documented values of a key."""
+        key = self.key(name)
+        return () if key is None else key.values
+
     def key(self, name: str) -> Key | None:
         """The facts of a key, None when this tool has none of that name."""
         return self.keys[self.home[name]][name] if name in self.home else None

@@ -9,6 +9,12 @@ from collections.abc import Sequence
 _SHAPE = re.compile(r"[0-9]+(?:x[0-9]+)*", re.IGNORECASE)
 NOTHING = "None"
 """What stands for an input without a value in a list (hb_mapper)."""
+_NORMS = {(True, True): "data_mean_and_scale", (True, False): "data_mean", (False, True): "data_scale"}
+
+
+def norm_type(*, mean: bool, scale: bool) -> str:
+    """The ``norm_type`` of an input with these values."""
+    return _NORMS.get((mean, scale), "no_preprocess")
 
 
 def parts(value: object, *, commas: bool = False) -> tuple[str, ...]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import yaml
 
+import surgery
 from surgery.ir import Model
 from surgery.toolchain import Witness
 from surgery.toolchain.refusal import Kind
@@ -43,6 +47,24 @@ def refused(vendor: Witness, base: str, data: dict[object, object], *, late: boo
 @pytest.mark.parametrize("base", [MAPPED, TWICE])
 def test_the_good_ones_are_taken(vendor: Witness, base: str, late: bool) -> None:
     assert not refused(vendor, base, good(base), late=late)
+
+
+@pytest.mark.parametrize("march", ["bernoulli2", "bayes", "bayes-e"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"remove": ["auto"]},
+        {"input_type": {"x": "nv12"}, "mean": {"x": "123.6 116.2 103.5"}, "scale": {"x": "0.017"}},
+        {"input_type": {"x": "bgr"}, "trained_on": {"x": "bgr"}},
+    ],
+    ids=" ".join,
+)
+def test_what_config_writes_is_taken(vendor: Witness, tmp_path: Path, march: str, options: dict[str, Any]) -> None:
+    network = model(MAPPED, late=True)
+    network.save(tmp_path / "model.onnx")
+    surgery.config(tmp_path / "model.onnx", march=march, output=tmp_path / "c.yaml", **options)
+    text = (tmp_path / "c.yaml").read_text().replace("working_dir: model_output", "working_dir: .")
+    assert vendor.convert(network, text, march, limit=120).refusal is None
 
 
 @pytest.mark.parametrize("case", [case for case in MAPPER if case.refused is not None], ids=lambda case: case.name)

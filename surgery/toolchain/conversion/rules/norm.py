@@ -7,7 +7,7 @@ from surgery.toolchain.conversion.rules.inputs import FEATUREMAP
 from surgery.toolchain.conversion.rules.say import error, quoted, replaced, warning
 from surgery.toolchain.conversion.rules.shapes import LAYOUTS
 from surgery.toolchain.conversion.settings import Settings
-from surgery.toolchain.conversion.values import NOTHING, joined, numbers
+from surgery.toolchain.conversion.values import NOTHING, joined, norm_type, numbers
 
 VALUES = ("mean_value", "scale_value", "std_value")
 NEEDED = {"data_mean": ("mean_value",), "data_scale": ("scale_value",),
@@ -88,9 +88,8 @@ def needed(settings: Settings) -> Findings:
 
 def _implied(settings: Settings) -> list[str]:
     """The type that the values of each input make."""
-    kinds = {(True, True): "data_mean_and_scale", (True, False): "data_mean", (False, True): "data_scale"}
     return [
-        kinds.get((_said(settings, "mean_value", i), _said(settings, "scale_value", i)), "no_preprocess")
+        norm_type(mean=_said(settings, "mean_value", i), scale=_said(settings, "scale_value", i))
         for i in range(len(settings.inputs))
     ]
 
