@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,7 +81,7 @@ def configured(model: Model, march: str, output: Path, wanted: Wanted) -> Config
         tool=facts.tool,
         march=target.name,
         model=ModelRef.of(model),
-        command=facts.command.replace("CONFIG", str(output)),
+        command=facts.command.replace("CONFIG", shlex.quote(str(output))),
         settings=data,
         notes=notes,
         findings=finding_rows(findings, Document(output, text, {}).line),

@@ -182,7 +182,7 @@ def tool(name: ToolName) -> Tool:
 
 def tool_of(march: object) -> Tool | None:
     """The tool of a march, None where no tool has it."""
-    return next((tool(name) for name in TOOLS if march in tool(name).marches), None)
+    return next((tool(name) for name in TOOLS if isinstance(march, str) and march in tool(name).marches), None)
 
 
 def other(facts: Tool) -> Tool:

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from surgery.toolchain.conversion import Settings, accepted, lint, tool_for
-from surgery.toolchain.conversion.edits import repaired
+from surgery.toolchain.conversion.edits import repaired, same
 from surgery.toolchain.conversion.repair import repair
 from tests.toolchain.conversion.broken import BROKEN, GOOD, Broken, changed, good
 
@@ -46,3 +46,24 @@ def test_speed_comes_first() -> None:
 
 def test_sixty_rules_or_more_are_broken() -> None:
     assert len({case.rule for case in BROKEN}) >= 60
+
+
+STRANGE = [None, True, -1, float("nan"), ";;", "a;b,c", [], [[]], {1: [2]}, {"x": {"ON": []}}]
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_no_value_is_too_strange(name: str) -> None:
+    tool = settings(good(name)).tool
+    for key, section in tool.home.items():
+        for value in STRANGE:
+            broken = settings(changed(good(name), {f"{section}.{key}": value}, []))
+            mended, edits = repair(broken)
+            if edits:
+                text = yaml.safe_dump(broken.data, sort_keys=False)
+                assert same(yaml.safe_load(repaired(text, edits)), mended.data), (key, value)
+
+
+@pytest.mark.parametrize("value", STRANGE)
+def test_no_section_is_too_strange(value: object) -> None:
+    for section in ("model_parameters", "input_parameters", "nothing", True):
+        repair(settings({**good("mapped"), section: value}))

@@ -53,14 +53,14 @@ def sources(settings: Settings) -> Findings:
         index = settings.inputs.index(name) if name in settings.inputs else None
         if index is None and any(settings.inputs):
             yield from _stranger(settings, name)
-        elif source not in settings.tool.input_sources:
+        elif not isinstance(source, str) or source not in settings.tool.input_sources:
             known, path = settings.tool.input_sources, (*settings.path("input_source"), name)
             meant = near(str(source), known)
             edits: tuple[Edit, ...] = (Put(path, meant),) if meant else (Drop(path),)
             text = f"is {quoted(source)}, it has to be one of {', '.join(known)}"
             yield error(settings, "source.value", path, text, edits=edits)
         else:
-            yield from _compatible(settings, name, str(source), index or 0)
+            yield from _compatible(settings, name, source, index or 0)
 
 
 def _stranger(settings: Settings, name: object) -> Findings:
