@@ -10,19 +10,17 @@ from pathlib import Path
 
 import yaml
 
-from surgery.cost import NoCoefficients, estimate
 from surgery.errors import InputError, unknown
 from surgery.ir import Model
 from surgery.ir.graph import Tensor
-from surgery.linted import interface
 from surgery.pipeline.view import frozen, place_as_seen
 from surgery.report.base import ModelRef
 from surgery.report.config import ConfigDocument
 from surgery.report.lint import finding_rows, sources
-from surgery.report.text import plural
 from surgery.report.write import check_writable, write_text
+from surgery.requested import requested
 from surgery.target import Placement, Target, load_target
-from surgery.toolchain.conversion import Document, Settings, Severity, Tool, lint, tool_of
+from surgery.toolchain.conversion import Document, Interface, Settings, Severity, Tool, lint, tool_of
 from surgery.toolchain.conversion.edges import removals
 from surgery.toolchain.conversion.plan import Feed, Plan, sections
 from surgery.toolchain.conversion.rules.inputs import FEATUREMAP
@@ -71,7 +69,7 @@ def configured(model: Model, march: str, output: Path, wanted: Wanted) -> Config
     plan, notes = _plan(sized, target, facts, output, wanted)
     data = sections(plan, facts)
     text = f"# Written by surgery config: {facts.command.replace('CONFIG', 'this file')}\n{_written(data)}"
-    settings = Settings(yaml.safe_load(text), facts, interface=interface(sized, target))
+    settings = Settings(yaml.safe_load(text), facts, interface=Interface.of(sized, plan.run_on_bpu))
     findings = lint(settings)
     if wrong := next((one for one in findings if one.severity is Severity.ERROR), None):
         raise InputError(f"{facts.tool} would refuse it: {wrong.key}: {wrong.text}", where=str(output), hint=wrong.fix)
@@ -113,7 +111,7 @@ def _plan(model: Model, target: Target, facts: Tool, output: Path, wanted: Wante
     """What to write, and what there is to say about it."""
     feeds = tuple(_feed(tensor, wanted) for tensor in model.graph.inputs)
     placed = place_as_seen(model, target)
-    asked, said = _requests(model, placed)
+    asked = requested(model, target)
     fed = frozenset(feed.name for feed in feeds if feed.form == FEATUREMAP)
     path = model.path or Path("model.onnx")
     plan = Plan(
@@ -123,11 +121,11 @@ def _plan(model: Model, target: Target, facts: Tool, output: Path, wanted: Wante
         level=facts.values("optimize_level")[-1],
         prefix=path.stem,
         remove=removals(placed, fed) if AUTO in wanted.remove else tuple(wanted.remove),
-        run_on_bpu=asked,
+        run_on_bpu=asked.nodes,
         method=_method(wanted, facts),
         samples=tuple(wanted.samples),
     )
-    return plan, (*_refused(placed), *said, *_notes(plan))
+    return plan, tuple(filter(None, (*_refused(placed), asked.said, *_notes(plan))))
 
 
 def _method(wanted: Wanted, facts: Tool) -> str:
@@ -146,22 +144,6 @@ def _feed(tensor: Tensor, wanted: Wanted) -> Feed:
     channels = 1 if trained == _GRAY else 3
     layout = "NHWC" if len(shape) == 4 and shape[1] != channels and shape[3] == channels else "NCHW"
     return Feed(name, shape, form, trained, layout, wanted.means.get(name, ""), wanted.scales.get(name, ""))
-
-
-def _requests(model: Model, placed: Placement) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The nodes to ask the BPU for where that is predicted to be faster, and what is said about it."""
-    target = placed.target
-    found = interface(model, target).requests
-    if not found:
-        return (), ()
-    asked, nodes = target.asking(found, model.nodes()), plural(len(found), "node")
-    try:
-        before, after = (estimate(one).latency_ms.mid for one in (placed, place_as_seen(model, asked)))
-    except NoCoefficients:
-        return found, (f"{nodes} asked onto the BPU; {target.name} has no estimates of what that gains.",)
-    if after >= before:
-        return (), (f"{nodes} left on the CPU, predicted to be as fast there.",)
-    return found, (f"{nodes} asked onto the BPU: {before:.3g} to {after:.3g} ms predicted.",)
 
 
 def _refused(placed: Placement) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from surgery.errors import InputError, unknown
@@ -12,7 +12,8 @@ from surgery.ir.model import Source
 from surgery.report.base import ModelRef
 from surgery.report.lint import LintDocument, Written, finding_rows, lint_document, sources
 from surgery.report.write import check_writable, write_text
-from surgery.target import Target, load_target, march_names
+from surgery.requested import requested
+from surgery.target import load_target, march_names
 from surgery.toolchain.conversion import Document, Interface, Settings, Tool, lint, read, tool_for
 from surgery.toolchain.conversion.edits import repaired
 from surgery.toolchain.conversion.facts import TOOLS, tool
@@ -63,20 +64,8 @@ def _settings(document: Document, model: Model | None) -> Settings:
     if model is None:
         return settings
     march = settings.march if settings.march in march_names() else None
-    return Settings(document.data, facts, settings.folder, interface(model, load_target(march) if march else None))
-
-
-def interface(model: Model, target: Target | None) -> Interface:
-    """The interface of a model, with the nodes that ``target`` runs on the BPU only where it is asked to."""
-    if target is None:
-        return Interface.of(model)
-    asking = target.asking(target.on_request, model.nodes()) if target.on_request else target
-    requests = (
-        node.name
-        for node in model.graph.nodes
-        if node.op in target.on_request and asking.verdict(node, model.opset).device == "bpu"
-    )
-    return Interface.of(model, tuple(requests))
+    asked = requested(model, load_target(march)).nodes if march else ()
+    return replace(settings, interface=Interface.of(model, asked))
 
 
 def _folder(document: Document) -> Path | None:

@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 
 import jsonschema
+import onnx
 import pytest
 import yaml
 
 from tests.cli.conftest import Surgery
 from tests.cli.test_bad_input import refused
 from tests.cli.test_json import SCHEMAS
-from tests.support import model_of
+from tests.support import model_of, proto_of
 
 WEIGHT = ",".join(["0.125"] * (16 * 3 * 3 * 3))
 SOFTMAX = f"""g (float[1,3,64,64] x) => (float[1,16,64,64] y) <float[16,3,3,3] w = {{{WEIGHT}}},
@@ -80,6 +81,20 @@ def test_what_the_bpu_runs_on_request_is_asked_for_where_it_pays(surgery: Surger
     called = surgery("config", "softmax.onnx", "-m", "X5", "-o", "c.yaml")
     assert made()["calibration_parameters"]["run_on_bpu"] == "s"
     assert "1 node asked onto the BPU" in called.out
+
+
+def test_names_with_the_syntax_of_globs(surgery: Surgery) -> None:
+    model = model_of(SOFTMAX, opset=11)
+    model.graph.nodes[1].name = "s[0]*"
+    model.save("odd.onnx")
+    assert surgery("config", "odd.onnx", "-m", "X5", "-o", "c.yaml").code == 0
+    assert made()["calibration_parameters"]["run_on_bpu"] == "s[0]*"
+
+
+def test_nodes_without_a_name_cannot_be_asked_for(surgery: Surgery) -> None:
+    onnx.save(proto_of(SOFTMAX.replace("[s] ", ""), opset=11), "odd.onnx")
+    assert surgery("config", "odd.onnx", "-m", "X5", "-o", "c.yaml").code == 0
+    assert "run_on_bpu" not in made()["calibration_parameters"]
 
 
 def test_what_is_at_the_edges_is_removed_from_outside(surgery: Surgery) -> None:

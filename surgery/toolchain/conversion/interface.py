@@ -18,7 +18,7 @@ class Interface:
         inputs: shapes by name, in the order of the graph; a dim that is not fixed is its name or None, all of an
             unknown rank ().
         nodes: operators by name of the node, in the order of the graph, of those that have a name in the file.
-        requests: those of them that the BPU runs only where the tool is asked for it.
+        requests: those of them that should be on the BPU, and are only where the tool is asked for it.
     """
 
     inputs: Mapping[str, Shape]
