@@ -30,6 +30,11 @@ MODELS = {
         [r] y = Relu (c)
     }}""",
 }
+TAIL = f"""g (float[1,3,16,16] x) => (float[1,256,8] y) <float[8,3,3,3] w = {{{WEIGHT}}}, int64[3] s = {{1,8,256}}> {{
+    [c] c = {CONV} (x, w)
+    [r] r = Reshape (c, s)
+    [t] y = Transpose <perm = [0,2,1]> (r)
+}}"""
 AFTER_THE_FILE = Kind.OPSET
 """What a model of a later opset is refused for once its configuration has been taken."""
 
@@ -65,6 +70,16 @@ def test_what_config_writes_is_taken(vendor: Witness, tmp_path: Path, march: str
     surgery.config(tmp_path / "model.onnx", march=march, output=tmp_path / "c.yaml", **options)
     text = (tmp_path / "c.yaml").read_text().replace("working_dir: model_output", "working_dir: .")
     assert vendor.convert(network, text, march, limit=120).refusal is None
+
+
+def test_all_that_is_listed_goes(vendor: Witness, tmp_path: Path) -> None:
+    network = model_of(TAIL, opset=11, ir_version=7)
+    network.save(tmp_path / "model.onnx")
+    surgery.config(tmp_path / "model.onnx", march="bayes-e", output=tmp_path / "c.yaml", remove=["auto"])
+    text = (tmp_path / "c.yaml").read_text().replace("working_dir: model_output", "working_dir: .")
+    answer = vendor.convert(network, text, "bayes-e", limit=120)
+    assert answer.refusal is None
+    assert [node.type for node in answer.removed] == ["Transpose", "Reshape", "Dequantize", "Quantize"]
 
 
 @pytest.mark.parametrize("case", [case for case in MAPPER if case.refused is not None], ids=lambda case: case.name)
