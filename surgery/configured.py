@@ -94,6 +94,8 @@ def _written(data: Mapping[str, object]) -> str:
 def _need_inputs(model: Model, wanted: Wanted) -> None:
     """Raise for inputs that are named and not there, and for sizes that are not fixed."""
     names = [tensor.name for tensor in model.graph.inputs]
+    if not names:
+        raise InputError("the model has no input, and a configuration is about its inputs")
     for name in {**wanted.forms, **wanted.trained, **wanted.means, **wanted.scales}:
         if name not in names:
             raise unknown("input", name, names)

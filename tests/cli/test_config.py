@@ -145,6 +145,11 @@ def test_run_writes_a_yaml_for_one_result_only(surgery: Surgery, args: list[str]
     assert "is for one result that is written" in called.err
 
 
+def test_a_model_without_inputs(surgery: Surgery) -> None:
+    model_of("g () => (float[2] y) <float[2] w = {1, 2}> { y = Relu (w) }", opset=11).save("none.onnx")
+    assert "the model has no input" in refused(surgery, "config", "none.onnx", "-m", "X5", "-o", "c.yaml").err
+
+
 def test_a_name_that_the_format_cannot_say(surgery: Surgery) -> None:
     model = model_of(TAIL, opset=11)
     model.graph.inputs[0].name = "a;b"
