@@ -11,11 +11,13 @@ from surgery.report import (
     BisectDocument,
     CalibrationDocument,
     CheckDocument,
+    ConfigDocument,
     CostDiffDocument,
     CostDocument,
     DiffDocument,
     Document,
     ExplainDocument,
+    LintDocument,
     MarchesDocument,
     PassesDocument,
     ProfileDocument,
@@ -25,7 +27,8 @@ from surgery.report import (
 FOLDER = Path(__file__).parent.parent / "docs" / "schemas"
 DOCUMENTS: tuple[type[Document], ...] = (
     CheckDocument, CostDocument, DiffDocument, RunDocument, ExplainDocument, BisectDocument, PassesDocument,
-    MarchesDocument, BatchDocument, CalibrationDocument, CostDiffDocument, ProfileDocument,
+    MarchesDocument, BatchDocument, CalibrationDocument, CostDiffDocument, ProfileDocument, LintDocument,
+    ConfigDocument,
 )  # fmt: skip
 
 

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from surgery.api import bisect as bisect
     from surgery.api import calibrate as calibrate
     from surgery.api import check as check
+    from surgery.api import config as config
     from surgery.api import cost as cost
     from surgery.api import cost_diff as cost_diff
     from surgery.api import diff as diff
     from surgery.api import explain as explain
+    from surgery.api import lint as lint
     from surgery.api import marches as marches
     from surgery.api import passes as passes
     from surgery.api import profile as profile
@@ -35,8 +37,8 @@ if TYPE_CHECKING:
     __version__: str
 
 _VERBS = (
-    "Pipeline", "Run", "bisect", "calibrate", "check", "cost_diff", "diff", "explain", "marches", "passes",
-    "profile", "run",
+    "Pipeline", "Run", "bisect", "calibrate", "check", "config", "cost_diff", "diff", "explain", "lint", "marches",
+    "passes", "profile", "run",
 )  # fmt: skip
 _HOMES = {
     **dict.fromkeys(_VERBS, "surgery.api"),

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from surgery.pipeline.result import RunResult
     from surgery.report.base import Span
     from surgery.report.calibration import CalibrationDocument
+    from surgery.report.config import ConfigDocument
+    from surgery.report.lint import LintDocument
     from surgery.report.profile import ProfileDocument
     from surgery.target import Target
     from surgery.witnessed import Asked
@@ -249,6 +251,60 @@ def calibrate(
     from surgery.calibrated import calibrated
 
     return calibrated(files, load_target(march), output, profiles or {}, models, witness)
+
+
+def lint(
+    path: str | os.PathLike[str],
+    *,
+    model: Source | None = None,
+    fix: bool = False,
+    migrate: str | None = None,
+    march: str | None = None,
+    output: Path | None = None,
+) -> LintDocument:
+    """What is wrong with the YAML of hb_mapper makertbin or hb_compile at ``path``. Needs no weights.
+
+    ``model`` has names, shapes and layouts checked against it. ``fix`` writes the file again, repaired; ``migrate``
+    (``hb_mapper`` or ``hb_compile``) one for ``march`` of the other tool. Both keep comments and order, and write to
+    ``output``; a repair to the file itself where that is None.
+    """
+    from surgery.linted import Asked, linted
+
+    return linted(Path(path), model, Asked(fix, migrate, march, output))
+
+
+def config(
+    model: Source,
+    *,
+    march: str,
+    output: str | os.PathLike[str],
+    input_shape: Shapes = None,
+    input_type: Mapping[str, str] | None = None,
+    trained_on: Mapping[str, str] | None = None,
+    mean: Mapping[str, str] | None = None,
+    scale: Mapping[str, str] | None = None,
+    cal_data: Sequence[str] = (),
+    remove: Sequence[str] = (),
+) -> ConfigDocument:
+    """Write the YAML that the tool of ``march`` converts ``model`` by, and return what it says. Needs no weights.
+
+    Args:
+        model: a file; the YAML names it relative to itself.
+        march: name, board or march file.
+        output: the file to write.
+        input_shape: sizes of inputs that are not fixed, by name.
+        input_type: what the application feeds, by input, such as ``nv12``; feature maps where nothing is said.
+        trained_on: what the network was trained on, by input.
+        mean: numbers parted by blanks, subtracted per channel, by input.
+        scale: the same, multiplied then.
+        cal_data: folders of calibration data, one per input; without, thresholds are guessed.
+        remove: node types to take off the edges, outermost first; ``auto`` for those that are there.
+    """
+    from surgery.configured import Wanted, configured
+
+    shapes, forms, trained = input_shape or {}, input_type or {}, trained_on or {}
+    wanted = Wanted(shapes, forms, trained, mean or {}, scale or {}, cal_data, remove)
+    return configured(Model.load(model), march, Path(output), wanted)
 
 
 def run(

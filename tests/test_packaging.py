@@ -31,7 +31,7 @@ PASSES = dict(line.split(" = ") for line in _lines("options.entry_points", "surg
 
 
 def test_every_dependency_is_bounded() -> None:
-    bounded = re.compile(r"[\w-]+ >=\d[\d.]*, <\d[\d.]*")
+    bounded = re.compile(r"[\w.-]+ >=\d[\d.]*, <\d[\d.]*")
     assert [line for line in _lines("options", "install_requires") if not bounded.fullmatch(line)] == []
 
 

@@ -11,17 +11,21 @@ from surgery.cli.asking import Asking
 from surgery.cli.bisect import bisect
 from surgery.cli.calibrate import calibrate
 from surgery.cli.check import check
+from surgery.cli.config import config
 from surgery.cli.cost import cost
 from surgery.cli.diff import diff
 from surgery.cli.explain import explain
 from surgery.cli.guard import guarded
+from surgery.cli.lint import lint
 from surgery.cli.marches import marches
 from surgery.cli.passes import passes
 from surgery.cli.profile import profile
 from surgery.cli.run import run
 from surgery.cli.witness import app as witness
 
-VERBS: tuple[Callable[..., None], ...] = (check, run, cost, diff, explain, bisect, profile, calibrate, passes, marches)
+VERBS: tuple[Callable[..., None], ...] = (
+    check, run, cost, diff, explain, bisect, profile, calibrate, lint, config, passes, marches,
+)  # fmt: skip
 """Every verb, in the order of the help."""
 
 app = typer.Typer(

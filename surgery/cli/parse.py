@@ -49,6 +49,15 @@ def settings(texts: Iterable[str]) -> dict[str, str]:
     return _named("--set", texts, str, "PASS.FIELD=VALUE", first=True)
 
 
+def texts(option: str, given: Iterable[str], form: str) -> dict[str, str]:
+    """Values of ``option`` by input name.
+
+    >>> texts("--input-type", ["x=nv12"], "NAME=nv12")
+    {'x': 'nv12'}
+    """
+    return _named(option, given, str, form)
+
+
 def _named(
     option: str, texts: Iterable[str], read: Callable[[str], V], form: str, *, first: bool = False
 ) -> dict[str, V]:

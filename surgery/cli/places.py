@@ -29,6 +29,19 @@ def places(jobs: Sequence[Job], out: Path | None, *, in_place: bool, dry_run: bo
     return files
 
 
+def need_config(config: Path | None, files: Sequence[Path | None]) -> None:
+    """InputError unless the configuration for a result can be written: there is one result, which is written, too."""
+    if config is None:
+        return
+    from surgery.report.write import check_writable
+
+    if len(files) != 1 or files[0] is None:
+        raise InputError(
+            "is for one result that is written", where=f"--config-out {config}", hint="name one model, and -o"
+        )
+    check_writable(config)
+
+
 def _files(jobs: Sequence[Job], out: Path) -> list[Path]:
     if len(jobs) == 1 and not out.is_dir():
         return [out]

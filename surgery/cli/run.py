@@ -30,6 +30,9 @@ Protect = Annotated[str | None, Option(metavar="REGEX", help="Touch no node of s
 When = Annotated[Verify, Option(help="Verify after each pass, once at the end, or not at all.")]
 Budget = Annotated[list[str] | None, Option(metavar="METRIC=BOUND", help="What approximate rewrites may use up.")]
 Eval = Annotated[str | None, Option("--eval", metavar="MODULE:FUNCTION", help="Measure before and after.")]
+ConfigOut = Annotated[
+    Path | None, Option("--config-out", metavar="CONF.yaml", help="Write the YAML that converts the result, too.")
+]
 Rank4 = Annotated[bool, Option("--rank4-inputs", help="Let inputs and outputs of rank 1 to 3 be of rank 4.")]
 Keep = Annotated[bool, Option("--keep-input-initializers", help="Leave initializers among the inputs.")]
 
@@ -41,6 +44,7 @@ def run(
     in_place: InPlace = False,
     dry_run: DryRun = False,
     report: opt.Reports = None,
+    config_out: ConfigOut = None,
     pipeline: opt.Pipeline = None,
     add: opt.Add = None,
     skip: opt.Skip = None,
@@ -76,14 +80,17 @@ def run(
     from surgery.cli.evaluator import load_evaluator
     from surgery.cli.jobs import jobs, need_one
     from surgery.cli.output import Output
-    from surgery.cli.places import places
+    from surgery.cli.places import need_config, places
     from surgery.cli.progress import progress
     from surgery.cli.witness import asked
 
     todo = jobs(models, march, assume)
     need_one(todo, log)
     files = places(todo, out, in_place=in_place, dry_run=dry_run)
-    output = Output(json, tuple(report or ()), (*models, *files, log), frozenset(fail_on or ()), quiet, verbose)
+    need_config(config_out, files)
+    output = Output(
+        json, tuple(report or ()), (*models, *files, log, config_out), frozenset(fail_on or ()), quiet, verbose
+    )
     settings: dict[str, Any] = {
         "pipeline": pipeline,
         "add": add or (),
@@ -112,6 +119,8 @@ def run(
             with output.attempt(job):
                 done = api.run(job.path, march=job.march, progress=bar.step, witness=toolchain, **settings)
                 output.add(_saved(done, file))
+                if config_out is not None and file is not None and not done.report.exceeded:
+                    api.config(file, march=job.march, output=config_out, input_shape=settings["input_shape"])
     output.finish()
 
 

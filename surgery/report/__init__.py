@@ -7,9 +7,11 @@ from surgery.report.batch import BatchDocument
 from surgery.report.calibration import CalibrationDocument
 from surgery.report.catalogue import MarchesDocument, PassesDocument
 from surgery.report.check import CheckDocument
+from surgery.report.config import ConfigDocument
 from surgery.report.cost import CostDocument
 from surgery.report.cost_diff import CostDiffDocument
 from surgery.report.diff import DiffDocument
+from surgery.report.lint import LintDocument
 from surgery.report.profile import ProfileDocument
 from surgery.report.run import RunDocument
 from surgery.report.trace import BisectDocument, ExplainDocument
@@ -21,12 +23,14 @@ __all__ = [
     "CalibrationDocument",
     "CheckDocument",
     "Closing",
+    "ConfigDocument",
     "CostDiffDocument",
     "CostDocument",
     "DiffDocument",
     "Document",
     "ExplainDocument",
     "Finding",
+    "LintDocument",
     "MarchesDocument",
     "ModelRef",
     "PassesDocument",

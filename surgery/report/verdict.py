@@ -16,9 +16,11 @@ from surgery.pipeline import Pipeline
 from surgery.report.base import Document, ModelRef
 from surgery.report.calibration import CalibrationDocument
 from surgery.report.check import Assumed, CheckDocument, Refusal, Summary
+from surgery.report.config import ConfigDocument
 from surgery.report.cost import CostDocument
 from surgery.report.cost_diff import CostDiffDocument
 from surgery.report.diff import DiffDocument
+from surgery.report.lint import LintDocument
 from surgery.report.profile import WORKS, ProfileDocument
 from surgery.report.run import RunDocument
 from surgery.report.text import interval, listed, number, percent, plural, visible
@@ -37,6 +39,7 @@ class Finding(StrEnum):
     UNVERIFIED = "unverified"
     DRIFT = "drift"
     BUDGET = "budget"
+    SETTINGS = "settings"
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,11 @@ def _(document: BisectDocument) -> frozenset[Finding]:
 @findings.register
 def _(document: ProfileDocument) -> frozenset[Finding]:
     return frozenset({Finding.CPU}) if document.bottleneck and document.bottleneck.on_cpu else frozenset()
+
+
+@findings.register
+def _(document: LintDocument) -> frozenset[Finding]:
+    return frozenset({Finding.SETTINGS}) if document.left else frozenset()
 
 
 def drifted(document: DiffDocument) -> bool:
@@ -218,6 +226,26 @@ def _(document: ProfileDocument) -> Closing:
         at = f", most at {worst.name}" if worst.name else ""
         return Closing(False, f"The CPU is the bottleneck: {WORKS[worst.work]} {share}{at}.", following)
     return Closing(True, f"The bottleneck is not on the CPU: {WORKS[worst.work]} {share}.", following)
+
+
+@closing.register
+def _(document: LintDocument) -> Closing:
+    if (written := document.written) is not None:
+        left = f"{plural(len(written.findings), 'finding')} left" if written.findings else "nothing left"
+        said = f"{plural(len(written.edits), 'edit')} for {written.tool}, {left}: {written.path}"
+        return Closing(not written.findings, f"{said}.", command("lint", written.path) if written.findings else "")
+    takes = "will take the file" if document.accepted else "will refuse the file"
+    if not document.findings:
+        return Closing(True, f"{document.tool} {takes}, and nothing in it costs speed.")
+    fixable = sum(row.fixable for row in document.findings)
+    said = f"{document.tool} {takes}: {plural(len(document.findings), 'finding')}, {fixable} of them repaired by --fix."
+    against = ["--model", _path(document.model)] if document.model is not None else []
+    return Closing(False, said, command("lint", document.path, *against, "--fix") if fixable else "")
+
+
+@closing.register
+def _(document: ConfigDocument) -> Closing:
+    return Closing(True, f"{document.tool} converts the model by it: {document.command}")
 
 
 @closing.register

@@ -60,7 +60,8 @@ def _text(path: Path) -> str:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
-        raise InputError(f"is not UTF-8 text (byte 0x{byte:02x} at offset {error.start})", where=str(path)) from error
+        said = f"is not UTF-8 text (byte 0x{byte:02x} at offset {error.start})"
+        raise InputError(said, where=str(path), hint="save it as UTF-8") from error
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror or error})", where=str(path)) from error
 
@@ -90,7 +91,12 @@ def _count(data: Any, known: dict[int, int]) -> int:
 
 def line_of(path: Path, keys: Sequence[str | int]) -> tuple[int, int]:
     """The line, from 1, of the deepest of nested ``keys`` that the file has, and how many of them it has."""
-    node = yaml.compose(_text(path), Loader=_Base)
+    return line_in(_text(path), keys)
+
+
+def line_in(text: str, keys: Sequence[str | int]) -> tuple[int, int]:
+    """The same in the text of a file."""
+    node = yaml.compose(text, Loader=_Base)
     line, depth = 1, 0
     for key in keys:
         found = _step(node, key)

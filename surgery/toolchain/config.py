@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import yaml
 
 from surgery.errors import InputError
+from surgery.toolchain.conversion.facts import tool
+from surgery.toolchain.conversion.plan import Feed, Plan, sections
 
 PREFIX = "m"
 """Prefix of the files it writes."""
@@ -50,55 +52,26 @@ def makertbin(model: str, march: str, inputs: Mapping[str, Sequence[int]], optio
         InputError: the name of an input, or of a node to run on the BPU, holds a ``;``, which the format has for a
             separator.
     """
-    if strange := [name for name in (*inputs, *options.run_on_bpu) if ";" in name]:
-        raise InputError(f"{strange[0]!r} has a ';' in its name, which the toolchain's YAML cannot say")
-    parameters = {
-        "model_parameters": _model(model, march, options),
-        "input_parameters": _inputs(inputs, options.batch),
-        "calibration_parameters": _calibration(inputs, options),
-        "compiler_parameters": _compiler(options),
-    }
-    return str(yaml.safe_dump(parameters, sort_keys=True, allow_unicode=True))
-
-
-def _model(model: str, march: str, options: Options) -> dict[str, object]:
-    said = {"onnx_model": model, "march": march, "working_dir": ".", "output_model_file_prefix": PREFIX}
-    return {**said, **({"remove_node_type": ";".join(options.remove)} if options.remove else {})}
+    plan = Plan(
+        model=model,
+        march=march,
+        inputs=tuple(Feed(name, tuple(shape)) for name, shape in inputs.items()),
+        batch=options.batch,
+        level=options.level,
+        working_dir=".",
+        prefix=PREFIX,
+        remove=options.remove,
+        run_on_bpu=options.run_on_bpu,
+        optimization=options.optimization,
+        method=options.calibration,
+        samples=() if options.calibration == "skip" else tuple(calibration_folders(inputs).values()),
+        debug=True,
+        cores=options.cores,
+        jobs=1,
+    )
+    return str(yaml.safe_dump(sections(plan, tool("hb_mapper")), sort_keys=True, allow_unicode=True))
 
 
 def calibration_folders(inputs: Mapping[str, object]) -> dict[str, str]:
     """The folder with the samples of each input, by name."""
     return {name: f"calibration_{index}" for index, name in enumerate(inputs)}
-
-
-def _calibration(inputs: Mapping[str, object], options: Options) -> dict[str, object]:
-    said: dict[str, object] = {"calibration_type": options.calibration}
-    if options.run_on_bpu:
-        said["run_on_bpu"] = ";".join(options.run_on_bpu)
-    if options.optimization:
-        said["optimization"] = ";".join(options.optimization)
-    if options.calibration != "skip":
-        said["cal_data_dir"] = ";".join(calibration_folders(inputs).values())
-        said |= {"cal_data_type": ";".join(["float32"] * len(inputs)), "preprocess_on": False}
-    return said
-
-
-def _inputs(inputs: Mapping[str, Sequence[int]], batch: int) -> dict[str, object]:
-    def each(value: str) -> str:
-        return ";".join([value] * len(inputs))
-
-    return {
-        "input_name": ";".join(inputs),
-        "input_shape": ";".join("x".join(map(str, shape)) for shape in inputs.values()),
-        "input_type_rt": each("featuremap"),
-        "input_type_train": each("featuremap"),
-        "input_layout_rt": each("NCHW"),
-        "input_layout_train": each("NCHW"),
-        "norm_type": each("no_preprocess"),
-        **({"input_batch": batch} if batch > 1 else {}),
-    }
-
-
-def _compiler(options: Options) -> dict[str, object]:
-    said = {"compile_mode": "latency", "optimize_level": options.level, "debug": True}
-    return {**said, "core_num": options.cores, "jobs": 1}

@@ -82,6 +82,17 @@ class Witness:
             return _refused(march, Kind.INVALID, error.what)
         return self._ask(model, march, _MAKERTBIN, limit=limit, text=text, level=chosen.level)
 
+    def convert(self, model: Path | Model, text: str, march: str, *, limit: float = COMPILE_SECONDS) -> Answer:
+        """What ``hb_mapper makertbin`` makes of a configuration.
+
+        Args:
+            model: it is found as ``model.onnx``.
+            text: the YAML; its ``working_dir`` has to be ``.``, where the runs are kept apart.
+            march: the march in it, ``""`` where it has none.
+            limit: seconds until it is killed.
+        """
+        return self._ask(model, march, _MAKERTBIN, limit=limit, text=text)
+
     def quantise(
         self,
         model: Path | Model,

@@ -233,5 +233,5 @@ def test_diff_compares_fake_quant_and_int8_with_the_float_reference() -> None:
 
 
 def test_diff_needs_a_march() -> None:
-    with pytest.raises(SurgeryError, match=r"(?s)--witness: a witness quantises for a march.*--march X5"):
+    with pytest.raises(SurgeryError, match=r"(?s)--witness: models are quantised for a march.*--march X5"):
         api.diff(model_of(MODEL), model_of(MODEL), witness=Told())

@@ -10,9 +10,11 @@ from surgery.report.batch import Failure
 from surgery.report.calibration import CalibrationDocument
 from surgery.report.catalogue import MarchesDocument, PassesDocument
 from surgery.report.check import CheckDocument
+from surgery.report.config import ConfigDocument
 from surgery.report.cost import CostDocument
 from surgery.report.cost_diff import CostDiffDocument
 from surgery.report.diff import DiffDocument
+from surgery.report.lint import LintDocument
 from surgery.report.profile import ProfileDocument
 from surgery.report.run import RunDocument
 from surgery.report.trace import BisectDocument, ExplainDocument
@@ -21,6 +23,7 @@ from surgery.report.view.content import Page
 from surgery.report.view.cost_diff import cost_diff_page
 from surgery.report.view.costs import cost_page
 from surgery.report.view.drift import diff_page
+from surgery.report.view.linted import config_page, lint_page
 from surgery.report.view.listed import bisect_page, calibration_page, explain_page, marches_page, passes_page
 from surgery.report.view.placed import check_page
 from surgery.report.view.profiled import profile_page
@@ -38,6 +41,8 @@ _PAGES: dict[type[Document], Callable[[Any], Page]] = {
     ProfileDocument: profile_page,
     PassesDocument: passes_page,
     MarchesDocument: marches_page,
+    LintDocument: lint_page,
+    ConfigDocument: config_page,
 }
 
 

@@ -1,0 +1,161 @@
+"""What ``config`` makes: a configuration of the vendor's tool for one model, from the model and its placement."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from surgery.errors import InputError, unknown
+from surgery.ir import Model
+from surgery.ir.graph import Tensor
+from surgery.pipeline.view import frozen, place_as_seen
+from surgery.report.base import ModelRef
+from surgery.report.config import ConfigDocument
+from surgery.report.lint import finding_rows, sources
+from surgery.report.write import check_writable, write_text
+from surgery.requested import requested
+from surgery.target import Placement, Target, load_target
+from surgery.toolchain.conversion import Document, Interface, Settings, Severity, Tool, lint, tool_of
+from surgery.toolchain.conversion.edges import removals
+from surgery.toolchain.conversion.plan import Feed, Plan, sections
+from surgery.toolchain.conversion.rules.inputs import FEATUREMAP
+
+Shapes = Mapping[str, Sequence[int]]
+AUTO = "auto"
+_GRAY = "gray"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a model does not say of itself.
+
+    Attributes:
+        shapes: sizes of inputs that are not fixed.
+        forms: what the application feeds, by input; feature maps where nothing is said.
+        trained: what the network was trained on, by input; rgb for images.
+        means: subtracted per channel, by input.
+        scales: multiplied with per channel then, by input.
+        samples: folders of calibration data, one per input; without, thresholds are guessed (``skip``).
+        remove: node types to take off the edges, in order; ``auto`` for those that are there.
+    """
+
+    shapes: Shapes = field(default_factory=dict)
+    forms: Mapping[str, str] = field(default_factory=dict)
+    trained: Mapping[str, str] = field(default_factory=dict)
+    means: Mapping[str, str] = field(default_factory=dict)
+    scales: Mapping[str, str] = field(default_factory=dict)
+    samples: Sequence[str] = ()
+    remove: Sequence[str] = ()
+
+
+def configured(model: Model, march: str, output: Path, wanted: Wanted) -> ConfigDocument:
+    """The configuration of ``model``, a file, for ``march``, written to ``output``.
+
+    Raises:
+        InputError: an input has sizes that nobody states, something named is not there, or the tool would refuse the
+            configuration; nothing is written then.
+    """
+    check_writable(output)
+    target, sized = load_target(march), frozen(model, wanted.shapes) if wanted.shapes else model
+    facts = tool_of(target.name)
+    if facts is None:
+        raise InputError(f"no tool is known that converts for {target.name}", where="--march")
+    _need_inputs(sized, wanted)
+    plan, notes = _plan(sized, target, facts, output, wanted)
+    data = sections(plan, facts)
+    text = f"# Written by surgery config: {facts.command.replace('CONFIG', 'this file')}\n{_written(data)}"
+    settings = Settings(yaml.safe_load(text), facts, interface=Interface.of(sized, plan.run_on_bpu))
+    findings = lint(settings)
+    if wrong := next((one for one in findings if one.severity is Severity.ERROR), None):
+        raise InputError(f"{facts.tool} would refuse it: {wrong.key}: {wrong.text}", where=str(output), hint=wrong.fix)
+    write_text(text, output)
+    return ConfigDocument(
+        path=str(output),
+        tool=facts.tool,
+        march=target.name,
+        model=ModelRef.of(model),
+        command=facts.command.replace("CONFIG", shlex.quote(str(output))),
+        settings=data,
+        notes=notes,
+        findings=finding_rows(findings, Document(output, text, {}).line),
+        sources=sources(facts),
+    )
+
+
+def _written(data: Mapping[str, object]) -> str:
+    return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=1 << 16))
+
+
+def _need_inputs(model: Model, wanted: Wanted) -> None:
+    """Raise for inputs that are named and not there, and for sizes that are not fixed."""
+    names = [tensor.name for tensor in model.graph.inputs]
+    if not names:
+        raise InputError("the model has no input, and a configuration is about its inputs")
+    for name in {**wanted.forms, **wanted.trained, **wanted.means, **wanted.scales}:
+        if name not in names:
+            raise unknown("input", name, names)
+    for tensor in model.graph.inputs:
+        if tensor.shape is None or not all(isinstance(dim, int) for dim in tensor.shape):
+            hint = f"--input-shape '{tensor.name}=1x3x640x640'"
+            raise InputError(f"input {tensor.name!r} has sizes that are not fixed", hint=hint)
+    if wanted.samples and len(wanted.samples) != len(names):
+        raise InputError(
+            f"{len(wanted.samples)} folders for {len(names)} inputs", where="--cal-data", hint="one each, in order"
+        )
+
+
+def _plan(model: Model, target: Target, facts: Tool, output: Path, wanted: Wanted) -> tuple[Plan, tuple[str, ...]]:
+    """What to write, and what there is to say about it."""
+    feeds = tuple(_feed(tensor, wanted) for tensor in model.graph.inputs)
+    placed = place_as_seen(model, target)
+    asked = requested(model, target)
+    fed = frozenset(feed.name for feed in feeds if feed.form == FEATUREMAP)
+    path = model.path or Path("model.onnx")
+    plan = Plan(
+        model=os.path.relpath(path, output.parent),
+        march=target.name,
+        inputs=feeds,
+        level=facts.values("optimize_level")[-1],
+        prefix=path.stem,
+        remove=removals(placed, fed) if AUTO in wanted.remove else tuple(wanted.remove),
+        run_on_bpu=asked.nodes,
+        method=_method(wanted, facts),
+        samples=tuple(wanted.samples),
+    )
+    return plan, tuple(filter(None, (*_refused(placed), asked.said, *_notes(plan))))
+
+
+def _method(wanted: Wanted, facts: Tool) -> str:
+    """The method of calibration: a search where the tool has one, nothing where there are no data."""
+    if not wanted.samples:
+        return "skip"
+    return "default" if "default" in facts.values("calibration_type") else ""
+
+
+def _feed(tensor: Tensor, wanted: Wanted) -> Feed:
+    name, shape = tensor.name, tuple(dim for dim in tensor.shape or () if isinstance(dim, int))
+    form = wanted.forms.get(name, FEATUREMAP)
+    if form == FEATUREMAP:
+        return Feed(name, shape, mean=wanted.means.get(name, ""), scale=wanted.scales.get(name, ""))
+    trained = wanted.trained.get(name, _GRAY if form == _GRAY else "rgb")
+    channels = 1 if trained == _GRAY else 3
+    layout = "NHWC" if len(shape) == 4 and shape[1] != channels and shape[3] == channels else "NCHW"
+    return Feed(name, shape, form, trained, layout, wanted.means.get(name, ""), wanted.scales.get(name, ""))
+
+
+def _refused(placed: Placement) -> Iterator[str]:
+    if not placed.accepted:
+        rules = ", ".join(refusal.rule for refusal in placed.refusals) or "an operator"
+        yield f"The tool will refuse the model itself ({rules}): surgery run rewrites it first."
+
+
+def _notes(plan: Plan) -> Iterator[str]:
+    if not plan.samples:
+        yield "Without calibration data thresholds are guessed (skip): placement and speed hold, numbers do not."
+    if plan.remove:
+        yield "The application has to do what is removed: surgery run --add strip-io-nodes writes down what."

@@ -1,0 +1,1 @@
+"""The rules of conversion YAML: each a function from settings to findings, one file per subject."""
