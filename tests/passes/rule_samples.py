@@ -356,6 +356,34 @@ OWN = """
     <domain: "made.up", opset_import: ["": 11]>
     grow <by: float = 1.5> (p) => (q) { m = Elu <alpha: float = @by> (p)  q = Sin (m) }
 """
+INDEXED = {
+    "join-parts": Sample(
+        "a = Sin (x)  p, q = Split <axis = 1> (a)  b = Concat <axis = 1> (p, q)  y = Cos (b)",
+    ),
+    "part-of-joined": Sample(
+        "a = Sin (x)  b = Cos (x)  c = Concat <axis = 1> (a, b)  y = Slice (c, s, e, i)",
+        {"s": ints(4), "e": ints(8), "i": ints(1)},
+    ),
+    "gather-as-slice": Sample(
+        "a = Sin (x)  b = Gather <axis = 1> (a, i)  y = Cos (b)", {"i": ints(-3, -2)}, y="float[1,2,5,5]"
+    ),
+    "gather-as-slices": Sample(
+        "a = Sin (x)  b = Gather <axis = 1> (a, i)  y = Cos (b)", {"i": ints(2, 3, 0, 1)}, march="bernoulli2"
+    ),
+    "gather-nd-as-gather": Sample(
+        "a = Sin (x)  b = GatherND (a, i)  y = Cos (b)",
+        {"i": np.array([[[0, 1], [0, 3]]])},
+        y="float[1,2,5,5]",
+        march="bayes-e",
+        quiet=UNSIZED,
+    ),
+    "scatter-nd-as-concat": Sample(
+        "a = Sin (x)  p, q = Split <axis = 1> (a)  b = ScatterND (a, i, p)  y = Cos (b)",
+        {"i": np.array([[[0, 1], [0, 2]]])},
+        march="bayes-e",
+        quiet=UNSIZED,
+    ),
+}
 FUNCTIONS = {
     "inline-call": Sample("a = Cos (x)  y = made.up.grow (a)", functions=OWN),
     "drop-function": Sample("y = Cos (x)", functions=OWN),
@@ -513,6 +541,7 @@ SAMPLES: dict[str, dict[str, Sample]] = {
     "lift-quantisation": LIFTED,
     "tile-kernels": TILED,
     "share-equals": SHARED,
+    "simplify-indexing": INDEXED,
     "clamp-conv-channels": CLAMP,
     "substitute-ops": SUBSTITUTE,
     "normalise-rank": RANK,
