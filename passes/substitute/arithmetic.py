@@ -247,3 +247,34 @@ class MeanAsAdds(Substitution[Many]):
         """Adds and a product."""
         total = added(rw, match.parts)
         return total if len(match.parts) == 1 else times(rw, total, 1 / len(match.parts))
+
+
+@dataclass(frozen=True)
+class Wrapped:
+    """A value and the powers of two by which it is divided."""
+
+    node: Node
+    x: Tensor
+    divisor: np.ndarray[Any, Any]
+
+
+class ModAsRemainder(Substitution[Wrapped]):
+    """``Mod<fmod=1>(x, d) -> x + Sign(x) * Floor(Abs(x * (1 / d))) * -d`` for powers of two d from 1 on.
+
+    Exact, since then every step is: for another d the quotient is rounded, and next to a multiple of d that moves the
+    result by all of d.
+    """
+
+    name, roots, exactness = "mod-as-remainder", frozenset({"Mod"}), Exactness.EXACT
+
+    def match(self, node: Node, ctx: Context) -> Wrapped:
+        """Constant divisors."""
+        x, divisor = floats(node), np.abs(need.constant(node, 1))
+        if not (np.isfinite(divisor) & (divisor >= 1)).all() or (np.frexp(divisor)[0] != 0.5).any():
+            raise Mismatch(f"the divisor is {_range(divisor)}, it must be a power of two from 1 on", node)
+        return Wrapped(node, x, divisor)
+
+    def build(self, match: Wrapped, rw: Rewriter) -> Tensor:
+        """Seven nodes."""
+        whole = rw.op("Floor", rw.op("Abs", times(rw, match.x, 1 / match.divisor)))
+        return rw.op("Add", match.x, times(rw, rw.op("Mul", rw.op("Sign", match.x), whole), -match.divisor))

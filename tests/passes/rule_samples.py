@@ -305,6 +305,15 @@ SUBSTITUTE = {
     "pow-as-products": _substituted("Pow of 2.5"),
     "sum-as-adds": _substituted("Sum", quiet=UNSIZED),
     "mean-as-adds": _substituted("Mean"),
+    "mod-as-remainder": _substituted("Mod"),
+    "prod-as-muls": _substituted("ReduceProd"),
+    "conv-transpose-as-conv": _substituted("ConvTranspose of stride 8", quiet=UNSIZED),
+    "cubic-as-conv": _substituted(
+        "Resize-cubic",
+        13,
+        older='r = Constant <value = float[0] {}> ()  y = Resize <mode = "cubic"> (x, r, s)',
+        quiet=UNSIZED,
+    ),
     "bound-as-clip": _substituted("Min-Max-to-Clip"),
     "min-as-max": _substituted("Min of a vector"),
     "where-one-arm": _substituted("Where of one arm"),
@@ -441,6 +450,14 @@ RANK = {
         y="float[1,8,6,6]",
         march="bayes-e",
         quiet=STATIC,
+    ),
+    "lookup-first": Sample(
+        "a = Conv (x, w)  b = Reshape (a, k)  c = Sigmoid (a)  d = Reshape (c, k)  "
+        "e = Concat <axis = 2> (b, d)  y = Tanh (e)",
+        {"k": ints(1, 4, 25), "w": (4, 4, 1, 1)},
+        y="float[1,4,50]",
+        march="bernoulli2",
+        quiet=TAPPED,
     ),
     "lift-lines": Sample(
         "a = Conv <pads = [1, 1]> (x, w)  b = Relu (a)  y = Conv (b, v)",
