@@ -29,6 +29,7 @@ from passes.substitute import (
     reductions,
     resizing,
     triangles,
+    written,
 )
 from surgery.errors import unknown
 from surgery.pipeline import Pass
@@ -47,6 +48,7 @@ RULES: tuple[Rule[Any], ...] = (
     arithmetic.NegAsMul(),
     arithmetic.SubAsAdd(),
     arithmetic.AddAsDepthwise(),
+    written.WrittenLayerNorm(),
     arithmetic.DivAsMul(),
     arithmetic.ConstantOverValue(),
     arithmetic.OneExponent(),

@@ -63,20 +63,23 @@ class Shifted:
 class AddAsDepthwise(Substitution[Shifted]):
     """``Add(x, c) -> Conv(x)``: depthwise, 1x1, of weight 1 and bias c, where an operand has to be computed.
 
-    X3 adds constants only as part of something else. The convolution sums one product by 1 and the bias.
+    X3 adds constants only as part of something else. The convolution sums one product by 1 and the bias. What comes
+    from the CPU is added to there: the convolution would begin a segment, as the epsilon of a normalisation did.
     """
 
     name, roots = "add-as-depthwise", frozenset({"Add"})
     cures = frozenset({"Add.constants"})
 
     def match(self, node: Node, ctx: Context) -> Shifted:
-        """A computed NxCxHxW and a constant of one number, or of one per channel."""
+        """A computed NxCxHxW, not on the CPU, and a constant of one number, or of one per channel."""
         fixed = [i for i, t in enumerate(node.inputs) if isinstance(t, Constant)]
         if len(fixed) != 1:
             raise Mismatch("both operands are constant", node)
         index = fixed[0]
         x = floats(node, 1 - index)
         need.rank(x, node, 4)
+        if x.producer is not None and ctx.device(x.producer) == "cpu":
+            raise Mismatch(f"{x.name!r} is computed on the CPU, the convolution would begin a segment there", node)
         channels = x.shape[1] if x.shape is not None else None
         if not isinstance(channels, int):
             raise Mismatch(f"the channels of {x.name!r} are not known", node)

@@ -35,9 +35,50 @@ class Refusal:
 NORM = {"g": ROW, "b": ROW}
 GROUPS = {"g": CHANNELS, "b": CHANNELS}
 
+WRITTEN = (
+    "m = ReduceMean <axes = [-1]> (x)  n = ReduceMax <axes = [-1]> (x)  d = Sub (x, m)  p = Pow (d, t)  "
+    "v = ReduceMean <axes = [3]> (p)  s = Add (v, e)  r = Sqrt (s)  q = Div (d, r)  y = Mul (q, n)"
+)
+
 REFUSALS = {
     "Neg": Refusal("y = Neg (x)", "its kind must be one of 'f'", x="int32[1,8]", y="int32[1,8]"),
     "Sub": Refusal("y = Sub (x, x)", "its kind must be one of 'f'", "bernoulli2", x="int64[1,8]", y="int64[1,8]"),
+    "Add behind the CPU": Refusal(
+        "m = ReduceMean <axes = [3]> (x)  y = Add (m, c)",
+        "is computed on the CPU, the convolution would begin",
+        "bernoulli2",
+        constants={"c": 1e-5},
+        y="float[1,8,6,1]",
+    ),
+    "LayerNormalization written out, of another mean": Refusal(
+        WRITTEN.replace("Sub (x, m)", "Sub (x, n)"),
+        "comes from ReduceMax",
+        "bernoulli2",
+        constants={"t": 2.0, "e": 1e-5},
+    ),
+    "LayerNormalization written out, of a cube": Refusal(
+        WRITTEN, "is not the square of 'd'", "bernoulli2", constants={"t": 3.0, "e": 1e-5}
+    ),
+    "LayerNormalization written out, over rows": Refusal(
+        WRITTEN.replace("[-1]", "[2]"),
+        "it must be over the last alone, which stays",
+        "bernoulli2",
+        constants={"t": 2.0, "e": 1e-5},
+    ),
+    "LayerNormalization written out, epsilons": Refusal(
+        WRITTEN,
+        "'e' is no number, an epsilon must be constant",
+        "bernoulli2",
+        constants={"t": 2.0, "e": np.full((1, 8, 1, 1), 1e-5, np.float32) * CHANNELS.reshape(1, 8, 1, 1) ** 2 + 1},
+    ),
+    "LayerNormalization written out, of a long axis": Refusal(
+        WRITTEN,
+        "the last axis is of size 520, it must be known and at most 512",
+        "bernoulli2",
+        constants={"t": 2.0, "e": 1e-5},
+        x="float[1,8,6,520]",
+        y="float[1,8,6,520]",
+    ),
     "Mod of a computed divisor": Refusal("y = Mod <fmod = 1> (x, x)", "must be constant"),
     "Mod of 3": Refusal(
         "y = Mod <fmod = 1> (x, c)", "the divisor is 3, it must be a power of two from 1 on", constants={"c": 3.0}
@@ -91,12 +132,12 @@ REFUSALS = {
         constants={"w": np.ones((8, 128, 64, 64), np.float32)},
         y="float[1,128,192,192]",
     ),
-    "ConvTranspose at opset 9": Refusal(
-        "y = ConvTranspose <strides = [8, 8], pads = [4, 4, 4, 4]> (x, w)",
-        "DepthToSpace of mode DCR only",
+    "ConvTranspose of groups at opset 9": Refusal(
+        "y = ConvTranspose <strides = [8, 8], pads = [4, 4, 4, 4], group = 2> (x, w)",
+        "groups need CRD",
         opset=9,
         constants={"w": np.ones((8, 1, 16, 16), np.float32)},
-        y="float[1,1,48,48]",
+        y="float[1,2,48,48]",
     ),
     "Resize-cubic to a third more": Refusal(
         'y = Resize <mode = "cubic"> (x, , s)',

@@ -332,6 +332,7 @@ SUBSTITUTE = {
     "log-softmax": _substituted("LogSoftmax", 13),
     "layer-normalization": _substituted("LayerNormalization", 17),
     "layer-norm-by-products": _substituted("LayerNormalization on X3", 17),
+    "written-layer-norm": _substituted("LayerNormalization written out, on X3", quiet=UNSIZED),
     "rms-normalization": _substituted("RMSNormalization", 23),
     "mean-variance-normalization": _substituted("MeanVarianceNormalization"),
     "group-normalization": _substituted("GroupNormalization", 21),

@@ -28,13 +28,14 @@ def net(body: str, opset: int = 13, x: str = MAP, y: str = MAP, **constants: Any
 
 @dataclass(frozen=True)
 class Case:
-    """A body, the operators that come out on ``march``, and how many rules fired at the top."""
+    """A body, the operators that come out on ``march``, how many rules fired at the top, and nodes over a limit."""
 
     body: str
     after: str
     march: str = "bayes-e"
     opset: int = 13
     edits: int = 1
+    broken: int = 1
     constants: dict[str, Any] = field(default_factory=dict)
     x: str = MAP
     y: str = MAP
@@ -175,6 +176,14 @@ CASES = {
         "bernoulli2",
         opset=17,
         constants={"g": ROW, "b": ROW},
+    ),
+    "LayerNormalization written out, on X3": Case(
+        "m = ReduceMean <axes = [-1]> (x)  d = Sub (x, m)  p = Pow (d, t)  v = ReduceMean <axes = [3]> (p)  "
+        "s = Add (v, e)  r = Sqrt (s)  y = Div (d, r)",
+        "MatMul Add Pow MatMul Add Sqrt Reciprocal Mul",
+        "bernoulli2",
+        broken=5,
+        constants={"t": 2.0, "e": 1e-5},
     ),
     "LayerNormalization of all three outputs": Case(
         "n, m, d = LayerNormalization (x, g)  s = Mul (n, m)  y = Mul (s, d)",
@@ -326,6 +335,13 @@ CASES = {
         "y = ConvTranspose <strides = [8, 8], pads = [4, 4, 4, 4]> (x, w, b)",
         "Conv DepthToSpace DepthToSpace DepthToSpace",
         constants={"w": spread(8, 2, 16, 16), "b": TENTHS[:2]},
+        y="float[1,2,48,48]",
+    ),
+    "ConvTranspose of stride 8 at opset 9": Case(
+        "y = ConvTranspose <strides = [8, 8], pads = [4, 4, 4, 4]> (x, w)",
+        "Conv DepthToSpace DepthToSpace DepthToSpace",
+        opset=9,
+        constants={"w": spread(8, 2, 16, 16)},
         y="float[1,2,48,48]",
     ),
     "ConvTranspose of groups": Case(
