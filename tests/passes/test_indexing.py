@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from passes.indexing import SimplifyIndexing
 from passes.indexing.runs import runs
+from surgery.toolchain import Witness
 from tests.passes.rank_models import net
-from tests.support import Applied, apply_pass
+from tests.support import Applied, apply_pass, vendor_devices
 
 X, MARCH = "[1,8,6,6]", "bayes-e"
 
@@ -188,3 +189,23 @@ def test_constant_data_is_cut_at_once() -> None:
     done = run("b = ScatterND (c, i, a)", y="[1,10,6,6]", c=(1, 10, 6, 6), i=[[[0, 1 + c] for c in range(8)]])
     assert done.ops == ["Sin", "Concat", "Cos"]
     assert np.prod([t.shape[1] for t in done.model.graph.nodes[1].inputs]) == 8
+
+
+PLACED = {
+    "halves turned": ("b = Gather <axis = 1> (a, i)", "bernoulli2", {"i": [*range(8, 16), *range(8)]}),
+    "channels updated": (
+        "p = Sigmoid (a)  q = Slice (p, s, e, k)  b = ScatterND (a, i, q)", "bayes-e",
+        {"i": [[[0, c] for c in range(4, 8)]], "s": [0], "e": [4], "k": [1]},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.witness
+@pytest.mark.parametrize("name", PLACED)
+def test_the_witness_puts_it_on_the_bpu(name: str, vendor: Witness) -> None:
+    body, march, constants = PLACED[name]
+    held = {"w": (16, 16, 1, 1), **constants}
+    model = net(f"a = Conv (x, w)  {body}  y = Conv (b, w)", "[1,16,24,24]", "[1,16,24,24]", 11, **held)
+    done = apply_pass(model, SimplifyIndexing(), march)
+    assert done.result.applied == 1
+    assert set(vendor_devices(vendor, done.model, march).values()) == {"bpu"}

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from surgery.toolchain import Witness
 from tests.passes.rank_models import net, run
-from tests.support import Applied
+from tests.support import Applied, vendor_devices
 
 SCORES = "b = Reshape (a, k)  d = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (a)  e = Reshape (d, k)"
 
@@ -76,3 +77,13 @@ def test_any_maps_keep_their_elements(op: str, sides: list[int]) -> None:
     places = sum((41 - s) ** 2 for s in sides)
     body = f"a = Conv (x, w)  {'  '.join(parts)}  c = Concat <axis = 2> ({joined})  y = {op} (c)"
     run(net(body, "[1,16,40,40]", f"[1,8,{places}]", 11, w=(8, 16, 1, 1), k=[1, 8, -1]), "bernoulli2")
+
+
+@pytest.mark.witness
+def test_the_witness_puts_the_scores_on_the_bpu(vendor: Witness) -> None:
+    """Only what moves them at the end is left on the CPU."""
+    done = scores("f = Concat <axis = 2> (b, e)  y = Sigmoid (f)")
+    placed = vendor_devices(vendor, done.model, "bernoulli2")
+    assert {node.name for node in done.model.nodes() if node.op == "Sigmoid"} <= {
+        n for n, d in placed.items() if d == "bpu"
+    }
