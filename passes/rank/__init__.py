@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from passes.rank.early import LookupFirst
 from passes.rank.edges import EvenPads
 from passes.rank.ends import Ends
 from passes.rank.heads import SplitProduct, TakeApart, TakeSplitApart
@@ -66,6 +67,7 @@ class NormaliseRank(Pass):
             EvenPads(),
             ReduceUnsqueezed(),
             PartAsTokens(),
+            LookupFirst(),
         )
 
     def purposes(self, target: Any) -> list[Purpose]:

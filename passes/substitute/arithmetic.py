@@ -63,20 +63,23 @@ class Shifted:
 class AddAsDepthwise(Substitution[Shifted]):
     """``Add(x, c) -> Conv(x)``: depthwise, 1x1, of weight 1 and bias c, where an operand has to be computed.
 
-    X3 adds constants only as part of something else. The convolution sums one product by 1 and the bias.
+    X3 adds constants only as part of something else. The convolution sums one product by 1 and the bias. What comes
+    from the CPU is added to there: the convolution would begin a segment, as the epsilon of a normalisation did.
     """
 
     name, roots = "add-as-depthwise", frozenset({"Add"})
     cures = frozenset({"Add.constants"})
 
     def match(self, node: Node, ctx: Context) -> Shifted:
-        """A computed NxCxHxW and a constant of one number, or of one per channel."""
+        """A computed NxCxHxW, not on the CPU, and a constant of one number, or of one per channel."""
         fixed = [i for i, t in enumerate(node.inputs) if isinstance(t, Constant)]
         if len(fixed) != 1:
             raise Mismatch("both operands are constant", node)
         index = fixed[0]
         x = floats(node, 1 - index)
         need.rank(x, node, 4)
+        if x.producer is not None and ctx.device(x.producer) == "cpu":
+            raise Mismatch(f"{x.name!r} is computed on the CPU, the convolution would begin a segment there", node)
         channels = x.shape[1] if x.shape is not None else None
         if not isinstance(channels, int):
             raise Mismatch(f"the channels of {x.name!r} are not known", node)
@@ -247,3 +250,34 @@ class MeanAsAdds(Substitution[Many]):
         """Adds and a product."""
         total = added(rw, match.parts)
         return total if len(match.parts) == 1 else times(rw, total, 1 / len(match.parts))
+
+
+@dataclass(frozen=True)
+class Wrapped:
+    """A value and the powers of two by which it is divided."""
+
+    node: Node
+    x: Tensor
+    divisor: np.ndarray[Any, Any]
+
+
+class ModAsRemainder(Substitution[Wrapped]):
+    """``Mod<fmod=1>(x, d) -> x + Sign(x) * Floor(Abs(x * (1 / d))) * -d`` for powers of two d from 1 on.
+
+    Exact, since then every step is: for another d the quotient is rounded, and next to a multiple of d that moves the
+    result by all of d.
+    """
+
+    name, roots, exactness = "mod-as-remainder", frozenset({"Mod"}), Exactness.EXACT
+
+    def match(self, node: Node, ctx: Context) -> Wrapped:
+        """Constant divisors."""
+        x, divisor = floats(node), np.abs(need.constant(node, 1))
+        if not (np.isfinite(divisor) & (divisor >= 1)).all() or (np.frexp(divisor)[0] != 0.5).any():
+            raise Mismatch(f"the divisor is {_range(divisor)}, it must be a power of two from 1 on", node)
+        return Wrapped(node, x, divisor)
+
+    def build(self, match: Wrapped, rw: Rewriter) -> Tensor:
+        """Seven nodes."""
+        whole = rw.op("Floor", rw.op("Abs", times(rw, match.x, 1 / match.divisor)))
+        return rw.op("Add", match.x, times(rw, rw.op("Mul", rw.op("Sign", match.x), whole), -match.divisor))

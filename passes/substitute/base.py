@@ -88,6 +88,12 @@ def floats(node: Node, index: int = 0) -> Tensor:
     return tensor
 
 
+def text(node: Node, name: str, default: str) -> str:
+    """A string attribute, or its default."""
+    value = ops.attr(node, name, default)
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
 def wide(node: Node, index: int = 0) -> Tensor:
     """Operand ``index``, which must be float32 or wider, as for squares: those of float16 overflow beyond 255."""
     tensor = floats(node, index)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import prod
 from string import ascii_letters
 
-from passes.substitute.base import Substitution, floats
-from surgery.ir import Node, Tensor, ops
+from passes.substitute.base import Substitution, floats, text
+from surgery.ir import Node, Tensor
 from surgery.ir.graph import Dim
 from surgery.rewrite import Context, Mismatch, Rewriter, build, need
 
@@ -45,8 +45,7 @@ class EinsumByPairs(Substitution[Equation]):
     def match(self, node: Node, ctx: Context) -> Equation:
         """Float operands of known rank, no letter twice in one, at most one letter of unknown size."""
         ranks = [need.rank(floats(node, i), node) for i in range(len(node.inputs))]
-        text = ops.attr(node, "equation", "")
-        equation = text.decode() if isinstance(text, bytes) else text
+        equation = text(node, "equation", "")
         terms, result = spelled(equation, ranks)
         for term in (*terms, result):
             if len(set(term)) != len(term):

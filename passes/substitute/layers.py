@@ -128,11 +128,14 @@ class LayerNormByProducts(Substitution[Normalised]):
 
     def build(self, match: Normalised, rw: Rewriter) -> Tensor:
         """Ten nodes at most."""
-        x = match.x
-        rest = rw.op("Add", x, rw.op("MatMul", x, _mean_matrix(rw, x, -1.0)))
-        variance = rw.op("MatMul", squared(rw, rest), _mean_matrix(rw, x, 1.0))
-        root = rw.op("Sqrt", plus(rw, variance, match.epsilon))
-        return _scaled(rw, rw.op("Mul", rest, rw.op("Reciprocal", root)), match)
+        return _scaled(rw, unit_by_products(rw, match.x, match.epsilon), match)
+
+
+def unit_by_products(rw: Rewriter, x: Tensor, epsilon: float) -> Tensor:
+    """``x`` less its mean over the last axis, over its deviation."""
+    rest = rw.op("Add", x, rw.op("MatMul", x, _mean_matrix(rw, x, -1.0)))
+    variance = rw.op("MatMul", squared(rw, rest), _mean_matrix(rw, x, 1.0))
+    return rw.op("Mul", rest, rw.op("Reciprocal", rw.op("Sqrt", plus(rw, variance, epsilon))))
 
 
 def _mean_matrix(rw: Rewriter, x: Tensor, sign: float) -> Constant:

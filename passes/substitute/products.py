@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from passes.substitute.arithmetic import pointwise
-from passes.substitute.base import Substitution, floats, times
+from passes.substitute.base import Substitution, floats, text, times
 from surgery.ir import Constant, Node, Tensor, ops
 from surgery.rewrite import Context, Mismatch, Rewriter, build, need
 
@@ -129,8 +129,7 @@ class Einsum(Substitution[Contraction]):
 
     def match(self, node: Node, ctx: Context) -> Contraction:
         """Two float operands and an equation of that kind."""
-        text = ops.attr(node, "equation", "")
-        equation = (text.decode() if isinstance(text, bytes) else text).replace(" ", "")
+        equation = text(node, "equation", "").replace(" ", "")
         for index in range(len(node.inputs)):
             floats(node, index)
         found = contraction(equation)

@@ -187,6 +187,40 @@ class ReduceMin(Substitution[Reduced]):
         )
 
 
+FACTORS = 8
+"""The longest axis whose product is written out."""
+
+
+class ProdAsMuls(Substitution[Reduced]):
+    """``ReduceProd<axes=[1]>(x) -> x[:, :1] * x[:, 1:2] * ...``, along an axis of at most eight elements.
+
+    The witness at O2, four channels of 28x28: on bayes-e 99 us in two segments and an operator on the CPU, 86 in one;
+    on bernoulli2 530 and 513.
+    """
+
+    name, roots = "prod-as-muls", frozenset({"ReduceProd"})
+
+    def match(self, node: Node, ctx: Context) -> Reduced:
+        """One short axis of known size."""
+        found = _reduced(node)
+        if len(found.axes) != 1:
+            raise Mismatch(f"the axes are {list(found.axes)}, a product is written out along one", node)
+        size = (found.x.shape or ())[found.axes[0]]
+        if not isinstance(size, int) or size > FACTORS:
+            raise Mismatch(f"axis {found.axes[0]} has the size {size}, it must be known and at most {FACTORS}", node)
+        return found
+
+    def build(self, match: Reduced, rw: Rewriter) -> Tensor:
+        """A Split, and one product less than parts."""
+        axis = match.axes[0]
+        size = (match.x.shape or ())[axis]
+        assert isinstance(size, int)
+        product, *rest = build.split(rw, match.x, [1] * size, axis)
+        for part in rest:
+            product = rw.op("Mul", product, part)
+        return _dropped(rw, product, match)
+
+
 class ArgMin(TextSubstitution):
     """``ArgMin(x) -> ArgMax(x * -1)``; exact, since only signs change and the first of equals stays the first."""
 

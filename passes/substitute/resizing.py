@@ -8,8 +8,8 @@ from math import ceil, floor
 
 import numpy as np
 
-from passes.substitute.base import Substitution, floats
-from surgery.ir import Node, Tensor, ops
+from passes.substitute.base import Substitution, floats, text
+from surgery.ir import Node, Tensor
 from surgery.rewrite import Context, Exactness, Mismatch, Rewriter, need
 
 
@@ -36,8 +36,8 @@ class NearestAsConvTranspose(Substitution[Enlarged]):
         """Whole factors over height and width that repeat every element."""
         x = floats(node)
         before, after = need.static(x, node), need.static(node.outputs[0], node)
-        if ops.attr(node, "mode", "nearest") not in ("nearest", b"nearest"):
-            raise Mismatch(f"mode is {node.attrs['mode']!r}, it must be 'nearest'", node)
+        if (mode := text(node, "mode", "nearest")) != "nearest":
+            raise Mismatch(f"mode is {mode!r}, it must be 'nearest'", node)
         if len(before) != 4 or before[:2] != after[:2] or any(b % a for a, b in zip(before, after, strict=True)):
             raise Mismatch(f"{before} becomes {after}, height and width must grow by whole factors", node)
         for small, large in zip(before[2:], after[2:], strict=True):
@@ -57,15 +57,10 @@ class NearestAsConvTranspose(Substitution[Enlarged]):
 def _repeats(node: Node, small: int, large: int, opset: int) -> None:
     how, way = "asymmetric", "floor"
     if opset >= 11 and node.op == "Resize":
-        how = _text(node, "coordinate_transformation_mode", "half_pixel")
-        way = _text(node, "nearest_mode", "round_prefer_floor")
+        how = text(node, "coordinate_transformation_mode", "half_pixel")
+        way = text(node, "nearest_mode", "round_prefer_floor")
     if nearest(small, large, how, way) != [i * small // large for i in range(large)]:
         raise Mismatch(f"{how} with {way} does not repeat each of {small} elements {large // small} times", node)
-
-
-def _text(node: Node, name: str, default: str) -> str:
-    value = ops.attr(node, name, default)
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def nearest(small: int, large: int, how: str, way: str) -> list[int] | None:

@@ -70,11 +70,19 @@ def concat(rw: Rewriter, parts: Sequence[Tensor], axis: int, heir: Node | None =
     return rw.op("Concat", *parts, axis=axis, heir=heir)
 
 
-def slice_(rw: Rewriter, x: Tensor, axes: Sequence[int], starts: Sequence[int], ends: Sequence[int]) -> Value:
-    """``x`` between ``starts`` and ``ends`` along ``axes``, with step 1."""
+def slice_(
+    rw: Rewriter,
+    x: Tensor,
+    axes: Sequence[int],
+    starts: Sequence[int],
+    ends: Sequence[int],
+    steps: Sequence[int] | None = None,
+) -> Value:
+    """``x`` between ``starts`` and ``ends`` along ``axes``; ``steps`` other than 1 need opset 10."""
     if rw.opset < 10:
         return rw.op("Slice", x, axes=list(axes), starts=list(starts), ends=list(ends))
-    return rw.op("Slice", x, rw.ints(starts), rw.ints(ends), rw.ints(axes))
+    strided = steps is not None and set(steps) != {1}
+    return rw.op("Slice", x, rw.ints(starts), rw.ints(ends), rw.ints(axes), rw.ints(steps or []) if strided else None)
 
 
 def split(rw: Rewriter, x: Tensor, sizes: Sequence[int], axis: int) -> list[Tensor]:

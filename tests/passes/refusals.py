@@ -35,9 +35,128 @@ class Refusal:
 NORM = {"g": ROW, "b": ROW}
 GROUPS = {"g": CHANNELS, "b": CHANNELS}
 
+WRITTEN = (
+    "m = ReduceMean <axes = [-1]> (x)  n = ReduceMax <axes = [-1]> (x)  d = Sub (x, m)  p = Pow (d, t)  "
+    "v = ReduceMean <axes = [3]> (p)  s = Add (v, e)  r = Sqrt (s)  q = Div (d, r)  y = Mul (q, n)"
+)
+
 REFUSALS = {
     "Neg": Refusal("y = Neg (x)", "its kind must be one of 'f'", x="int32[1,8]", y="int32[1,8]"),
     "Sub": Refusal("y = Sub (x, x)", "its kind must be one of 'f'", "bernoulli2", x="int64[1,8]", y="int64[1,8]"),
+    "Add behind the CPU": Refusal(
+        "m = ReduceMean <axes = [3]> (x)  y = Add (m, c)",
+        "is computed on the CPU, the convolution would begin",
+        "bernoulli2",
+        constants={"c": 1e-5},
+        y="float[1,8,6,1]",
+    ),
+    "LayerNormalization written out, of another mean": Refusal(
+        WRITTEN.replace("Sub (x, m)", "Sub (x, n)"),
+        "comes from ReduceMax",
+        "bernoulli2",
+        constants={"t": 2.0, "e": 1e-5},
+    ),
+    "LayerNormalization written out, of a cube": Refusal(
+        WRITTEN, "is not the square of 'd'", "bernoulli2", constants={"t": 3.0, "e": 1e-5}
+    ),
+    "LayerNormalization written out, over rows": Refusal(
+        WRITTEN.replace("[-1]", "[2]"),
+        "it must be over the last alone, which stays",
+        "bernoulli2",
+        constants={"t": 2.0, "e": 1e-5},
+    ),
+    "LayerNormalization written out, epsilons": Refusal(
+        WRITTEN,
+        "'e' is no number, an epsilon must be constant",
+        "bernoulli2",
+        constants={"t": 2.0, "e": np.full((1, 8, 1, 1), 1e-5, np.float32) * CHANNELS.reshape(1, 8, 1, 1) ** 2 + 1},
+    ),
+    "LayerNormalization written out, of a long axis": Refusal(
+        WRITTEN,
+        "the last axis is of size 520, it must be known and at most 512",
+        "bernoulli2",
+        constants={"t": 2.0, "e": 1e-5},
+        x="float[1,8,6,520]",
+        y="float[1,8,6,520]",
+    ),
+    "Mod of a computed divisor": Refusal("y = Mod <fmod = 1> (x, x)", "must be constant"),
+    "Mod of 3": Refusal(
+        "y = Mod <fmod = 1> (x, c)", "the divisor is 3, it must be a power of two from 1 on", constants={"c": 3.0}
+    ),
+    "Mod of a half": Refusal(
+        "y = Mod <fmod = 1> (x, c)", "the divisor is 0.5, it must be a power of two from 1 on", constants={"c": 0.5}
+    ),
+    "ReduceProd of a long axis": Refusal(
+        "y = ReduceProd <axes = [1]> (x)",
+        "axis 1 has the size 9, it must be known and at most 8",
+        x="float[1,9,6,6]",
+        y="float[1,1,6,6]",
+    ),
+    "ReduceProd of two axes": Refusal(
+        reduced("ReduceProd", "[2, 3]"), "the axes are [2, 3], a product is written out along one"
+    ),
+    "ConvTranspose of stride 8 and 4": Refusal(
+        "y = ConvTranspose <strides = [8, 4]> (x, w)",
+        "grow by [8, 4], it must be one power of two",
+        constants={"w": np.ones((8, 1, 16, 16), np.float32)},
+        y="float[1,1,56,36]",
+    ),
+    "ConvTranspose of stride 3 on X3": Refusal(
+        "y = ConvTranspose <strides = [3, 3]> (x, w)",
+        "grow by [3, 3], it must be one power of two",
+        "bernoulli2",
+        constants={"w": np.ones((8, 1, 3, 3), np.float32)},
+        y="float[1,1,18,18]",
+    ),
+    "ConvTranspose to a part of a phase": Refusal(
+        "y = ConvTranspose <strides = [8, 8]> (x, w)",
+        "the size 57 must be a multiple of the stride 8",
+        constants={"w": np.ones((8, 1, 17, 17), np.float32)},
+        y="float[1,1,57,57]",
+    ),
+    "ConvTranspose with pads beyond the kernel": Refusal(
+        "y = ConvTranspose <pads = [1, 1, 1, 1]> (x, w)",
+        "none may be negative",
+        constants={"w": np.ones((8, 1, 1, 1), np.float32)},
+        y="float[1,1,4,4]",
+    ),
+    "ConvTranspose of a stated output": Refusal(
+        "y = ConvTranspose <strides = [8, 8], output_shape = [48, 48]> (x, w)",
+        "they must be stated",
+        constants={"w": np.ones((8, 1, 16, 16), np.float32)},
+        y="float[1,1,48,48]",
+    ),
+    "ConvTranspose of many weights": Refusal(
+        "y = ConvTranspose <strides = [32, 32], pads = [16, 16, 16, 16]> (x, w)",
+        "the weights of all phases take 37748736 bytes, at most 16777216",
+        constants={"w": np.ones((8, 128, 64, 64), np.float32)},
+        y="float[1,128,192,192]",
+    ),
+    "ConvTranspose of groups at opset 9": Refusal(
+        "y = ConvTranspose <strides = [8, 8], pads = [4, 4, 4, 4], group = 2> (x, w)",
+        "groups need CRD",
+        opset=9,
+        constants={"w": np.ones((8, 1, 16, 16), np.float32)},
+        y="float[1,2,48,48]",
+    ),
+    "Resize-cubic to a third more": Refusal(
+        'y = Resize <mode = "cubic"> (x, , s)',
+        "height and width must grow by whole factors",
+        constants={"s": [1, 1, 1.5, 1.5]},
+        y="float[1,8,9,9]",
+    ),
+    "Resize-cubic without what is outside": Refusal(
+        'y = Resize <mode = "cubic", exclude_outside = 1> (x, , s)',
+        "exclude_outside is set",
+        constants={"s": [1, 1, 2, 2]},
+        y="float[1,8,12,12]",
+    ),
+    "Resize-cubic from corner to corner": Refusal(
+        'y = Resize <mode = "cubic", coordinate_transformation_mode = "align_corners"> (x, , s)',
+        "'align_corners' samples at other places around every pixel",
+        constants={"s": [1, 1, 2, 2]},
+        y="float[1,8,12,12]",
+    ),
     "Softplus": Refusal("y = Softplus (x)", "violates no limit of the march"),
     "HardSigmoid": Refusal("y = HardSigmoid (x)", "violates no limit of the march"),
     "Gelu": Refusal(

@@ -305,6 +305,15 @@ SUBSTITUTE = {
     "pow-as-products": _substituted("Pow of 2.5"),
     "sum-as-adds": _substituted("Sum", quiet=UNSIZED),
     "mean-as-adds": _substituted("Mean"),
+    "mod-as-remainder": _substituted("Mod"),
+    "prod-as-muls": _substituted("ReduceProd"),
+    "conv-transpose-as-conv": _substituted("ConvTranspose of stride 8", quiet=UNSIZED),
+    "cubic-as-conv": _substituted(
+        "Resize-cubic",
+        13,
+        older='r = Constant <value = float[0] {}> ()  y = Resize <mode = "cubic"> (x, r, s)',
+        quiet=UNSIZED,
+    ),
     "bound-as-clip": _substituted("Min-Max-to-Clip"),
     "min-as-max": _substituted("Min of a vector"),
     "where-one-arm": _substituted("Where of one arm"),
@@ -323,6 +332,7 @@ SUBSTITUTE = {
     "log-softmax": _substituted("LogSoftmax", 13),
     "layer-normalization": _substituted("LayerNormalization", 17),
     "layer-norm-by-products": _substituted("LayerNormalization on X3", 17),
+    "written-layer-norm": _substituted("LayerNormalization written out, on X3", quiet=UNSIZED),
     "rms-normalization": _substituted("RMSNormalization", 23),
     "mean-variance-normalization": _substituted("MeanVarianceNormalization"),
     "group-normalization": _substituted("GroupNormalization", 21),
@@ -356,6 +366,34 @@ OWN = """
     <domain: "made.up", opset_import: ["": 11]>
     grow <by: float = 1.5> (p) => (q) { m = Elu <alpha: float = @by> (p)  q = Sin (m) }
 """
+INDEXED = {
+    "join-parts": Sample(
+        "a = Sin (x)  p, q = Split <axis = 1> (a)  b = Concat <axis = 1> (p, q)  y = Cos (b)",
+    ),
+    "part-of-joined": Sample(
+        "a = Sin (x)  b = Cos (x)  c = Concat <axis = 1> (a, b)  y = Slice (c, s, e, i)",
+        {"s": ints(4), "e": ints(8), "i": ints(1)},
+    ),
+    "gather-as-slice": Sample(
+        "a = Sin (x)  b = Gather <axis = 1> (a, i)  y = Cos (b)", {"i": ints(-3, -2)}, y="float[1,2,5,5]"
+    ),
+    "gather-as-slices": Sample(
+        "a = Sin (x)  b = Gather <axis = 1> (a, i)  y = Cos (b)", {"i": ints(2, 3, 0, 1)}, march="bernoulli2"
+    ),
+    "gather-nd-as-gather": Sample(
+        "a = Sin (x)  b = GatherND (a, i)  y = Cos (b)",
+        {"i": np.array([[[0, 1], [0, 3]]])},
+        y="float[1,2,5,5]",
+        march="bayes-e",
+        quiet=UNSIZED,
+    ),
+    "scatter-nd-as-concat": Sample(
+        "a = Sin (x)  p, q = Split <axis = 1> (a)  b = ScatterND (a, i, p)  y = Cos (b)",
+        {"i": np.array([[[0, 1], [0, 2]]])},
+        march="bayes-e",
+        quiet=UNSIZED,
+    ),
+}
 FUNCTIONS = {
     "inline-call": Sample("a = Cos (x)  y = made.up.grow (a)", functions=OWN),
     "drop-function": Sample("y = Cos (x)", functions=OWN),
@@ -413,6 +451,14 @@ RANK = {
         y="float[1,8,6,6]",
         march="bayes-e",
         quiet=STATIC,
+    ),
+    "lookup-first": Sample(
+        "a = Conv (x, w)  b = Reshape (a, k)  c = Sigmoid (a)  d = Reshape (c, k)  "
+        "e = Concat <axis = 2> (b, d)  y = Tanh (e)",
+        {"k": ints(1, 4, 25), "w": (4, 4, 1, 1)},
+        y="float[1,4,50]",
+        march="bernoulli2",
+        quiet=TAPPED,
     ),
     "lift-lines": Sample(
         "a = Conv <pads = [1, 1]> (x, w)  b = Relu (a)  y = Conv (b, v)",
@@ -513,6 +559,7 @@ SAMPLES: dict[str, dict[str, Sample]] = {
     "lift-quantisation": LIFTED,
     "tile-kernels": TILED,
     "share-equals": SHARED,
+    "simplify-indexing": INDEXED,
     "clamp-conv-channels": CLAMP,
     "substitute-ops": SUBSTITUTE,
     "normalise-rank": RANK,

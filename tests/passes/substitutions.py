@@ -28,13 +28,14 @@ def net(body: str, opset: int = 13, x: str = MAP, y: str = MAP, **constants: Any
 
 @dataclass(frozen=True)
 class Case:
-    """A body, the operators that come out on ``march``, and how many rules fired at the top."""
+    """A body, the operators that come out on ``march``, how many rules fired at the top, and nodes over a limit."""
 
     body: str
     after: str
     march: str = "bayes-e"
     opset: int = 13
     edits: int = 1
+    broken: int = 1
     constants: dict[str, Any] = field(default_factory=dict)
     x: str = MAP
     y: str = MAP
@@ -48,6 +49,11 @@ def reduced(op: str, axes: str, **attrs: int) -> str:
     """A reduction with attribute axes, and a product that brings the shape of the input back."""
     rest = "".join(f", {name} = {value}" for name, value in attrs.items())
     return f"s = {op} <axes = {axes}{rest}> (x)  y = Mul (x, s)"
+
+
+def spread(*shape: int) -> Any:
+    """Weights between -1 and 1, no two alike."""
+    return np.sin(np.arange(np.prod(shape), dtype=np.float32)).reshape(shape)
 
 
 TENTHS = np.arange(8, dtype=np.float32) / 10
@@ -85,6 +91,12 @@ CASES = {
     "Sum": Case("a = Sigmoid (x)  y = Sum (x, a, x)", "Sigmoid Add Add", "bernoulli2"),
     "Mean": Case("a = Sigmoid (x)  y = Mean (x, a, x)", "Sigmoid Add Add Mul"),
     "Mean of one": Case("a = Relu (x)  b = Mean (a)  y = Exp (b)", "Relu Exp"),
+    "Mod": Case("y = Mod <fmod = 1> (x, c)", "Mul Abs Floor Sign Mul Mul Add", constants={"c": 1.0}),
+    "Mod of powers of two": Case(
+        "y = Mod <fmod = 1> (x, c)",
+        "Mul Abs Floor Sign Mul Mul Add",
+        constants={"c": np.array([1, -2, 4, 1, 2, 8], np.float32)},
+    ),
     "Min-Max-to-Clip": Case("y = Min (x, c)", "Clip", constants={"c": 0.2}),
     "Max of numbers on X3": Case("y = Max (c, x, d)", "Clip", "bernoulli2", constants={"c": 0.2, "d": [0.1]}),
     "Max with 0 on X3": Case("y = Max (x, c)", "Relu", "bernoulli2", constants={"c": 0.0}),
@@ -118,6 +130,10 @@ CASES = {
     "ReduceMin of a map on X3": Case(reduced("ReduceMin", "[2, 3]"), "Mul GlobalMaxPool Mul Mul", "bernoulli2"),
     "ReduceMin without dims": Case(
         "y = ReduceMin <axes = [1], keepdims = 0> (x)", "Mul ReduceMax Mul", y="float[1,6,6]"
+    ),
+    "ReduceProd": Case(reduced("ReduceProd", "[1]"), "Split Mul Mul Mul Mul Mul Mul Mul Mul"),
+    "ReduceProd without dims": Case(
+        "y = ReduceProd <axes = [1], keepdims = 0> (x)", "Split Mul Mul Squeeze", x="float[1,3,6,6]", y="float[1,6,6]"
     ),
     "ArgMin": Case("y = ArgMin <axis = 1> (x)", "Mul ArgMax", "bernoulli2", y="int64[1,1,6,6]"),
     "ReduceL1": Case(reduced("ReduceL1", "[2, 3]"), "Abs ReduceMean Mul Mul"),
@@ -160,6 +176,14 @@ CASES = {
         "bernoulli2",
         opset=17,
         constants={"g": ROW, "b": ROW},
+    ),
+    "LayerNormalization written out, on X3": Case(
+        "m = ReduceMean <axes = [-1]> (x)  d = Sub (x, m)  p = Pow (d, t)  v = ReduceMean <axes = [3]> (p)  "
+        "s = Add (v, e)  r = Sqrt (s)  y = Div (d, r)",
+        "MatMul Add Pow MatMul Add Sqrt Reciprocal Mul",
+        "bernoulli2",
+        broken=5,
+        constants={"t": 2.0, "e": 1e-5},
     ),
     "LayerNormalization of all three outputs": Case(
         "n, m, d = LayerNormalization (x, g)  s = Mul (n, m)  y = Mul (s, d)",
@@ -293,6 +317,50 @@ CASES = {
         constants={"s": np.array([2, 8, 3, 4, 1])},
         x="float[2,3,4]",
         y="float[2,3,4,1,3]",
+    ),
+    "ConvTranspose of stride 1 on X3": Case(
+        "y = ConvTranspose <pads = [1, 1, 1, 1]> (x, w, b)",
+        "Conv",
+        "bernoulli2",
+        constants={"w": spread(8, 4, 3, 3), "b": TENTHS[:4]},
+        y="float[1,4,6,6]",
+    ),
+    "ConvTranspose with a dilation": Case(
+        "y = ConvTranspose <dilations = [2, 1], group = 2, pads = [1, 0, 2, 1]> (x, w)",
+        "Conv",
+        constants={"w": spread(8, 3, 3, 2)},
+        y="float[1,6,7,6]",
+    ),
+    "ConvTranspose of stride 8": Case(
+        "y = ConvTranspose <strides = [8, 8], pads = [4, 4, 4, 4]> (x, w, b)",
+        "Conv DepthToSpace DepthToSpace DepthToSpace",
+        constants={"w": spread(8, 2, 16, 16), "b": TENTHS[:2]},
+        y="float[1,2,48,48]",
+    ),
+    "ConvTranspose of stride 8 at opset 9": Case(
+        "y = ConvTranspose <strides = [8, 8], pads = [4, 4, 4, 4]> (x, w)",
+        "Conv DepthToSpace DepthToSpace DepthToSpace",
+        opset=9,
+        constants={"w": spread(8, 2, 16, 16)},
+        y="float[1,2,48,48]",
+    ),
+    "ConvTranspose of groups": Case(
+        "y = ConvTranspose <strides = [4, 4], group = 4, output_padding = [2, 2], pads = [0, 2, 0, 2]> (x, w)",
+        "Conv DepthToSpace DepthToSpace",
+        constants={"w": spread(8, 2, 6, 6)},
+        y="float[1,8,28,24]",
+    ),
+    "Resize-cubic": Case(
+        'y = Resize <mode = "cubic"> (x, , s)',
+        "Pad Conv DepthToSpace",
+        constants={"s": [1, 1, 2, 2]},
+        y="float[1,8,12,12]",
+    ),
+    "Resize-cubic-by-4": Case(
+        'y = Resize <mode = "cubic", coordinate_transformation_mode = "asymmetric", cubic_coeff_a = -0.5> (x, , s)',
+        "Pad Conv DepthToSpace DepthToSpace",
+        constants={"s": [1, 1, 4, 4]},
+        y="float[1,8,24,24]",
     ),
     "Resize-nearest-odd-factor": Case(
         'y = Resize <mode = "nearest"> (x, , s)',

@@ -63,7 +63,7 @@ def test_result_is_legal(name: str) -> None:
     case = CASES[name]
     target, model = load_target(path(case.march)), case.model()
     before, after = (broken(m, target) for m in (model, run(case.model(), case.march, verify=False).model))
-    assert len([limit for limit in before if limit != "Reshape.device"]) == 1
+    assert len([limit for limit in before if limit != "Reshape.device"]) == case.broken
     if target.unborn(before[0].rpartition(".")[0]) is None:
         assert after == []
     assert [name for name in after if name.endswith(".opset")] == []
@@ -121,9 +121,7 @@ def test_fused_forms_are_left(name: str, march: str) -> None:
 
 LEFT = {
     "Erf": "y = Erf (x)",
-    "ReduceProd": "s = ReduceProd <axes = [1]> (x)  y = Mul (x, s)",
     "Hardmax": "y = Hardmax (x)",
-    "Mod": "y = Mod <fmod = 1> (x, x)",
 }
 
 

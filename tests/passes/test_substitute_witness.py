@@ -14,18 +14,50 @@ from tests.support import vendor_devices
 ONE = "kernel_shape = [1, 1], dilations = [1, 1], strides = [1, 1], pads = [0, 0, 0, 0], group = 1"
 WEIGHT = np.random.default_rng(0).normal(0, 0.1, (16, 16, 1, 1)).astype(np.float32)
 VECTOR = np.linspace(0.5, 1.5, 16, dtype=np.float32)
-BETWEEN = {
+BETWEEN: dict[str, tuple[str, str]] = {
     "LogSoftmax": ("b = LogSoftmax <axis = 3> (a)", "bayes-e"),
     "ReduceMin": ("r = ReduceMin <axes = [2, 3]> (a)  b = Mul (a, r)", "bayes-e"),
     "InstanceNormalization": ("b = InstanceNormalization (a, v, v)", "bernoulli2"),
     "Sub": ("s = Sigmoid (a)  b = Sub (s, a)", "bernoulli2"),
+    "Mod": ("b = Mod <fmod = 1> (a, d)", "bayes-e"),
+    "ConvTranspose of stride 1": ("b = ConvTranspose <pads = [1, 1, 1, 1]> (a, k)", "bernoulli2"),
+    "ConvTranspose of stride 8": (
+        (
+            "c = ConvTranspose <strides = [8, 8], pads = [4, 4, 4, 4]> (a, t)  "
+            "b = MaxPool <kernel_shape = [8, 8], strides = [8, 8]> (c)"
+        ),
+        "bernoulli2",
+    ),
+    "Resize-cubic": (
+        'c = Resize <mode = "cubic"> (a, e, u)  b = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (c)',
+        "bayes-e",
+    ),
+    "LayerNormalization written out": (
+        (
+            "z = Transpose <perm = [0, 2, 3, 1]> (a)  m = ReduceMean <axes = [3]> (z)  n = Sub (z, m)  p = Pow (n, d)  "
+            "q = ReduceMean <axes = [3]> (p)  r = Add (q, f)  s = Sqrt (r)  o = Div (n, s)  g = MatMul (o, h)  "
+            "b = Transpose <perm = [0, 3, 1, 2]> (g)"
+        ),
+        "bernoulli2",
+    ),
 }
+HELD = {
+    "v": VECTOR,
+    "d": np.float32(2),
+    "k": np.full((16, 16, 3, 3), 0.01, np.float32),
+    "t": np.full((16, 16, 16, 16), 0.01, np.float32),
+    "e": np.zeros(0, np.float32),
+    "u": np.array([1, 1, 2, 2], np.float32),
+    "f": np.float32(1e-5),
+    "h": WEIGHT[:, :, 0, 0],
+}
+"""Constants by the name under which a body reads them."""
 
 
 def between(name: str) -> Model:
     """One operator between two convolutions, in opset 11."""
     body = f"a = Conv <{ONE}> (x, w)  {BETWEEN[name][0]}  y = Conv <{ONE}> (b, w)"
-    constants = {"w": WEIGHT, **({"v": VECTOR} if "v)" in body else {})}
+    constants = {"w": WEIGHT, **{n: c for n, c in HELD.items() if f"{n})" in body or f"{n}, u)" in body}}
     return net(body, 11, "float[1,16,12,12]", "float[1,16,12,12]", **constants)
 
 

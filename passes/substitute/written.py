@@ -1,0 +1,74 @@
+"""Layer normalisation as exporters before opset 17 wrote it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from passes.substitute.base import Substitution, keeps_dims, reduced_axes, wide
+from passes.substitute.layers import WIDEST, unit_by_products
+from surgery.ir import Node, Tensor, ops
+from surgery.rewrite import Context, Mismatch, Rewriter, need
+
+
+@dataclass(frozen=True)
+class Written:
+    """The Div of a written-out normalisation of x over its last axis."""
+
+    node: Node
+    x: Tensor
+    epsilon: float
+
+
+class WrittenLayerNorm(Substitution[Written]):
+    """``d / Sqrt(ReduceMean(d^2) + e) -> d * Reciprocal(Sqrt(MatMul(d^2, 1/C) + e))``, ``d = x - ReduceMean(x)``.
+
+    Over the last axis of rank 4, with the means by products as in layer-norm-by-products, of which it is the form of
+    older exports. For X3, which neither reduces the last axis nor subtracts.
+    """
+
+    name, roots = "written-layer-norm", frozenset({"Div"})
+    cures = frozenset({"Div.forms"})
+
+    def match(self, node: Node, ctx: Context) -> Written:
+        """The seven nodes, of a value in float32 of which the last axis is not too long."""
+        rest = node.inputs[0]
+        x = _source(node)
+        root = need.producer(node, 1, "Sqrt")
+        total = need.producer(root, 0, "Add")
+        epsilon = ops.scalar(total.inputs[1])
+        if epsilon is None:
+            raise Mismatch(f"{total.inputs[1].name!r} is no number, an epsilon must be constant", node)
+        square = need.producer(_mean(total, 0), 0, "Pow", "Mul")
+        if square.inputs[0] is not rest or not _is_square(square):
+            raise Mismatch(f"{square.outputs[0].name!r} is not the square of {rest.name!r}", node)
+        wide(node)
+        need.rank(x, node, 4)
+        if not isinstance(size := (x.shape or ())[-1], int) or size > WIDEST:
+            raise Mismatch(f"the last axis is of size {size}, it must be known and at most {WIDEST}", node)
+        return Written(node, x, epsilon)
+
+    def build(self, match: Written, rw: Rewriter) -> Tensor:
+        """Eight nodes."""
+        return unit_by_products(rw, match.x, match.epsilon)
+
+
+def _source(node: Node) -> Tensor:
+    """What the dividend is, before its mean was taken away."""
+    difference = need.producer(node, 0, "Sub")
+    x = difference.inputs[0]
+    if _mean(difference, 1).inputs[0] is not x:
+        raise Mismatch(f"{difference.inputs[1].name!r} is not the mean of {x.name!r}", node)
+    return x
+
+
+def _mean(node: Node, index: int) -> Node:
+    """The mean over the last axis, which stays, that operand ``index`` is."""
+    mean = need.producer(node, index, "ReduceMean")
+    axes = reduced_axes(mean)
+    if axes != (need.rank(mean.inputs[0], node) - 1,) or not keeps_dims(mean):
+        raise Mismatch(f"a mean is over axes {list(axes)}, it must be over the last alone, which stays", node)
+    return mean
+
+
+def _is_square(node: Node) -> bool:
+    return node.inputs[1] is node.inputs[0] if node.op == "Mul" else ops.scalar(node.inputs[1]) == 2

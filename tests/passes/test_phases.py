@@ -1,0 +1,51 @@
+"""substitute-ops: transposed convolutions and cubic enlargements by phases, of any size."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from passes.substitute.phases import Axis, cubic
+from tests.passes.substitutions import net, spread
+from tests.passes.test_substitute import run
+from tests.support import ROOT
+
+SIDES = st.integers(1, 5)
+MARCH = str(ROOT / "tests" / "passes" / "marches" / "phases.yaml")
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(SIDES, SIDES, st.sampled_from([1, 2, 4]), st.integers(1, 3), st.integers(0, 2), st.data())
+def test_any_transposed_convolution(
+    height: int, width: int, stride: int, dilation: int, pad: int, data: st.DataObject
+) -> None:
+    """What comes out of the march without such a layer is held against onnxruntime by apply_pass."""
+    kernel = data.draw(st.integers(pad + 1, 6))
+    group = data.draw(st.sampled_from([1, 2]))
+    spare = -((kernel - 1) * dilation + 1 - 2 * pad) % stride
+    sides = [(n - 1) * stride + (kernel - 1) * dilation + 1 - 2 * pad + spare for n in (height, width)]
+    body = (
+        f"y = ConvTranspose <strides = [{stride}, {stride}], dilations = [{dilation}, {dilation}], group = {group}, "
+        f"pads = [{pad}, {pad}, {pad}, {pad}], output_padding = [{spare}, {spare}]> (x, w)"
+    )
+    if min(sides) < 1:
+        return
+    weight = spread(4, 3, kernel, kernel)
+    done = run(
+        net(body, x=f"float[2,4,{height},{width}]", y=f"float[2,{3 * group},{sides[0]},{sides[1]}]", w=weight), MARCH
+    )
+    assert "ConvTranspose" not in done.ops, done.reasons
+
+
+def test_an_axis_of_stride_2() -> None:
+    """Kernel 4, pad 1, as detectors and generators have it: two taps per phase, of three places."""
+    axis = Axis(before=5, after=10, kernel=4, stride=2, dilation=1, pad=1)
+    assert axis.taps.tolist() == [[3, 1, 4], [4, 2, 0]]
+    assert (axis.offsets, axis.pads) == (range(-1, 2), (1, 1))
+
+
+def test_weights_of_every_phase_add_up_to_one() -> None:
+    for factor in (1, 2, 4, 8):
+        for middle in (0.0, 0.5):
+            assert np.allclose(cubic(factor, middle, -0.75).sum(axis=1), 1)
