@@ -204,6 +204,15 @@ def _residual(node: Node, folds: Folds) -> Node | None:
     return max(hosts, key=lambda n: n.position, default=None)
 
 
+def _constant_map(node: Node, folds: Folds) -> Node | None:
+    """A constant as large as the result of a convolution, which adds it as it does a shortcut."""
+    try:
+        whole = Params(node, 0)["constant_whole"]
+    except Unknown:
+        return None
+    return _open_host(folds.computed(node)[0], node, folds) if whole and len(folds.computed(node)) == 1 else None
+
+
 def _before_conv(node: Node, folds: Folds) -> Node | None:
     """A scale that an unpadded convolution behind it can take into its weights."""
     reader = sole_reader(node)
@@ -272,7 +281,7 @@ _LOCAL: dict[str, tuple[tuple[str, _Fuse], ...]] = {
     "BatchNormalization": (("conv-batchnorm", _batchnorm), ("scale-conv", _before_conv)),
     "Relu": (("conv-relu", _activation),),
     "Clip": (("conv-clip", _activation),),
-    "Add": (("conv-scale", _scale), ("conv-residual", _residual), ("rsqrt", _into_root)),
+    "Add": (("conv-scale", _scale), ("conv-residual", _residual), ("conv-map", _constant_map), ("rsqrt", _into_root)),
     "Sub": (("conv-scale", _scale),),
     "Mul": (("conv-scale", _scale), ("scale-conv", _before_conv)),
     "Div": (("conv-scale", _scale),),
