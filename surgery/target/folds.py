@@ -200,7 +200,8 @@ def _residual(node: Node, folds: Folds) -> Node | None:
     data = folds.computed(node)
     if len(data) != 2 or data[0].shape != data[1].shape or data[0] is data[1]:
         return None
-    hosts = [host for t in data if (host := _open_host(t, node, folds)) is not None and host.op in ("Conv", "MatMul")]
+    ops = ("Conv", "MatMul", "Gemm") if folds.products else ("Conv", "MatMul")
+    hosts = [host for t in data if (host := _open_host(t, node, folds)) is not None and host.op in ops]
     return max(hosts, key=lambda n: n.position, default=None)
 
 
@@ -268,10 +269,12 @@ def _flatten_gemm(node: Node, _folds: Folds) -> Node | None:
 
 
 def gemm_of(node: Node) -> Node | None:
-    """The Gemm that a Flatten or Reshape of a feature map goes into, which then reads the map itself."""
-    reader = sole_reader(node) if node.op in RESHAPES else None
+    """The first Gemm that a Flatten or Reshape of a feature map goes into, all of whose readers then read the map."""
+    data = node.outputs[0] if node.op in RESHAPES else None
+    if data is None or not data.outputs or (node.graph is not None and node.graph.is_output(data)):
+        return None
     try:
-        return reader if reader is not None and Params(reader, 0)["flattened"] else None
+        return data.outputs[0] if all(Params(reader, 0)["flattened"] for reader in data.outputs) else None
     except Unknown:
         return None
 

@@ -136,7 +136,8 @@ class Sinking(Data):
 
     ``past``: elementwise ones; ``reductions``: along axes that stay apart; ``points``: convolutions, where they are
     1x1 and channels stay; ``products``: by a constant matrix, which become convolutions between movements; ``pieces``:
-    Slice and the like, behind Reshapes that only add or drop dims of 1.
+    Slice and the like, behind Reshapes that only add or drop dims of 1; ``keeping``: reductions that keep the axes
+    which they drop, in front of a Reshape.
     ``shuffles_stay``: a channel shuffle is one node before anything is moved.
     """
 
@@ -145,6 +146,7 @@ class Sinking(Data):
     points: frozenset[str] = frozenset()
     products: frozenset[str] = frozenset()
     pieces: frozenset[str] = frozenset()
+    keeping: frozenset[str] = frozenset()
     shuffles_stay: bool = False
     source: str = ""
     evidence: Evidence = "read"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from math import prod
 
 from surgery.ir.graph import Constant, Node, Tensor, Value
@@ -27,6 +28,16 @@ def is_static(tensor: Tensor) -> bool:
     return tensor.is_empty() or tensor.is_static
 
 
+def root_of(tensor: Tensor, past: AbstractSet[str]) -> Tensor:
+    """The value that ``tensor`` is made of by elementwise operators, those of ``past``, that read nothing else."""
+    while (maker := tensor.producer) is not None and maker.op in past:
+        data = [each for each in maker.inputs if not isinstance(each, Constant) and not each.is_empty()]
+        if len(data) != 1:
+            break
+        tensor = data[0]
+    return tensor
+
+
 def move_of(node: Node, opset: int) -> Move | None:
     """The movement that a node is; None for others, and where a shape is not known."""
     if node.op not in RESHAPES and node.op != "Transpose":
@@ -46,6 +57,14 @@ def is_product(node: Node) -> bool:
     """Whether a MatMul is by one constant matrix from the right."""
     held = node.input(1)
     return isinstance(held, Constant) and len(held.shape) >= 2 and prod(held.shape[:-2]) == 1
+
+
+def is_left_product(node: Node) -> bool:
+    """Whether a MatMul of rank 3 is by one constant matrix from the left."""
+    held = node.input(0)
+    return (
+        isinstance(held, Constant) and len(held.shape) >= 2 and prod(held.shape[:-2]) == 1 and node.inputs[1].rank == 3
+    )
 
 
 def is_point(node: Node) -> bool:

@@ -7,7 +7,7 @@ convolution between movements. What waits is done only where something reads the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import prod
 
@@ -17,8 +17,9 @@ from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
 from surgery.target.folds import RESHAPES
 from surgery.target.lookups import shuffle_behind
 from surgery.target.march import Sinking
-from surgery.target.movers import dims, is_point, is_product, is_static, move_of, value_like
+from surgery.target.movers import dims, is_left_product, is_point, is_product, is_static, move_of, root_of, value_like
 from surgery.target.moves import Move, Moves, joined, keeps_order, piece_before, reshape, shared_end, transpose, undone
+from surgery.target.params import Params, Unknown
 from surgery.target.shapes import Dims
 
 _TO_CHANNELS, _FROM_CHANNELS = (0, 3, 1, 2), (0, 2, 3, 1)
@@ -47,7 +48,7 @@ def sunk(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
 
     Products are made convolutions of what everything else has moved behind already.
     """
-    kinds = RESHAPES | {"Transpose"} | rules.products
+    kinds = RESHAPES | {"Transpose"} | rules.products | rules.keeping
     if not rules.past or not any(node.op in kinds for node in graph.nodes):
         return None
     if any(True for node in graph.nodes for _ in node.bodies()):
@@ -181,10 +182,10 @@ class _Walk:
             return self._pieces(node)
         if len(node.outputs) != 1:
             return False
-        if node.op in self.rules.products and is_product(node):
-            return self._product(node)
-        if node.op == "Gemm" and self.rules.products:
-            return self._flat_product(node)
+        if node.op in self.rules.keeping and not node.attrs.get("keepdims", 1):
+            return self._kept(node)
+        if self.rules.products and (becomes := self._product_of(node)) is not None:
+            return becomes(node)
         waiting = [t for t in node.inputs if not isinstance(t, Constant) and self._held(t).moves]
         if not waiting:
             return False
@@ -193,6 +194,14 @@ class _Walk:
         if node.op in self.rules.points and is_point(node):
             return self._point(node)
         return node.op in self.rules.past and self._elementwise(node)
+
+    def _product_of(self, node: Node) -> Callable[[Node], bool] | None:
+        """The way in which the node becomes a convolution; None for others."""
+        if node.op == "Gemm":
+            return self._flat_product
+        if node.op in self.rules.products and is_product(node):
+            return self._product
+        return self._left_product if node.op in self.rules.products and is_left_product(node) else None
 
     def _elementwise(self, node: Node) -> bool:
         shape = dims(node.outputs[0])
@@ -215,17 +224,8 @@ class _Walk:
     def _is_lookup(self, node: Node, computed: Iterable[Tensor]) -> bool:
         """Whether all that a product reads is made of one value by activations, in front of the same movements."""
         held = [self._held(tensor) for tensor in computed]
-        same = len({each.moves for each in held}) == 1 == len({self._root(each.source) for each in held})
+        same = len({each.moves for each in held}) == 1 == len({root_of(each.source, self.rules.past) for each in held})
         return node.op == "Mul" and same
-
-    def _root(self, tensor: Tensor) -> Tensor:
-        """The value of the twin that ``tensor`` is made of by activations and products by constants."""
-        while (maker := tensor.producer) is not None and maker.op in self.rules.past:
-            data = [each for each in maker.inputs if not isinstance(each, Constant) and not each.is_empty()]
-            if len(data) != 1:
-                break
-            tensor = data[0]
-        return tensor
 
     def _until(self, tensor: Tensor, count: int) -> Tensor:
         """``tensor`` in the twin before its last ``count`` movements."""
@@ -301,6 +301,30 @@ class _Walk:
         back = transpose((first.after[0], out[-1], *first.after[2:]), _FROM_CHANNELS)
         rest = [reshape(made, back.before), back, reshape(back.after, out)]
         self._work(node, [source, self._held(node.inputs[1]).source], made, joined((), rest))
+        return True
+
+    def _left_product(self, node: Node) -> bool:
+        """A constant matrix times the rows of a map, which are its channels: it reads the map."""
+        matrix, data = node.inputs
+        moves, out = self._held(data).moves, dims(node.outputs[0])
+        before = moves[-1].before if moves and moves[-1].perm is None else ()
+        if len(before) != 4 or before[:2] != dims(data)[:2]:
+            return False
+        made = (*out[:2], *before[2:])
+        inputs = [self._until(data, 1), self._held(matrix).source]
+        self._work(node, inputs, made, joined((), [reshape(made, out)]))
+        return True
+
+    def _kept(self, node: Node) -> bool:
+        """A reduction that drops its axes: it keeps them, and a Reshape behind it waits."""
+        try:
+            axes = Params(node, self.opset)["axes"]
+        except Unknown:
+            return False
+        kept = tuple(1 if axis in axes else size for axis, size in enumerate(dims(node.inputs[0])))
+        inputs = [self._real(tensor) for tensor in node.inputs]
+        moves = joined((), [reshape(kept, dims(node.outputs[0]))])
+        self._work(node, inputs, kept, moves, {**node.attrs, "keepdims": 1})
         return True
 
     def _flat_product(self, node: Node) -> bool:

@@ -28,6 +28,8 @@ BARE = f"a = {CONV}(x, w) r = Reshape(a, bare)"
 BOTH = "h = Softmax<axis=2>(a) e = Softmax<axis=1>(a) r = Reshape(h, joined) q = Reshape(e, joined) d = Add(r, q)"
 BATCH = f"a = {CONV}(x, w) r = Reshape(a, heads) p0 = Transpose<perm=[0,2,1,3]>(r) t = Reshape(p0, batch)"
 MIXED = "b = MatMul(t, v) h = Softmax<axis=1>(t) d = Reshape(b, rest) q = Reshape(h, rest) e = Add(d, q)"
+MOST = "ReduceMax<axes=[3], keepdims=0>"
+THIRTEEN = f"a = AveragePool<kernel_shape=[4,4]>(x) b = {CONV}(a, w)"
 ALL = ("bernoulli2", "bayes", "bayes-e")
 WEIGHTS = [
     ("o", "[1,1,1,1]", 1),
@@ -47,7 +49,7 @@ SHAPES = (
     "int64[5] apart = {1, 2, 4, 16, 16}, int64[4] joined = {1, 8, 16, 16}, int64[4] flat = {1, 8, 256, 1},"
     "int64[3] bare = {8, 16, 16}, int64[4] half_wide = {1, 8, 16, 8}, int64[4] half_high = {1, 8, 8, 16},"
     "int64[1] eight = {8}, int64[3] pixel = {1, 1, 8}, int64[2] row = {1, 8}, int64[4] rest = {1, 16, 16, 8},"
-    "int64[4] heads = {1, 4, 2, 256}, int64[3] batch = {2, 4, 256},"
+    "int64[4] quads = {1, 8, 4, 4}, int64[4] heads = {1, 4, 2, 256}, int64[3] batch = {2, 4, 256},"
     "int64[3] tokens = {1, 8, 256}, int64[3] turned = {1, 256, 8}, int64[4] wide = {1, 1, 1, 8},"
     "float half = {0.5}, float square = {2.0}, float tiny = {0.00001}"
 )
@@ -248,4 +250,22 @@ NEIGHBOURS = [
     (f"a = Reshape(x, apart) {BOTH} y = {CONV}(d, w)", "bernoulli2", "cccffcb"),
     (f"{BATCH} {NORM} y = Sigmoid(z)", "bernoulli2", "bcffccbcfbcb"),
     (f"{TO_TOKENS} {MIXED} f = {TO_NCHW}(e) y = {CONV}(f, w)", "bernoulli2", "bccbcffcfb"),
+    (f"{THIRTEEN} y = GlobalAveragePool(b)", "bernoulli2", "bbc"),
+    (f"{THIRTEEN} d = GlobalAveragePool(b) y = {POINT}(d, p)", "bernoulli2", "bbbb"),
+    ("a = AveragePool<kernel_shape=[4,4]>(x) b = Sigmoid(a) y = GlobalAveragePool(b)", "bernoulli2", "bbb"),
+    (
+        f"a = {CONV}(x, w) b = {MOST}(a) r = Reshape(b, quads) s = Sigmoid(r) d = Unsqueeze<axes=[2]>(s) y = Neg(d)",
+        "bernoulli2",
+        "bcfbcc",
+    ),
+    (
+        f"a = {CONV}(x, w) r = Reshape(a, tokens) b = MatMul(v, r) q = Reshape(b, joined) y = Sigmoid(q)",
+        "bernoulli2",
+        "bfbfb",
+    ),
+    (
+        f"a = {CONV}(x, w) g = GlobalAveragePool(a) f = Flatten(g) b = Gemm(f, v) d = Gemm(f, u) y = Add(b, d)",
+        "bernoulli2",
+        "bbfbbf",
+    ),
 ]  # fmt: skip

@@ -120,6 +120,7 @@ EXAMPLES: list[tuple[str, Node, object]] = [
     ("operands", ADD, 2),
     ("shapes", ADD, ((1, 8, 4, 4), (8, 1, 1))),
     ("alike", ADD, False),
+    ("prime", node("GlobalAveragePool", [(1, 8, 26, 12)], (1, 8, 1, 1)), 13),
     ("alike", node("Concat", [(1, 8, 4, 4), (1, 8, 4, 4)], (1, 8, 4, 8), axis=3), True),
     ("constants", ADD, 1),
     ("dtypes", GATHER, ("float32", "int64")),
