@@ -64,10 +64,11 @@ def _merged(first: Move, then: Move) -> Move:
 def shared_end(one: Moves, other: Moves) -> int:
     """How many of the last moves two operands pass together: Transposes, and Reshapes from rank 3 to 5, but 4 to 4."""
     pairs = zip(reversed(one), reversed(other), strict=False)
-    return sum(1 for _ in takewhile(lambda pair: pair[0].matches(pair[1]) and _is_passed(pair[0]), pairs))
+    return sum(1 for _ in takewhile(lambda pair: pair[0].matches(pair[1]) and is_passed(pair[0]), pairs))
 
 
-def _is_passed(move: Move) -> bool:
+def is_passed(move: Move) -> bool:
+    """Whether what reads two values that wait for it is done before it: a Transpose, most Reshapes from rank 3 to 5."""
     before, after = len(move.before), len(move.after)
     return move.perm is not None or (3 <= before <= 5 and not before == after == 4)
 

@@ -18,7 +18,18 @@ from surgery.target.folds import RESHAPES
 from surgery.target.lookups import shuffle_behind
 from surgery.target.march import Sinking
 from surgery.target.movers import dims, is_left_product, is_point, is_product, is_static, move_of, root_of, value_like
-from surgery.target.moves import Move, Moves, joined, keeps_order, piece_before, reshape, shared_end, transpose, undone
+from surgery.target.moves import (
+    Move,
+    Moves,
+    is_passed,
+    joined,
+    keeps_order,
+    piece_before,
+    reshape,
+    shared_end,
+    transpose,
+    undone,
+)
 from surgery.target.params import Params, Unknown
 from surgery.target.shapes import Dims
 
@@ -248,7 +259,7 @@ class _Walk:
         held, out = self._held(node.inputs[0]).moves, dims(node.outputs[0])
         for count in range(len(held), 0, -1) if node.attrs.get("keepdims", 1) else ():
             moves = undone(out, held[-count:])
-            if moves is None:
+            if moves is None or not is_passed(held[-count]):
                 continue
             sizes = enumerate(zip(held[-count].before, moves[0].before, strict=True))
             axes = [axis for axis, (size, left) in sizes if size != left]
