@@ -200,18 +200,30 @@ def _residual(node: Node, folds: Folds) -> Node | None:
     data = folds.computed(node)
     if len(data) != 2 or data[0].shape != data[1].shape or data[0] is data[1]:
         return None
-    ops = ("Conv", "MatMul", "Gemm") if folds.products else ("Conv", "MatMul")
-    hosts = [host for t in data if (host := _open_host(t, node, folds)) is not None and host.op in ops]
+    hosts = [host for t in data if (host := _adder(t, node, folds)) is not None]
     return max(hosts, key=lambda n: n.position, default=None)
+
+
+def _adder(tensor: Tensor, reader: Node, folds: Folds) -> Node | None:
+    """What adds a shortcut to its result ``tensor``: a convolution or, where products are convolutions, a scale."""
+    maker = tensor.producer
+    if maker is None or sole_reader(maker) is not reader:
+        return None
+    if folds.products and maker.op == "Mul" and maker not in folds.into and len(folds.computed(maker)) == 1:
+        return maker
+    host = _open_host(tensor, reader, folds)
+    adds = host is not None and (host.op in ("Conv", "MatMul") or (folds.products and host.op == "Gemm"))
+    return host if adds else None
 
 
 def _constant_map(node: Node, folds: Folds) -> Node | None:
     """A constant as large as the result of a convolution, which adds it as it does a shortcut."""
+    data = folds.computed(node)
     try:
-        whole = Params(node, 0)["constant_whole"]
+        whole = len(data) == 1 and Params(node, 0)["constant_whole"]
     except Unknown:
         return None
-    return _open_host(folds.computed(node)[0], node, folds) if whole and len(folds.computed(node)) == 1 else None
+    return _adder(data[0], node, folds) if whole else None
 
 
 def _before_conv(node: Node, folds: Folds) -> Node | None:

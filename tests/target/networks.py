@@ -268,4 +268,5 @@ NEIGHBOURS = [
         "bernoulli2",
         "bbfbbf",
     ),
+    ("a = Tanh(x) b = Mul(a, k) y = Add(b, a)", "bernoulli2", "bbf"),
 ]  # fmt: skip
