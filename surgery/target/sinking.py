@@ -73,13 +73,14 @@ def sunk(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
 
 def _moved(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
     """The twin of ``graph`` by one set of rules; None where they move nothing."""
+    read = {node.inputs[0] for node in graph.nodes if node.op in rules.products}
     done: set[Tensor] = set()
-    for _ in range(_ROUNDS if rules.products else 1):
+    for _ in range(_ROUNDS):
         walk = _Walk(graph, rules, opset, frozenset(done))
         twin = walk.twin()
-        if walk.done <= done:
+        if walk.done & read <= done:
             break
-        done |= walk.done
+        done |= walk.done & read
     return twin if walk.moved else None
 
 
