@@ -71,13 +71,9 @@ def constant_joins(p: Params) -> bool:
     """
     maker = next((t.producer for t in p.node.inputs if not isinstance(t, Constant)), None)
     if maker is not None and (maker.op in _TAKES_CONSTANT or _by_constant(maker)):
-        return maker.op != "Mul" or p["constant_per_channel"] or _is_number(p)
+        return True
     readers = p.node.outputs[0].outputs
     return len(readers) == 1 and readers[0].op == "Clip" and any(r.op == "Mul" for r in readers[0].outputs[0].outputs)
-
-
-def _is_number(p: Params) -> bool:
-    return any(isinstance(t, Constant) and prod(t.shape) == 1 for t in p.node.inputs)
 
 
 def _by_constant(maker: Node) -> bool:
