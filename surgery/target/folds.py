@@ -200,8 +200,30 @@ def _residual(node: Node, folds: Folds) -> Node | None:
     data = folds.computed(node)
     if len(data) != 2 or data[0].shape != data[1].shape or data[0] is data[1]:
         return None
-    hosts = [host for t in data if (host := _open_host(t, node, folds)) is not None and host.op in ("Conv", "MatMul")]
+    hosts = [host for t in data if (host := _adder(t, node, folds)) is not None]
     return max(hosts, key=lambda n: n.position, default=None)
+
+
+def _adder(tensor: Tensor, reader: Node, folds: Folds) -> Node | None:
+    """What adds a shortcut to its result ``tensor``: a convolution or, where products are convolutions, a scale."""
+    maker = tensor.producer
+    if maker is None or sole_reader(maker) is not reader:
+        return None
+    if folds.products and maker.op == "Mul" and maker not in folds.into and len(folds.computed(maker)) == 1:
+        return maker
+    host = _open_host(tensor, reader, folds)
+    adds = host is not None and (host.op in ("Conv", "MatMul") or (folds.products and host.op == "Gemm"))
+    return host if adds else None
+
+
+def _constant_map(node: Node, folds: Folds) -> Node | None:
+    """A constant as large as the result of a convolution, which adds it as it does a shortcut."""
+    data = folds.computed(node)
+    try:
+        whole = len(data) == 1 and Params(node, 0)["constant_whole"]
+    except Unknown:
+        return None
+    return _adder(data[0], node, folds) if whole else None
 
 
 def _before_conv(node: Node, folds: Folds) -> Node | None:
@@ -259,10 +281,12 @@ def _flatten_gemm(node: Node, _folds: Folds) -> Node | None:
 
 
 def gemm_of(node: Node) -> Node | None:
-    """The Gemm that a Flatten or Reshape of a feature map goes into, which then reads the map itself."""
-    reader = sole_reader(node) if node.op in RESHAPES else None
+    """The first Gemm that a Flatten or Reshape of a feature map goes into, all of whose readers then read the map."""
+    data = node.outputs[0] if node.op in RESHAPES else None
+    if data is None or not data.outputs or (node.graph is not None and node.graph.is_output(data)):
+        return None
     try:
-        return reader if reader is not None and Params(reader, 0)["flattened"] else None
+        return data.outputs[0] if all(Params(reader, 0)["flattened"] for reader in data.outputs) else None
     except Unknown:
         return None
 
@@ -272,7 +296,7 @@ _LOCAL: dict[str, tuple[tuple[str, _Fuse], ...]] = {
     "BatchNormalization": (("conv-batchnorm", _batchnorm), ("scale-conv", _before_conv)),
     "Relu": (("conv-relu", _activation),),
     "Clip": (("conv-clip", _activation),),
-    "Add": (("conv-scale", _scale), ("conv-residual", _residual), ("rsqrt", _into_root)),
+    "Add": (("conv-scale", _scale), ("conv-residual", _residual), ("conv-map", _constant_map), ("rsqrt", _into_root)),
     "Sub": (("conv-scale", _scale),),
     "Mul": (("conv-scale", _scale), ("scale-conv", _before_conv)),
     "Div": (("conv-scale", _scale),),

@@ -135,7 +135,9 @@ class Sinking(Data):
     """Operators that the toolchain moves Reshapes and Transposes behind (see :mod:`surgery.target.sinking`).
 
     ``past``: elementwise ones; ``reductions``: along axes that stay apart; ``points``: convolutions, where they are
-    1x1 and channels stay; ``products``: by a constant matrix, which become convolutions between movements.
+    1x1 and channels stay; ``products``: by a constant matrix, which become convolutions between movements; ``pieces``:
+    Slice and the like, behind Reshapes that only add or drop dims of 1; ``keeping``: reductions that keep the axes
+    which they drop, in front of a Reshape.
     ``shuffles_stay``: a channel shuffle is one node before anything is moved.
     """
 
@@ -143,6 +145,8 @@ class Sinking(Data):
     reductions: frozenset[str] = frozenset()
     points: frozenset[str] = frozenset()
     products: frozenset[str] = frozenset()
+    pieces: frozenset[str] = frozenset()
+    keeping: frozenset[str] = frozenset()
     shuffles_stay: bool = False
     source: str = ""
     evidence: Evidence = "read"

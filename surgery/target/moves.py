@@ -62,13 +62,15 @@ def _merged(first: Move, then: Move) -> Move:
 
 
 def shared_end(one: Moves, other: Moves) -> int:
-    """How many of the last moves two operands pass together: Transposes, and Reshapes from rank 4 to another."""
+    """How many of the last moves two operands pass together: Transposes, and Reshapes from rank 3 to 5, but 4 to 4."""
     pairs = zip(reversed(one), reversed(other), strict=False)
-    return sum(1 for _ in takewhile(lambda pair: pair[0].matches(pair[1]) and _is_passed(pair[0]), pairs))
+    return sum(1 for _ in takewhile(lambda pair: pair[0].matches(pair[1]) and is_passed(pair[0]), pairs))
 
 
-def _is_passed(move: Move) -> bool:
-    return move.perm is not None or (len(move.before) == 4 and len(move.after) != 4)
+def is_passed(move: Move) -> bool:
+    """Whether what reads two values that wait for it is done before it: a Transpose, most Reshapes from rank 3 to 5."""
+    before, after = len(move.before), len(move.after)
+    return move.perm is not None or (3 <= before <= 5 and not before == after == 4)
 
 
 def undone(shape: Dims, moves: Moves) -> Moves | None:
@@ -103,6 +105,21 @@ def _before(shape: Dims, move: Move) -> Dims | None:
         else:
             return None
     return tuple(before)
+
+
+def piece_before(part: Dims, move: Move) -> Dims | None:
+    """The shape of the piece that becomes ``part``, a piece of the result of ``move``, by a Reshape of dims of 1.
+
+    None where the movement is another one.
+
+    >>> piece_before((1, 2, 84), reshape((1, 1, 4, 84), (1, 4, 84))), piece_before((1, 4), reshape((1, 2, 4), (1, 8)))
+    ((1, 1, 2, 84), None)
+    """
+    ones = _squeezed(move)
+    if ones.perm is not None or not ones.is_idle:
+        return None
+    sizes = iter(size for size, whole in zip(part, move.after, strict=True) if whole != 1)
+    return tuple(1 if whole == 1 else next(sizes) for whole in move.before)
 
 
 def _groups(one: Dims, other: Dims) -> Iterator[tuple[range, range]]:

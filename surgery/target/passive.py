@@ -150,6 +150,8 @@ class Neighbours:
         if reader in self.shuffles:
             return self.shuffles[reader] in self.pulled
         device = self.verdicts[reader].device
+        if reader.op in self.target.march.cuts:
+            return False
         if self.target.fuses("flatten-gemm") and (gemm := gemm_of(reader)) is not None:
             return self._pulls(gemm)
         if device == "folded" or vanishes(reader, self.target):

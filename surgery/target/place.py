@@ -28,6 +28,7 @@ _FOLDED = Verdict("folded")
 _ON_CPU = Op(device="cpu")
 CUT = "between two segments"
 MOVED = "moved behind what reads it"
+LAYOUT = "one with the change of layout behind the BPU"
 
 
 @dataclass(slots=True)
@@ -172,7 +173,10 @@ def _place_graph(graph: Graph, target: Target, opset: int) -> tuple[list[Row], F
     for node in idle:
         if folds.lookups.get(node) == SHUFFLE:
             folds.take_apart(node)
-    return [_row(node, verdicts[node], target, folds, idle.get(node)) for node in graph.nodes], folds
+    rows = [_row(node, verdicts[node], target, folds, idle.get(node)) for node in graph.nodes]
+    if target.march.cuts:
+        _drop_layouts(rows, folds)
+    return rows, folds
 
 
 def _row(node: Node, verdict: Verdict, target: Target, folds: Folds, idle: str | None) -> Row:
@@ -200,6 +204,21 @@ def _joins_layout(node: Node, target: Target) -> bool:
     thin = len(shapes[1]) == 4 and all(_is_thin(shape) for shape in shapes)
     readers = node.outputs[0].outputs
     return thin and bool(readers) and all(target.march.ops.get(r.op, _ON_CPU).device == "bpu" for r in readers)
+
+
+def _drop_layouts(rows: list[Row], folds: Folds) -> None:
+    """No row for a Reshape that alone takes a map of one pixel or of one channel off the BPU."""
+    found = {row.node: row for row in rows}
+
+    def device(node: Node | None) -> str:
+        return "" if node is None else found[folds.home(node)].device
+
+    for row in rows:
+        data = row.node.inputs[0] if row.device == "cpu" and row.node.op in RESHAPES else None
+        if data is None or not _is_thin(data.shape or ()) or device(data.producer) != "bpu":
+            continue
+        if all(reader is row.node or device(reader) == "bpu" for reader in data.outputs):
+            row.device, row.verdict, row.note = "folded", _FOLDED, LAYOUT
 
 
 def _is_thin(shape: Sequence[Dim]) -> bool:
@@ -231,7 +250,7 @@ def _number_segments(rows: list[Row], folds: Folds) -> None:
 
     Depth counts the changes from another device back to the BPU on the way to a node, at most.
     """
-    device = {row.node: "cpu" if row.note == CUT else row.device for row in rows}
+    device = {row.node: "cpu" if row.note in (CUT, LAYOUT) else row.device for row in rows}
     depth: dict[Node, int] = {}
     links: list[tuple[Node | Tensor, Node]] = []
     for maker, reader in _edges(rows, folds):

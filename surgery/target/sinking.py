@@ -7,20 +7,32 @@ convolution between movements. What waits is done only where something reads the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
 
 from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
+from surgery.target.folds import RESHAPES
 from surgery.target.lookups import shuffle_behind
 from surgery.target.march import Sinking
-from surgery.target.moves import Move, Moves, joined, keeps_order, reshape, shared_end, transpose, undone
+from surgery.target.movers import dims, is_left_product, is_point, is_product, is_static, move_of, root_of, value_like
+from surgery.target.moves import (
+    Move,
+    Moves,
+    is_passed,
+    joined,
+    keeps_order,
+    piece_before,
+    reshape,
+    shared_end,
+    transpose,
+    undone,
+)
 from surgery.target.params import Params, Unknown
 from surgery.target.shapes import Dims
 
-_RESHAPES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze"})
 _TO_CHANNELS, _FROM_CHANNELS = (0, 3, 1, 2), (0, 2, 3, 1)
 _ROUNDS = 4
 """How often the walk is repeated for products that turn out to read what is moved anyway; two were seen."""
@@ -43,19 +55,32 @@ class _Held:
 
 
 def sunk(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
-    """The twin of ``graph``; None where nothing is moved, or where that cannot be said."""
-    kinds = _RESHAPES | {"Transpose"} | rules.products
+    """The twin of ``graph``; None where nothing is moved, or where that cannot be said.
+
+    Products are made convolutions of what everything else has moved behind already.
+    """
+    kinds = RESHAPES | {"Transpose"} | rules.products | rules.keeping
     if not rules.past or not any(node.op in kinds for node in graph.nodes):
         return None
     if any(True for node in graph.nodes for _ in node.bodies()):
         return None
+    first = _moved(graph, rules.model_copy(update={"products": frozenset()}), opset)
+    then = _moved(graph if first is None else first.graph, rules, opset)
+    if first is None or then is None:
+        return first or then
+    return Twin(then.graph, {node: first.own[old] for node, old in then.own.items() if old in first.own})
+
+
+def _moved(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
+    """The twin of ``graph`` by one set of rules; None where they move nothing."""
+    read = {node.inputs[0] for node in graph.nodes if node.op in rules.products}
     done: set[Tensor] = set()
     for _ in range(_ROUNDS):
         walk = _Walk(graph, rules, opset, frozenset(done))
         twin = walk.twin()
-        if walk.done <= done:
+        if walk.done & read <= done:
             break
-        done |= walk.done
+        done |= walk.done & read
     return twin if walk.moved else None
 
 
@@ -96,8 +121,8 @@ class _Walk:
     def _held(self, tensor: Tensor) -> _Held:
         """How ``tensor`` is held; a copy of it where nothing made it."""
         if tensor not in self.held:
-            known = isinstance(tensor, Constant)
-            self.held[tensor] = _Held(Constant(tensor.name, tensor.weight) if known else _value(tensor, tensor.shape))
+            known = Constant(tensor.name, tensor.weight) if isinstance(tensor, Constant) else None
+            self.held[tensor] = _Held(known or value_like(tensor, tensor.shape))
         return self.held[tensor]
 
     def _real(self, tensor: Tensor) -> Tensor:
@@ -121,7 +146,7 @@ class _Walk:
         out = Value(name, source.dtype, move.after)
         if move.perm is not None:
             self._add(Node("Transpose", "", {"perm": list(move.perm)}, [source], [out]), node)
-        elif node is not None and node.op in _RESHAPES:
+        elif node is not None and node.op in RESHAPES:
             rest = [self._real(tensor) for tensor in node.inputs[1:]]
             self._add(Node(node.op, "", dict(node.attrs), [source, *rest], [out]), node)
         else:
@@ -143,14 +168,14 @@ class _Walk:
     def _stay(self, node: Node) -> None:
         """The node as it is, reading what it reads."""
         inputs = [Value.empty() if tensor.is_empty() else self._real(tensor) for tensor in node.inputs]
-        outputs = [_value(out, out.shape) for out in node.outputs]
+        outputs = [value_like(out, out.shape) for out in node.outputs]
         new = Node(node.op, node.name, dict(node.attrs), inputs, outputs, node.domain)
         self._add(new, node)
         self.held |= {out: _Held(copy) for out, copy in zip(node.outputs, outputs, strict=True)}
 
     def _waits(self, node: Node) -> bool:
         """Let a Reshape or Transpose wait; whether ``node`` is one."""
-        move = _move_of(node, self.opset) if node not in self.staying else None
+        move = move_of(node, self.opset) if node not in self.staying else None
         if move is None or isinstance(node.inputs[0], Constant):
             return False
         held = self._held(node.inputs[0])
@@ -163,30 +188,42 @@ class _Walk:
 
     def _passes(self, node: Node) -> bool:
         """Let ``node`` work on what waits to be moved, if it can."""
-        if not node.is_onnx or len(node.outputs) != 1 or not all(_is_static(t) for t in (*node.inputs, *node.outputs)):
+        if not node.is_onnx or not all(is_static(t) for t in (*node.inputs, *node.outputs)):
             return False
-        if node.op in self.rules.products and _is_product(node):
-            return self._product(node)
-        if node.op == "Gemm":
-            return self._flat_product(node)
+        if node.op in self.rules.pieces:
+            return self._pieces(node)
+        if len(node.outputs) != 1:
+            return False
+        if node.op in self.rules.keeping and not node.attrs.get("keepdims", 1):
+            return self._kept(node)
+        if self.rules.products and (becomes := self._product_of(node)) is not None:
+            return becomes(node)
         waiting = [t for t in node.inputs if not isinstance(t, Constant) and self._held(t).moves]
         if not waiting:
             return False
         if node.op in self.rules.reductions:
             return self._reduction(node)
-        if node.op in self.rules.points and _is_point(node):
+        if node.op in self.rules.points and is_point(node):
             return self._point(node)
         return node.op in self.rules.past and self._elementwise(node)
 
+    def _product_of(self, node: Node) -> Callable[[Node], bool] | None:
+        """The way in which the node becomes a convolution; None for others."""
+        if node.op == "Gemm":
+            return self._flat_product
+        if node.op in self.rules.products and is_product(node):
+            return self._product
+        return self._left_product if node.op in self.rules.products and is_left_product(node) else None
+
     def _elementwise(self, node: Node) -> bool:
-        shape = _dims(node.outputs[0])
+        shape = dims(node.outputs[0])
         computed = [t for t in node.inputs if not isinstance(t, Constant) and not t.is_empty()]
         full = [self._held(t).moves for t in computed if t.shape == shape]
         if not full:
             return False
         moves = full[0]
         count = len(moves)
-        if any(self._held(t) != self._held(computed[0]) for t in computed):
+        if not self._is_lookup(node, computed) and any(self._held(t) != self._held(computed[0]) for t in computed):
             count = min(shared_end(moves, self._held(t).moves) for t in computed)
         moves = moves[len(moves) - count :]
         constants = {t: self._constant(t, shape, moves) for t in node.inputs if isinstance(t, Constant)}
@@ -195,6 +232,12 @@ class _Walk:
         inputs = [constants[t] or t if isinstance(t, Constant) else self._until(t, count) for t in node.inputs]
         self._work(node, inputs, moves[0].before, moves)
         return True
+
+    def _is_lookup(self, node: Node, computed: Iterable[Tensor]) -> bool:
+        """Whether all that a product reads is made of one value by activations, in front of the same movements."""
+        held = [self._held(tensor) for tensor in computed]
+        same = len({each.moves for each in held}) == 1 == len({root_of(each.source, self.rules.past) for each in held})
+        return node.op == "Mul" and same
 
     def _until(self, tensor: Tensor, count: int) -> Tensor:
         """``tensor`` in the twin before its last ``count`` movements."""
@@ -213,24 +256,41 @@ class _Walk:
         return None if found is None else Constant(tensor.name, np.ones(found[0].before, tensor.dtype))
 
     def _reduction(self, node: Node) -> bool:
-        held = self._held(node.inputs[0])
-        moves = undone(_dims(node.outputs[0]), held.moves) if node.attrs.get("keepdims", 1) else None
-        if moves is None:
+        """A reduction along an axis, before as many of the movements as leave it one axis."""
+        held, out = self._held(node.inputs[0]).moves, dims(node.outputs[0])
+        for count in range(len(held), 0, -1) if node.attrs.get("keepdims", 1) else ():
+            moves = undone(out, held[-count:])
+            if moves is None or not is_passed(held[-count]):
+                continue
+            sizes = enumerate(zip(held[-count].before, moves[0].before, strict=True))
+            axes = [axis for axis, (size, left) in sizes if size != left]
+            if len(axes) == 1:
+                attrs = {**node.attrs, "axes": axes}
+                self._work(node, [self._until(node.inputs[0], count)], moves[0].before, moves, attrs)
+                return True
+        return False
+
+    def _pieces(self, node: Node) -> bool:
+        """Pieces of a value to which a Reshape added dims of 1, or dropped them: the axis is another then."""
+        moves = self._held(node.inputs[0]).moves
+        shapes = [piece_before(dims(out), moves[-1]) for out in node.outputs] if moves else [None]
+        if None in shapes:
             return False
-        left = moves[0].before
-        axes = [axis for axis, (size, rest) in enumerate(zip(_dims(held.source), left, strict=True)) if size != rest]
-        if not axes:
-            return False
-        self._work(node, [held.source], left, moves, {**node.attrs, "axes": axes})
+        outs = [value_like(*pair) for pair in zip(node.outputs, shapes, strict=True)]
+        inputs = [self._until(node.inputs[0], 1), *(self._held(tensor).source for tensor in node.inputs[1:])]
+        self._add(Node(node.op, node.name, dict(node.attrs), inputs, outs), node)
+        for old, out in zip(node.outputs, outs, strict=True):
+            self.held[old] = _Held(out, joined((), [reshape(dims(out), dims(old))]))
+        self.moved = True
         return True
 
     def _point(self, node: Node) -> bool:
-        moves, after = self._held(node.inputs[0]).moves, _dims(node.inputs[0])
+        moves, after = self._held(node.inputs[0]).moves, dims(node.inputs[0])
         count = len(moves) if keeps_order(moves) else 1
         before = moves[-count].before
         if len(before) != 4 or before[:2] != after[:2] or not keeps_order(moves[-count:]):
             return False
-        shape = _dims(node.outputs[0])
+        shape = dims(node.outputs[0])
         to = (*shape[:2], *before[2:])
         rest = [self._held(tensor).source for tensor in node.inputs[1:]]
         self._work(node, [self._until(node.inputs[0], count), *rest], to, joined((), [reshape(to, shape)]))
@@ -238,15 +298,15 @@ class _Walk:
 
     def _product(self, node: Node) -> bool:
         """A product by a constant matrix: a movement to channels first, the product, and the movements back."""
-        data, out = node.inputs[0], _dims(node.outputs[0])
-        shape = _dims(data)
+        data, out = node.inputs[0], dims(node.outputs[0])
+        shape = dims(data)
         if not 2 <= len(shape) <= 4:
             return False
         ones = (1,) * (4 - len(shape))
         first = transpose((*ones, *shape), _TO_CHANNELS)
         held = self._held(data)
         moves = joined(held.moves, [reshape(shape, first.before), first])
-        source, before = held.source, _dims(held.source)
+        source, before = held.source, dims(held.source)
         if data in self.expected or len(before) != 4 or before[:2] != first.after[:2] or not keeps_order(moves):
             source, before = self._operand(data, first), first.after
         made = (before[0], out[-1], *before[2:])
@@ -255,9 +315,33 @@ class _Walk:
         self._work(node, [source, self._held(node.inputs[1]).source], made, joined((), rest))
         return True
 
+    def _left_product(self, node: Node) -> bool:
+        """A constant matrix times the rows of a map, which are its channels: it reads the map."""
+        matrix, data = node.inputs
+        moves, out = self._held(data).moves, dims(node.outputs[0])
+        before = moves[-1].before if moves and moves[-1].perm is None else ()
+        if len(before) != 4 or before[:2] != dims(data)[:2]:
+            return False
+        made = (*out[:2], *before[2:])
+        inputs = [self._until(data, 1), self._held(matrix).source]
+        self._work(node, inputs, made, joined((), [reshape(made, out)]))
+        return True
+
+    def _kept(self, node: Node) -> bool:
+        """A reduction that drops its axes: it keeps them, and a Reshape behind it waits."""
+        try:
+            axes = Params(node, self.opset)["axes"]
+        except Unknown:
+            return False
+        kept = tuple(1 if axis in axes else size for axis, size in enumerate(dims(node.inputs[0])))
+        inputs = [self._real(tensor) for tensor in node.inputs]
+        moves = joined((), [reshape(kept, dims(node.outputs[0]))])
+        self._work(node, inputs, kept, moves, {**node.attrs, "keepdims": 1})
+        return True
+
     def _flat_product(self, node: Node) -> bool:
         """A Gemm: its result is a map of one pixel, and the Reshape to rank 2 waits."""
-        shape = _dims(node.outputs[0])
+        shape = dims(node.outputs[0])
         inputs = [self._real(tensor) for tensor in node.inputs]
         self._work(node, inputs, (*shape, 1, 1), (reshape((*shape, 1, 1), shape),))
         return True
@@ -265,58 +349,14 @@ class _Walk:
     def _operand(self, data: Tensor, first: Move) -> Tensor:
         """What a product reads that does not pass: at rank 4 a Transpose is before it, and may cut the segment."""
         real = self._real(data)
-        return self._after(real, (first,)) if len(_dims(data)) == 4 else real
+        return self._after(real, (first,)) if len(dims(data)) == 4 else real
 
     def _work(
         self, node: Node, inputs: Iterable[Tensor], shape: Dims, moves: Moves, attrs: dict[str, object] | None = None
     ) -> None:
         """The node on values before ``moves``, which then wait behind it."""
         old = node.outputs[0]
-        out = _value(old, shape)
+        out = value_like(old, shape)
         self._add(Node(node.op, node.name, dict(node.attrs) if attrs is None else attrs, list(inputs), [out]), node)
         self.held[old] = _Held(out, moves)
         self.moved = True
-
-
-def _value(tensor: Tensor, shape: object) -> Value:
-    return Value(tensor.name, tensor.dtype, shape)  # type: ignore[arg-type]
-
-
-def _dims(tensor: Tensor) -> Dims:
-    """The dims of a value known to be static."""
-    assert tensor.is_static
-    return tensor.shape  # type: ignore[return-value]
-
-
-def _is_static(tensor: Tensor) -> bool:
-    return tensor.is_empty() or tensor.is_static
-
-
-def _move_of(node: Node, opset: int) -> Move | None:
-    """The movement that a node is; None for others, and where a shape is not known."""
-    if node.op not in _RESHAPES and node.op != "Transpose":
-        return None
-    data, out = node.inputs[0], node.outputs[0]
-    if not (node.is_onnx and data.is_static and out.is_static):
-        return None
-    if node.op != "Transpose":
-        return Move(_dims(data), _dims(out))
-    try:
-        return Move(_dims(data), _dims(out), tuple(Params(node, opset)["perm"]))
-    except Unknown:
-        return None
-
-
-def _is_product(node: Node) -> bool:
-    """Whether a MatMul is by one constant matrix from the right."""
-    held = node.input(1)
-    return isinstance(held, Constant) and len(held.shape) >= 2 and prod(held.shape[:-2]) == 1
-
-
-def _is_point(node: Node) -> bool:
-    """Whether a convolution looks at one pixel at a time."""
-    try:
-        params = Params(node, 0)
-        return params["rank"] == 4 and {*params["kernel"], *params["stride"]} == {1} and not any(params["pads"])
-    except Unknown:
-        return False

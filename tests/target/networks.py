@@ -17,12 +17,19 @@ POOL = "MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>"
 SWAP = "Transpose<perm=[0,2,1,3,4]>"
 TURN = "Transpose<perm=[0,1,3,2]>"
 TO_NHWC = "Transpose<perm=[0,2,3,1]>"
+TO_NCHW = "Transpose<perm=[0,3,1,2]>"
 HARD = "HardSigmoid<alpha = 0.16666667, beta = 0.5>"
 ERF = "b = Div(a, root) d = Erf(b) e = Add(d, unit)"
 TO_TOKENS = f"a = {CONV}(x, w) r = Reshape(a, tokens) t = Transpose<perm=[0,2,1]>(r)"
 REST = "m = ReduceMean<axes=[-1]>(t) d = Sub(t, m)"
 NORM = f"{REST} q = Pow(d, square) e = ReduceMean<axes=[-1]>(q) f = Add(e, tiny) s = Sqrt(f) z = Div(d, s)"
 FAR = "r = Reshape(x, turned) t = Neg(r)"
+BARE = f"a = {CONV}(x, w) r = Reshape(a, bare)"
+BOTH = "h = Softmax<axis=2>(a) e = Softmax<axis=1>(a) r = Reshape(h, joined) q = Reshape(e, joined) d = Add(r, q)"
+BATCH = f"a = {CONV}(x, w) r = Reshape(a, heads) p0 = Transpose<perm=[0,2,1,3]>(r) t = Reshape(p0, batch)"
+MIXED = "b = MatMul(t, v) h = Softmax<axis=1>(t) d = Reshape(b, rest) q = Reshape(h, rest) e = Add(d, q)"
+MOST = "ReduceMax<axes=[3], keepdims=0>"
+THIRTEEN = f"a = AveragePool<kernel_shape=[4,4]>(x) b = {CONV}(a, w)"
 ALL = ("bernoulli2", "bayes", "bayes-e")
 WEIGHTS = [
     ("o", "[1,1,1,1]", 1),
@@ -33,12 +40,16 @@ WEIGHTS = [
     ("c", "[8]", 8),
     ("n", "[8,1,1]", 8),
     ("k", "", 1),
+    ("whole", "[1,8,16,16]", 2048),
 ]
 SHAPES = (
     "int64[5] five = {1, 8, 2, 8, 16}, int64[1] one = {0}, int64[1] axis = {1}, int64[1] two = {2},"
     "int64[8] none = {0, 0, 0, 0, 0, 0, 0, 0}, int64[8] some = {0, 0, 1, 1, 0, 0, 1, 1},"
     "float root = {1.4142135}, float unit = {1.0}, float low = {0.0}, float three = {3.0}, float six = {6.0},"
     "int64[5] apart = {1, 2, 4, 16, 16}, int64[4] joined = {1, 8, 16, 16}, int64[4] flat = {1, 8, 256, 1},"
+    "int64[3] bare = {8, 16, 16}, int64[4] half_wide = {1, 8, 16, 8}, int64[4] half_high = {1, 8, 8, 16},"
+    "int64[1] eight = {8}, int64[3] pixel = {1, 1, 8}, int64[2] row = {1, 8}, int64[4] rest = {1, 16, 16, 8},"
+    "int64[4] quads = {1, 8, 4, 4}, int64[4] heads = {1, 4, 2, 256}, int64[3] batch = {2, 4, 256},"
     "int64[3] tokens = {1, 8, 256}, int64[3] turned = {1, 256, 8}, int64[4] wide = {1, 1, 1, 8},"
     "float half = {0.5}, float square = {2.0}, float tiny = {0.00001}"
 )
@@ -214,4 +225,48 @@ NEIGHBOURS = [
         f"a = {CONV}(x, w) g = GlobalAveragePool(a) r = Reshape(g, wide) y = Conv<kernel_shape=[1, 1]>(r, o)",
         "bernoulli2", "bbfb",
     ),
+    (f"{BARE} b = Slice(r, one, eight, two) q = Reshape(b, half_wide) y = {CONV}(q, w)", "bernoulli2", "bfbfb"),
+    (
+        f"{BARE} b, e = Split<axis=1>(r) q = Reshape(b, half_high) d = {CONV}(q, w) y = Neg(e)",
+        "bernoulli2",
+        "bfbfbc",
+    ),
+    (f"a = {CONV}(x, w) r = Reshape(a, tokens) b = Slice(r, one, eight, two) y = Neg(b)", "bernoulli2", "bccc"),
+    (f"a = {CONV}(x, w) g = GlobalAveragePool(a) r = Reshape(g, pixel) y = Neg(r)", "bernoulli2", "bbfc"),
+    (
+        f"a = {CONV}(x, w) g = GlobalAveragePool(a) r = Reshape(g, pixel) s = Reshape(g, row) d = Neg(r) y = Neg(s)",
+        "bernoulli2",
+        "bbcccc",
+    ),
+    (f"a = {CONV}(x, w) y = Add(a, whole)", "bernoulli2", "bf"),
+    (f"a = {CONV}(x, w) b = Tanh(a) y = Add(b, whole)", "bernoulli2", "bbb"),
+    (f"a = Neg(x) b = Add(a, whole) y = {CONV}(b, w)", "bernoulli2", "cbb"),
+    (
+        f"a = {CONV}(x, w) t = {TO_NHWC}(a) h = Softmax<axis=3>(t) d = Add(t, h) q = {TO_NCHW}(d) y = {CONV}(q, w)",
+        "bernoulli2",
+        "bfccfb",
+    ),
+    (f"a = Reshape(x, tokens) {BOTH} y = {CONV}(d, w)", "bernoulli2", "cccffcb"),
+    (f"a = Reshape(x, apart) {BOTH} y = {CONV}(d, w)", "bernoulli2", "cccffcb"),
+    (f"{BATCH} {NORM} y = Sigmoid(z)", "bernoulli2", "bcffccbcfbcb"),
+    (f"{TO_TOKENS} {MIXED} f = {TO_NCHW}(e) y = {CONV}(f, w)", "bernoulli2", "bccbcffcfb"),
+    (f"{THIRTEEN} y = GlobalAveragePool(b)", "bernoulli2", "bbc"),
+    (f"{THIRTEEN} d = GlobalAveragePool(b) y = {POINT}(d, p)", "bernoulli2", "bbbb"),
+    ("a = AveragePool<kernel_shape=[4,4]>(x) b = Sigmoid(a) y = GlobalAveragePool(b)", "bernoulli2", "bbb"),
+    (
+        f"a = {CONV}(x, w) b = {MOST}(a) r = Reshape(b, quads) s = Sigmoid(r) d = Unsqueeze<axes=[2]>(s) y = Neg(d)",
+        "bernoulli2",
+        "bcfbcc",
+    ),
+    (
+        f"a = {CONV}(x, w) r = Reshape(a, tokens) b = MatMul(v, r) q = Reshape(b, joined) y = Sigmoid(q)",
+        "bernoulli2",
+        "bfbfb",
+    ),
+    (
+        f"a = {CONV}(x, w) g = GlobalAveragePool(a) f = Flatten(g) b = Gemm(f, v) d = Gemm(f, u) y = Add(b, d)",
+        "bernoulli2",
+        "bbfbbf",
+    ),
+    ("a = Tanh(x) b = Mul(a, k) y = Add(b, a)", "bernoulli2", "bbf"),
 ]  # fmt: skip

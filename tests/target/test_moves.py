@@ -52,5 +52,9 @@ def test_two_operands_pass_the_same_last_moves() -> None:
     assert shared_end(TOKENS, TOKENS[1:]) == 1
     flat = (reshape((1, 8, 4, 4), (1, 8, 16, 1)),)
     assert shared_end(flat, flat) == 0, "from rank 4 to rank 4 only one operand passes"
+    wide = (reshape((1, 8, 16), (1, 8, 4, 4)),)
+    assert shared_end(wide, wide) == 1, "from rank 3 to 5 both pass"
+    low = (reshape((8, 16), (1, 8, 4, 4)),)
+    assert shared_end(low, low) == 0
     high = (reshape((1, 4, 4, 7, 7, 8), (16, 49, 8)),)
     assert shared_end(high, high) == 0, "nothing of two operands is done at rank 6"

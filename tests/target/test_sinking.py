@@ -8,7 +8,7 @@ from surgery.ir import Model
 from surgery.target import load_target, place
 from surgery.target.sinking import sunk
 from tests.support import model_of
-from tests.target.networks import CONV, TO_TOKENS, network
+from tests.target.networks import BARE, CONV, TO_TOKENS, network
 
 RULES = load_target("bernoulli2").march.sinking
 
@@ -29,6 +29,28 @@ def test_a_product_behind_tokens_reads_the_map() -> None:
     made = _twin(model)
     assert made[:2] == [("Conv", (1, 8, 16, 16)), ("MatMul", (1, 8, 16, 16))]
     assert made[-1] == ("Reshape", (1, 256, 8))
+
+
+def test_an_activation_of_several_nodes_between_products_has_no_movement_in_it() -> None:
+    model = network(f"{TO_TOKENS} b = MatMul(t, v) s = Sigmoid(b) d = Mul(b, s) y = MatMul(d, u)")
+    assert [op for op, _ in _twin(model)[:5]] == ["Conv", "MatMul", "Sigmoid", "Mul", "MatMul"]
+
+
+def test_a_reduction_keeps_the_axes_that_it_drops() -> None:
+    model = network(f"a = {CONV}(x, w) b = ReduceMax<axes=[3], keepdims=0>(a) y = Sigmoid(b)")
+    assert _twin(model)[1:] == [("ReduceMax", (1, 8, 16, 1)), ("Sigmoid", (1, 8, 16, 1)), ("Reshape", (1, 8, 16))]
+
+
+def test_a_piece_passes_dims_of_one_alone() -> None:
+    model = network(f"{BARE} y = Slice(r, one, eight, two)")
+    assert _twin(model)[1:] == [("Slice", (1, 8, 16, 8)), ("Reshape", (8, 16, 8))]
+    merged = network(f"a = {CONV}(x, w) r = Reshape(a, tokens) y = Slice(r, one, eight, two)")
+    assert sunk(merged.graph, RULES, merged.opset) is None
+
+
+def test_a_product_from_the_left_reads_the_map() -> None:
+    model = network(f"a = {CONV}(x, w) r = Reshape(a, tokens) y = MatMul(v, r)")
+    assert _twin(model)[1:] == [("MatMul", (1, 8, 16, 16)), ("Reshape", (1, 8, 256))]
 
 
 def test_the_model_is_left_alone_and_every_node_has_its_row() -> None:

@@ -28,6 +28,12 @@ def shapes(p: Params) -> tuple[Dims, ...]:
 
 
 @param
+def alike(p: Params) -> bool:
+    """Whether all operands have the same dims."""
+    return len(set(p["shapes"])) <= 1
+
+
+@param
 def dtypes(p: Params) -> tuple[str, ...]:
     """Element types of every operand."""
     for tensor in _operands(p):
@@ -82,6 +88,13 @@ def constant_per_channel(p: Params) -> bool:
         return False
     channels = p["output_dims"][1] if len(p["output_dims"]) == 4 else 1
     return prod(held.shape) == channels and held.shape[-3:] == (channels, 1, 1)
+
+
+@param
+def constant_whole(p: Params) -> bool:
+    """Whether one operand is a constant as large as the result, which has rank 4; the batch may be stretched."""
+    held = next((t for t in p.node.inputs if isinstance(t, Constant)), None)
+    return held is not None and len(p["output_dims"]) == 4 and held.shape[-3:] == p["output_dims"][1:]
 
 
 @around

@@ -53,6 +53,16 @@ def D(p: Params) -> int:  # noqa: N802
 
 
 @param
+def prime(p: Params) -> int:
+    """The largest prime factor of the height and the width of the first input."""
+    left, largest = int(p["H"]) * int(p["W"]), 1
+    for factor in range(2, max(int(p["H"]), int(p["W"])) + 1):
+        while left % factor == 0:
+            left, largest = left // factor, factor
+    return largest
+
+
+@param
 def H(p: Params) -> int:  # noqa: N802
     """Height of the first input, 1 below rank 4."""
     return size_of(first_input(p), -2) if p["rank"] > 3 else 1
