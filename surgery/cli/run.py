@@ -32,6 +32,7 @@ When = Annotated[Verify, Option(help="Verify after each pass, once at the end, o
 Budget = Annotated[list[str] | None, Option(metavar="METRIC=BOUND", help="What approximate rewrites may use up.")]
 Eval = Annotated[str | None, Option("--eval", metavar="MODULE:FUNCTION", help="Measure before and after.")]
 Rank4 = Annotated[bool, Option("--rank4-inputs", help="Let inputs and outputs of rank 1 to 3 be of rank 4.")]
+Host = Annotated[Path | None, Option("--host-code", metavar="DIR", help="Write what moved to the host, as code.")]
 Keep = Annotated[bool, Option("--keep-input-initializers", help="Leave initializers among the inputs.")]
 
 
@@ -52,6 +53,7 @@ def run(
     eval_: Eval = None,
     keep_input_initializers: Keep = False,
     rank4_inputs: Rank4 = False,
+    host_code: Host = None,
     assume: opt.Assume = None,
     run_on_bpu: opt.RunOnBpu = None,
     witness: opt.Witness = None,
@@ -80,9 +82,13 @@ def run(
     from surgery.cli.places import places
     from surgery.cli.progress import progress
     from surgery.cli.witness import asked
+    from surgery.host import check_folder
 
     todo = jobs(models, march, assume)
     need_one(todo, log)
+    need_one(todo, host_code, "--host-code")
+    if host_code is not None:
+        check_folder(host_code)
     files = places(todo, out, in_place=in_place, dry_run=dry_run)
     output = Output(json, tuple(report or ()), (*models, *files, log), frozenset(fail_on or ()), quiet, verbose)
     settings: dict[str, Any] = {
@@ -112,12 +118,14 @@ def run(
             bar.start(job.name)
             with output.attempt(job):
                 done = api.run(job.path, march=job.march, progress=bar.step, witness=toolchain, **settings)
-                output.add(_saved(done, file))
+                output.add(_saved(done, file, host_code))
     output.finish()
 
 
-def _saved(done: Run, file: Path | None) -> RunDocument:
+def _saved(done: Run, file: Path | None, host: Path | None) -> RunDocument:
     if file is None or done.report.exceeded:
         return done.report
+    code = None if host is None else done.host_code(file.stem)
     done.save(file)
-    return done.report.model_copy(update={"output": str(file)})
+    written = code.save(host) if code is not None and host is not None else ()
+    return done.report.model_copy(update={"output": str(file), "host_code": tuple(map(str, written))})
