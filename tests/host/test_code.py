@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import surgery
+from scripts.host_cpp import compile_headers, has_compiler
 from surgery.api import Run
 from surgery.errors import DefectError, InputError
 from surgery.host import HostCode, operators
@@ -18,7 +19,6 @@ from surgery.host.program import read_program
 from surgery.host.step import NoEmitter
 from surgery.ir.session import open_session
 from surgery.pipeline.iomap import as_model
-from tests.host.compiled import compile_headers, has_compiler
 from tests.support import ROOT, SHARED, model_of
 
 BOTH = """g (float[1,3,4,4] image, float[1,2] size) => (float[1,4,4,4] y, float[1,2] s)

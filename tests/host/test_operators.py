@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 
+from scripts.host_cpp import Compiled, compile_headers, has_compiler
 from surgery.drift.inputs import make_inputs
 from surgery.drift.metrics import Array
 from surgery.host.cpp import cpp_header
@@ -17,7 +18,6 @@ from surgery.ir import Model
 from surgery.ir.session import open_session
 from surgery.pipeline.view import folded
 from tests.host.cases import CASES, Case
-from tests.host.compiled import Compiled, compile_headers, has_compiler
 from tests.support import model_of
 
 NUMBERS = [pytest.param(number, id=case.what) for number, case in enumerate(CASES)]

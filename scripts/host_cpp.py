@@ -24,6 +24,7 @@ int main(int count, char** words) {
 
 
 def has_compiler() -> bool:
+    """Whether there is a g++."""
     return shutil.which("g++") is not None
 
 
@@ -35,6 +36,7 @@ class Compiled:
     programs: Sequence[Program]
 
     def run(self, index: int, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """What program ``index`` computes of ``feeds``, by name."""
         program, desk = self.programs[index], self.path.with_name(f"case{index}")
         data = b"".join(np.ascontiguousarray(feeds[s.name]).astype(s.dtype).tobytes() for s in program.inputs)
         desk.with_suffix(".in").write_bytes(data)
@@ -59,7 +61,8 @@ def compile_headers(headers: Sequence[str], names: Sequence[str], programs: Sequ
     source, binary = desk / "main.cpp", desk / "program"
     source.write_text("\n".join([*lines, "    return 0;", "}", ""]))
     done = subprocess.run(["g++", *FLAGS, str(source), "-o", str(binary)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[:3000]
+    if done.returncode:
+        raise RuntimeError(done.stderr[:3000])
     return Compiled(binary, programs)
 
 
