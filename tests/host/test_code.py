@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import surgery
+from scripts.corpus import items
 from scripts.host_cpp import compile_headers, has_compiler
 from surgery.api import Run
 from surgery.errors import DefectError, InputError
@@ -19,7 +20,7 @@ from surgery.host.program import read_program
 from surgery.host.step import NoEmitter
 from surgery.ir.session import open_session
 from surgery.pipeline.iomap import as_model
-from tests.support import ROOT, SHARED, model_of
+from tests.support import ROOT, model_of
 
 BOTH = """g (float[1,3,4,4] image, float[1,2] size) => (float[1,4,4,4] y, float[1,2] s)
 <float k = {0.05}, uint8 z = {128}, float[4] so = {0.1, 0.2, 0.3, 0.4}, int8[4] zo = {0, -1, 2, 3},
@@ -71,12 +72,14 @@ def test_the_stripped_model_with_its_host_code_is_the_original_bit_by_bit() -> N
         ("r_Ultra-Light-_models__onnx__version-slim-320_without_postprocessing", 1),
         ("r_digits_repvgg_op13", 0),
         ("r_digits_vit_op17", 0),
+        ("q_resnet18_qdq_int8io_op17", 2),
     ],
 )
 def test_trained_models_are_stripped_bit_by_bit_and_their_host_code_rounds(name: str, removed: int) -> None:
     types = '["Quantize", "Dequantize", "Cast", "Transpose", "Reshape", "Softmax"]'
     pipeline = STRIP.with_options({"strip-io-nodes.types": types})
-    run = surgery.run(SHARED / "corpus/real" / f"{name}.onnx", march="bayes-e", pipeline=pipeline, samples=1)
+    [item] = items([f"*/{name}"])
+    run = surgery.run(item.filled(), march="bayes-e", pipeline=pipeline, samples=1)
     assert len(run.report.io.removed) == removed
     assert run.report.drift is not None
     assert all(output.bit_identical for output in run.report.drift.outputs)
