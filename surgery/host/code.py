@@ -6,18 +6,17 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from surgery.drift.metrics import Array
 from surgery.errors import DefectError, InputError
 from surgery.host.check import difference
-from surgery.host.cpp import cpp_header
 from surgery.host.manifest import HostDocument, head_documents, side_document
 from surgery.host.names import comment, identifier
 from surgery.host.program import Program, Side, read_program
-from surgery.host.python import python_module
+from surgery.host.source import functions_of, printed
 from surgery.ir import Model
 from surgery.ir.session import open_session
 from surgery.pipeline.iomap import as_model
@@ -27,8 +26,6 @@ from surgery.report.write import check_writable, write_text
 
 if TYPE_CHECKING:
     from surgery.pipeline.result import RunResult
-
-Function: TypeAlias = "Callable[[Mapping[str, Array]], dict[str, Array]]"
 
 
 @dataclass(frozen=True)
@@ -68,11 +65,9 @@ class HostCode:
             write_text(text, place / name)
         return [place / name for name in self.files]
 
-    def functions(self) -> dict[str, Function]:
-        """``prologue`` and ``epilogue`` of the Python module, ready to call."""
-        space: dict[str, Function] = {}
-        exec(compile(self.python, f"{self.name}.py", "exec"), space)  # what this package printed
-        return {side: space[side] for side in ("prologue", "epilogue")}
+    def functions(self) -> Mapping[str, Callable[..., Any]]:
+        """``prologue``, ``epilogue`` and (where it is there) ``detect`` of the Python module, ready to call."""
+        return functions_of(self.python)
 
 
 def check_folder(folder: Path) -> None:
@@ -102,6 +97,9 @@ def host_code(result: RunResult, name: str) -> HostCode:
     }
     sides: tuple[Side, ...] = ("prologue", "epilogue")
     programs = [read_program(side, graphs.get(side), wanted[side]) for side in sides]
+    about = [f"Host code of {comment(str(result.original.path or 'a model'))} for {comment(result.target.name)}."]
+    about.append("Written by surgery: what it took off the model, for the host to compute.")
+    source = printed(programs, called, about, io.heads if io else ())
     manifest = HostDocument(
         model=ModelRef.of(result.original),
         march=result.target.name,
@@ -112,10 +110,9 @@ def host_code(result: RunResult, name: str) -> HostCode:
         prologue=side_document(programs[0]),
         epilogue=side_document(programs[1]),
         heads=head_documents(io.heads) if io else (),
+        detect=source.detects,
     )
-    about = [f"Host code of {comment(str(result.original.path or 'a model'))} for {comment(result.target.name)}."]
-    about.append("Written by surgery: what it took off the model, for the host to compute.")
-    code = HostCode(called, python_module(programs, about), cpp_header(programs, called, about), manifest)
+    code = HostCode(called, source.python, source.cpp, manifest)
     _check(code, graphs, programs, result)
     return code
 
@@ -138,7 +135,7 @@ def _check(code: HostCode, graphs: Mapping[str, Model | None], programs: list[Pr
 
 
 def _compared(
-    function: Function, model: Model | None, program: Program, tensors: Mapping[str, Array]
+    function: Callable[..., Mapping[str, Array]], model: Model | None, program: Program, tensors: Mapping[str, Array]
 ) -> Mapping[str, Array]:
     """What the module computes, once it was found to be what onnxruntime computes from the graph."""
     found = function(tensors)

@@ -16,15 +16,15 @@ INCLUDES = ("algorithm", "array", "cmath", "cstddef", "cstdint", "limits", "memo
 PER_LINE = 8
 
 
-def cpp_header(programs: Sequence[Program], namespace: str, about: Sequence[str]) -> str:
-    """The source of the header; ``about`` are lines of comment at its head."""
+def cpp_header(programs: Sequence[Program], namespace: str, about: Sequence[str], more: str = "") -> str:
+    """The source of the header: ``about`` are comments at its head, ``more`` is what its namespace holds, too."""
     runtime = (files("surgery.host") / "runtime.hpp").read_text("utf-8")
     lines = [*(f"// {line}" for line in about), "", "#pragma once", "", *(f"#include <{name}>" for name in INCLUDES)]
     lines += ["", f"namespace {namespace} {{", "namespace detail {", "", *runtime.splitlines()]
     lines += ["", "}  // namespace detail"]
     for program in programs:
         lines += ["", *_constants(program), *_ports(program), *_function(program)]
-    return "\n".join([*lines, "", f"}}  // namespace {namespace}", ""])
+    return "\n".join([*lines, *(["", *more.splitlines()] if more else []), "", f"}}  // namespace {namespace}", ""])
 
 
 def _constants(program: Program) -> Iterator[str]:

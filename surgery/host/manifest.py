@@ -77,7 +77,7 @@ class HeadDocument(Part):
 
 
 class HostDocument(Document):
-    """The manifest beside the generated files."""
+    """The manifest beside the generated files; ``detect`` says that they decode places over a threshold, too."""
 
     kind: Literal["surgery.host/1"] = schema("surgery.host/1")
     model: ModelRef
@@ -89,6 +89,7 @@ class HostDocument(Document):
     prologue: SideDocument
     epilogue: SideDocument
     heads: tuple[HeadDocument, ...] = ()
+    detect: bool = False
 
 
 def side_document(program: Program) -> SideDocument:
