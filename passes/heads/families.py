@@ -18,7 +18,6 @@ ROLES = ("all", "class", "box", "object", "angle", "keypoint", "mask", "logits",
 """Roles in the order of outputs; of those from ``angle`` on, all strides come behind the others."""
 LATE = frozenset({"angle", "keypoint", "mask"})
 BOX = 4
-SSD_SCORES = frozenset({"Softmax"})
 SELECTS = frozenset({OUTPUT, "ArgMax", "Gather", "GatherElements", "NonMaxSuppression", "ReduceMax", "TopK"})
 """What takes scores as they are; what computes on with them makes a coordinate or a confidence of them."""
 
@@ -154,7 +153,7 @@ def _anchors(source: Source, count: int, tail: Tail) -> Anchors:
     for node in tail.nodes:
         if reached.isdisjoint(node.inputs):
             continue
-        if any(reached.issuperset([v]) is False for v in node.inputs if isinstance(v, Value)) and node.op == "Concat":
+        if node.op == "Concat" and not reached.issuperset(t for t in node.inputs if isinstance(t, Value)):
             continue  # other strides join here
         reached.update(node.outputs)
         for constant in (t for t in node.inputs if isinstance(t, Constant)):

@@ -47,11 +47,6 @@ _PLAIN = {
 }  # fmt: skip
 
 
-def _number(value: float) -> str:
-    """A finite attribute as source of both languages; the element type of the output goes around it."""
-    return repr(float(np.float32(value)))
-
-
 def _div(step: Step) -> Formula:
     if step.y.dtype.kind == "f":
         return Formula("{0} / {1}", "{0} / {1}")
@@ -80,7 +75,7 @@ def _clip(step: Step) -> Formula:
         if step.given(index) is not None:
             bound = spelt = f"{{{index}}}"
         elif value is not None and abs(value) < float(np.finfo(np.float32).max):
-            bound = spelt = f"{{T}}({_number(value)})"
+            bound = spelt = f"{{T}}({step.number(name, 0.0)})"
         else:
             continue
         python, cpp = f"np.{function}({python}, {bound})", f"std::{function[:3]}<{{T}}>({cpp}, {spelt})"
@@ -88,12 +83,12 @@ def _clip(step: Step) -> Formula:
 
 
 def _leaky_relu(step: Step) -> Formula:
-    alpha = _number(step.node.attrs.get("alpha", 0.01))
+    alpha = step.number("alpha", 0.01)
     return Formula(f"np.where({{0}} < 0, {{0}} * {{T}}({alpha}), {{0}})", f"{{0}} < 0 ? {{0}} * {{T}}({alpha}) : {{0}}")
 
 
 def _elu(step: Step) -> Formula:
-    alpha = _number(step.node.attrs.get("alpha", 1.0))
+    alpha = step.number("alpha", 1.0)
     return Formula(
         f"np.where({{0}} < 0, {{T}}({alpha}) * np.expm1(np.minimum({{0}}, 0)), {{0}})",
         f"{{0}} < 0 ? {{T}}({alpha}) * std::expm1({{0}}) : {{0}}",
@@ -101,7 +96,7 @@ def _elu(step: Step) -> Formula:
 
 
 def _hard_sigmoid(step: Step) -> Formula:
-    alpha, beta = (_number(step.node.attrs.get(name, default)) for name, default in (("alpha", 0.2), ("beta", 0.5)))
+    alpha, beta = step.number("alpha", 0.2), step.number("beta", 0.5)
     line = f"{{0}} * {{T}}({alpha}) + {{T}}({beta})"
     return Formula(f"np.clip({line}, 0, 1)", f"std::min(std::max({line}, {{T}}(0)), {{T}}(1))")
 

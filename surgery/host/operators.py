@@ -11,9 +11,10 @@ from surgery.host.lanes import LANES
 from surgery.host.moves import MOVES
 from surgery.host.products import PRODUCTS
 from surgery.host.quantise import QUANTISE
+from surgery.host.resize import RESIZE
 from surgery.host.step import NoEmitter, Step
 
-EMITTERS: Mapping[str, Emitter] = {**ELEMENTWISE, **GATHERS, **LANES, **MOVES, **PRODUCTS, **QUANTISE}
+EMITTERS: Mapping[str, Emitter] = {**ELEMENTWISE, **GATHERS, **LANES, **MOVES, **PRODUCTS, **QUANTISE, **RESIZE}
 """By ONNX operator; to add one, put it into the table of its kind."""
 
 

@@ -39,10 +39,10 @@ def _batch(slot: Slot, batch: Sizes) -> Sizes:
 def _gemm_text(step: Step) -> list[str]:
     attrs, (a, b) = step.node.attrs, (step.x.id, step.need(1).id)
     left, right = f"{a}.T" if attrs.get("transA") else a, f"{b}.T" if attrs.get("transB") else b
-    kind, alpha, beta = step.y.numpy, float(attrs.get("alpha", 1.0)), float(attrs.get("beta", 1.0))
-    product = f"{left} @ {right}" if alpha == 1 else f"{kind}({alpha!r}) * ({left} @ {right})"
+    kind, alpha, beta = step.y.numpy, step.number("alpha", 1.0), step.number("beta", 1.0)
+    product = f"{kind}({alpha}) * ({left} @ {right})"
     c = step.given(2)
-    added = "" if c is None else f" + {c.id}" if beta == 1 else f" + {kind}({beta!r}) * {c.id}"
+    added = "" if c is None else f" + {kind}({beta}) * {c.id}"
     return [f"{step.y.id} = {product}{added}"]
 
 
@@ -52,8 +52,8 @@ def _gemm(step: Step) -> list[str]:
     inner = a.shape[0] if attrs.get("transA") else a.shape[1]
     read_a = (1, 0, a.shape[1]) if attrs.get("transA") else (a.shape[1], 0, 1)
     read_b = (0, b.shape[1], 1) if attrs.get("transB") else (0, 1, b.shape[1])
-    start = [_zero(y)] if c is None else over(y, [c], f"{y.cpp}({float(attrs.get('beta', 1.0))!r}) * {c.id}[at[0]]")
-    alpha = f"{y.cpp}({float(attrs.get('alpha', 1.0))!r}) * "
+    start = [_zero(y)] if c is None else over(y, [c], f"{y.cpp}({step.number('beta', 1.0)}) * {c.id}[at[0]]")
+    alpha = f"{y.cpp}({step.number('alpha', 1.0)}) * "
     return [*start, *_summed(y, (rows, columns, inner), [read_a, read_b, (columns, 1, 0)], [a, b], alpha)]
 
 

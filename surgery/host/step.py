@@ -104,6 +104,11 @@ class Step:
         """Attribute ``axis``, not negative."""
         return int(self.node.attrs.get("axis", default)) % max(1, len(self.x.shape))
 
+    def number(self, name: str, default: float) -> str:
+        """A float attribute as source of both languages; raises NoEmitter where it is not finite."""
+        value = float(np.float32(self.node.attrs.get(name, default)))
+        return repr(value) if np.isfinite(value) else self.refuse(f"{name} is {value}, it must be finite")
+
     def refuse(self, reason: str) -> NoReturn:
         """Raise NoEmitter for this operator."""
         raise NoEmitter(f"no host code for {self.node.op} {self.node.name!r}: {reason}")

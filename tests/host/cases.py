@@ -129,6 +129,18 @@ CASES = [
         { s = Softmax <axis = 1> (x)  y = Conv (s, w) }"""),
     Case("Conv with a bias", """g (float[2,2,3,3] x) => (float[2,3,3,3] y)
         <float[3,2,1,1] w = {1, 2, 3, 4, 5, 6}, float[3] b = {1, -1, 2}> { y = Conv (x, w, b) }"""),
+    Case("Resize, linear, half pixels", """g (float[1,2,3,4] x) => (float[1,2,7,9] y) <int64[4] s = {1, 2, 7, 9}>
+        { y = Resize <mode = "linear"> (x, , , s) }"""),
+    Case("Resize, linear, corners aligned, smaller", """g (float[1,2,6,5] x) => (float[1,2,3,2] y)
+        <int64[4] s = {1, 2, 3, 2}>
+        { y = Resize <mode = "linear", coordinate_transformation_mode = "align_corners"> (x, , , s) }"""),
+    Case("Resize, linear, as PyTorch does", """g (float[1,2,3,4] x) => (float[1,2,6,1] y) <int64[4] s = {1, 2, 6, 1}>
+        { y = Resize <mode = "linear", coordinate_transformation_mode = "pytorch_half_pixel"> (x, , , s) }"""),
+    Case("Resize, nearest, by scales", """g (float[1,2,3,4] x) => (float[1,2,6,12] y)
+        <float[4] s = {1, 1, 2, 3}>
+        { y = Resize <coordinate_transformation_mode = "asymmetric", nearest_mode = "floor"> (x, , s) }"""),
+    Case("Resize, nearest, half pixels", """g (float[1,2,3,4] x) => (float[1,2,7,3] y) <int64[4] s = {1, 2, 7, 3}>
+        { y = Resize <mode = "nearest"> (x, , , s) }"""),
     Case("a constant of more than a few numbers", """g (float[3,4] x) => (float[3,4] y)
         <float[3,4] k = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0.1}> { y = Mul (x, k) }"""),
 ]  # fmt: skip

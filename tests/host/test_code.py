@@ -178,6 +178,12 @@ REFUSED = {
         <float[2] s = {0.1, 0.2}, uint8[2] z = {1, 2}> { y = QuantizeLinear <axis = 1> (x, s, z) }""",
     "its kernel is 3x3, it must be 1x1": """g (float[1,1,3,3] x, float[1,1,3,3] w) => (float[1,1,1,1] y)
         { y = Conv (x, w) }""",
+    "mode is cubic, it must be nearest or linear": """g (float[1,1,3,3] x) => (float[1,1,6,6] y)
+        <float[4] s = {1, 1, 2, 2}> { y = Resize <mode = "cubic"> (x, , s) }""",
+    "coordinate_transformation_mode is tf_crop_and_resize": """g (float[1,1,3,3] x) => (float[1,1,6,6] y)
+        <float[8] r = {0, 0, 0, 0, 1, 1, 1, 1}, float[4] s = {1, 1, 2, 2}>
+        { y = Resize <coordinate_transformation_mode = "tf_crop_and_resize"> (x, r, s) }""",
+    "alpha is inf, it must be finite": "g (float[2] x) => (float[2] y) { y = LeakyRelu <alpha = inf> (x) }",
     "batch_dims is 1, it must be 0": """g (float[2,3] x, int64[2,1] i) => (float[2] y)
         { y = GatherND <batch_dims = 1> (x, i) }""",
     "reduction is add, it must be none": """g (float[3] x, int64[1,1] i, float[1] u) => (float[3] y)
