@@ -54,12 +54,14 @@ class Cutter:
         plan: where.
         tail: the nodes that go.
         first: what the host does before the tail: maps back to the layout that the tail reads.
+        renamed: what the tail reads in place of such maps.
     """
 
     run: PassRun
     plan: Plan
     tail: list[Node] = field(init=False)
     first: list[Node] = field(default_factory=list)
+    renamed: dict[Value, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         graph = self.run.model.graph
@@ -91,6 +93,8 @@ class Cutter:
         made = {value for node in self.tail for value in node.outputs}
         lost = [t for t in self.outputs if t in made]
         rw.begin(f"cut-heads/{CUT}", self.tail[0])
+        if layout == "NHWC":
+            self._rename_maps()
         for node in reversed(self.tail):
             rw.editor.remove(node)
             rw.removed.append(node)
@@ -112,6 +116,13 @@ class Cutter:
         outcome.note = f"{self.plan.family or 'cut'} at {', '.join(t.name for t in ends)}"
         return outcome
 
+    def _rename_maps(self) -> None:
+        """Let the tail read its maps under names of their own: those of the model may become outputs later."""
+        rw = self.run.rw
+        for tensor in (place.tensor for place in self.plan.places if is_map(place.tensor)):
+            self.renamed[tensor] = Value(rw.tensor_name(f"{tensor.name}_nchw"), tensor.dtype, tensor.shape)
+            rw.editor.redirect(tensor, self.renamed[tensor])
+
     def _end(self, place: Place, layout: Layout) -> Value:
         """The output that stands for a place: the tensor itself, or the map turned."""
         rw, tensor = self.run.rw, place.tensor
@@ -121,7 +132,8 @@ class Cutter:
             return tensor
         end = rw.op("Transpose", tensor, perm=list(TO_NHWC))
         rw.editor.rename(end, rw.tensor_name(place.name or f"{tensor.name}_nhwc"))
-        back = Node("Transpose", f"{end.name}/to_nchw", {"perm": list(TO_NCHW)}, [_twin(end)], [_twin(tensor)])
+        inner = _twin(self.renamed[tensor])
+        back = Node("Transpose", f"{end.name}/to_nchw", {"perm": list(TO_NCHW)}, [_twin(end)], [inner])
         self.first.append(back)
         return end
 

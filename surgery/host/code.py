@@ -19,6 +19,7 @@ from surgery.host.program import Program, Side, read_program
 from surgery.host.source import functions_of, printed
 from surgery.ir import Model
 from surgery.ir.session import open_session
+from surgery.pipeline.heads import Head
 from surgery.pipeline.iomap import as_model
 from surgery.pipeline.view import folded
 from surgery.report.base import ModelRef
@@ -99,7 +100,8 @@ def host_code(result: RunResult, name: str) -> HostCode:
     programs = [read_program(side, graphs.get(side), wanted[side]) for side in sides]
     about = [f"Host code of {comment(str(result.original.path or 'a model'))} for {comment(result.target.name)}."]
     about.append("Written by surgery: what it took off the model, for the host to compute.")
-    source = printed(programs, called, about, io.heads if io else ())
+    heads = _heads(result)
+    source = printed(programs, called, about, heads)
     manifest = HostDocument(
         model=ModelRef.of(result.original),
         march=result.target.name,
@@ -109,12 +111,19 @@ def host_code(result: RunResult, name: str) -> HostCode:
         namespace=called,
         prologue=side_document(programs[0]),
         epilogue=side_document(programs[1]),
-        heads=head_documents(io.heads) if io else (),
+        heads=head_documents(heads),
         detect=source.detects,
     )
     code = HostCode(called, source.python, source.cpp, manifest)
     _check(code, graphs, programs, result)
     return code
+
+
+def _heads(result: RunResult) -> list[Head]:
+    """The heads whose tensors are outputs still: what a later pass took off is told by its operators alone."""
+    names = {t.name for t in result.model.graph.outputs}
+    heads = result.io.heads if result.io else ()
+    return [head for head in heads if names.issuperset(part.tensor for part in head.parts)]
 
 
 def _graphs(result: RunResult) -> dict[str, Model | None]:

@@ -237,6 +237,18 @@ def test_a_whole_run_has_the_original_again_in_opset_11_and_in_host_code(family:
     assert [h.family for h in run.host_code().manifest.heads] == [family]
 
 
+def test_what_is_stripped_behind_a_cut_is_host_code_too() -> None:
+    """strip-io-nodes takes the Transposes to NHWC away again: the head's tensors are no outputs any more."""
+    run = surgery.run(
+        model_of(nets.ltrb(), opset=13), march="bernoulli2", add=["cut-heads", "strip-io-nodes"], samples=1
+    )
+    assert run.report.verified == "full"
+    assert [t.shape for t in run.model.graph.outputs] == [(1, 2, 4, 4), (1, 4, 4, 4), (1, 2, 2, 2), (1, 4, 2, 2)]
+    manifest = run.host_code().manifest
+    assert manifest.heads == ()
+    assert [step.op for step in manifest.epilogue.steps][:4] == ["Transpose"] * 4
+
+
 def test_the_pass_runs_behind_the_folding_when_added_by_name() -> None:
     steps = [s.id for s in Pipeline.default("bernoulli2").adding(["cut-heads"]).steps]
     assert steps[steps.index("cut-heads") - 1] == "remove-noops"
