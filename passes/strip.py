@@ -37,7 +37,7 @@ class StripIoNodes(Pass):
     types: tuple[str, ...] = ("Quantize", "Dequantize", "Cast", "Transpose", "Reshape")
     """Operator types, with the toolchain's names (Quantize) or ONNX's (QuantizeLinear)."""
     names: tuple[str, ...] = ()
-    """Nodes by name, whatever else is listed; their type must be a removable one, too."""
+    """Nodes by name, a list or `a;b` as in `remove_node_name`, whatever else is listed; of a removable type, too."""
     side: Literal["both", "inputs", "outputs"] = "both"
     """Which end of the model."""
     order: Literal["recursive", "listed", "march"] = "recursive"
@@ -50,6 +50,16 @@ class StripIoNodes(Pass):
             if SHORT.get(name, name) not in REMOVABLE:
                 raise ValueError(str(unknown("removable type", name, [*SHORT, *REMOVABLE])))
         return types
+
+    @field_validator("names", mode="before")
+    @classmethod
+    def _separated(cls, names: Any) -> Any:
+        """No toolchain takes a name with a separator in it, and what is removed here may have to be removed there."""
+        listed = names.split(";") if isinstance(names, str) else names
+        for name in listed if isinstance(listed, list | tuple) else ():
+            if isinstance(name, str) and (found := next((sign for sign in ";," if sign in name), None)):
+                raise ValueError(f"the name {name!r} holds {found!r}, which separates names; give its type in types")
+        return [n.strip() for n in listed if n.strip()] if isinstance(names, str) else names
 
     def purposes(self, target: Any) -> list[Purpose]:
         """INTERFACE."""

@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+from surgery.host.manifest import HostDocument
 from surgery.report import (
     BatchDocument,
     BisectDocument,
@@ -28,7 +29,7 @@ FOLDER = Path(__file__).parent.parent / "docs" / "schemas"
 DOCUMENTS: tuple[type[Document], ...] = (
     CheckDocument, CostDocument, DiffDocument, RunDocument, ExplainDocument, BisectDocument, PassesDocument,
     MarchesDocument, BatchDocument, CalibrationDocument, CostDiffDocument, ProfileDocument, LintDocument,
-    ConfigDocument,
+    ConfigDocument, HostDocument,
 )  # fmt: skip
 
 

@@ -43,6 +43,7 @@ from surgery.target import load_target, march_names
 
 if TYPE_CHECKING:
     from surgery.cost import WhatIf
+    from surgery.host import HostCode
     from surgery.ir.model import Source
     from surgery.overlaid import Overlay
     from surgery.pipeline.result import RunResult
@@ -97,6 +98,17 @@ class Run:
         if self.report.scales:
             beside = {"kind": "surgery.scales/1", "scales": [scale.model_dump() for scale in self.report.scales]}
             write_text(json.dumps(beside, indent=1) + "\n", Path(path).with_suffix(".scales.json"))
+
+    def host_code(self, name: str | None = None) -> HostCode:
+        """Python, C++ and manifest of what moved off the model; its ``save`` takes a folder.
+
+        ``name`` is what the files are called after, by default the original's; checked against the graphs that moved.
+        Raises NoEmitter for an operator that is not printed.
+        """
+        from surgery.host import host_code
+
+        path = self.result.original.path
+        return host_code(self.result, name or (path.stem if path else "model"))
 
 
 @dataclass(frozen=True)

@@ -66,11 +66,11 @@ def jobs(paths: Iterable[Path], marches: Sequence[str], assume: str | None = Non
     return [Job(path, march, chip, alone, place) for path, place in files.items() for chip, march in chips.items()]
 
 
-def need_one(todo: Sequence[Job], log: Path | None) -> None:
-    """InputError where a log, which is about one model on one march, is given for several jobs."""
-    if log is not None and len(todo) != 1:
+def need_one(todo: Sequence[Job], path: Path | None, option: str = "--log") -> None:
+    """InputError where the value of an option that is about one model on one march is given for several jobs."""
+    if path is not None and len(todo) != 1:
         hint = "name one model and one march"
-        raise InputError(f"is about one model on one march, not {len(todo)}", where=f"--log {log}", hint=hint)
+        raise InputError(f"is about one model on one march, not {len(todo)}", where=f"{option} {path}", hint=hint)
 
 
 def expand(paths: Iterable[Path]) -> dict[Path, Path]:

@@ -34,6 +34,7 @@ ConfigOut = Annotated[
     Path | None, Option("--config-out", metavar="CONF.yaml", help="Write the YAML that converts the result, too.")
 ]
 Rank4 = Annotated[bool, Option("--rank4-inputs", help="Let inputs and outputs of rank 1 to 3 be of rank 4.")]
+Host = Annotated[Path | None, Option("--host-code", metavar="DIR", help="Write what moved to the host, as code.")]
 Keep = Annotated[bool, Option("--keep-input-initializers", help="Leave initializers among the inputs.")]
 
 
@@ -55,6 +56,7 @@ def run(
     eval_: Eval = None,
     keep_input_initializers: Keep = False,
     rank4_inputs: Rank4 = False,
+    host_code: Host = None,
     assume: opt.Assume = None,
     run_on_bpu: opt.RunOnBpu = None,
     witness: opt.Witness = None,
@@ -83,9 +85,13 @@ def run(
     from surgery.cli.places import need_config, places
     from surgery.cli.progress import progress
     from surgery.cli.witness import asked
+    from surgery.host import check_folder
 
     todo = jobs(models, march, assume)
     need_one(todo, log)
+    need_one(todo, host_code, "--host-code")
+    if host_code is not None:
+        check_folder(host_code)
     files = places(todo, out, in_place=in_place, dry_run=dry_run)
     need_config(config_out, files)
     output = Output(
@@ -118,14 +124,16 @@ def run(
             bar.start(job.name)
             with output.attempt(job):
                 done = api.run(job.path, march=job.march, progress=bar.step, witness=toolchain, **settings)
-                output.add(_saved(done, file))
+                output.add(_saved(done, file, host_code))
                 if config_out is not None and file is not None and not done.report.exceeded:
                     api.config(file, march=job.march, output=config_out, input_shape=settings["input_shape"])
     output.finish()
 
 
-def _saved(done: Run, file: Path | None) -> RunDocument:
+def _saved(done: Run, file: Path | None, host: Path | None) -> RunDocument:
     if file is None or done.report.exceeded:
         return done.report
+    code = None if host is None else done.host_code(file.stem)
     done.save(file)
-    return done.report.model_copy(update={"output": str(file)})
+    written = code.save(host) if code is not None and host is not None else ()
+    return done.report.model_copy(update={"output": str(file), "host_code": tuple(map(str, written))})

@@ -7,8 +7,8 @@ the interface is verified; the same graphs say what host code has to compute.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import onnx
 
@@ -17,6 +17,10 @@ from surgery.ir.edit import Editor
 from surgery.ir.exporter import Exporter, Weights
 from surgery.ir.importer import Importer
 from surgery.ir.normalise import normalise
+from surgery.pipeline.heads import Head
+
+LEAST_IR = 4
+"""IR version from which an initializer need not be an input."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class IoMap:
         outputs: names of the original outputs, in order.
         removed: names of the nodes that moved out of the model, inputs' side first.
         frozen: dims of inputs became numbers, and those of outputs may.
+        heads: what is known of heads that the epilogue decodes.
     """
 
     prologue: onnx.GraphProto
@@ -38,6 +43,7 @@ class IoMap:
     outputs: tuple[str, ...]
     removed: tuple[str, ...] = field(default=())
     frozen: bool = False
+    heads: tuple[Head, ...] = ()
 
     @classmethod
     def freezing(cls, graph: Graph) -> IoMap:
@@ -54,7 +60,13 @@ class IoMap:
             self.outputs,
             self.removed + later.removed,
             self.frozen or later.frozen,
+            self.heads + later.heads,
         )
+
+    def rewritten(self, opset: int, change: Callable[[Model], None]) -> IoMap:
+        """The map with ``change`` done in place to both graphs, which are of ``opset``."""
+        before, after = (_rewritten(graph, opset, change) for graph in (self.prologue, self.epilogue))
+        return replace(self, prologue=before, epilogue=after)
 
     def compose(self, model: Model) -> Model:
         """``prologue; model; epilogue`` as one model with the original interface; ``model`` stays as it is."""
@@ -79,6 +91,22 @@ class IoMap:
         graph.outputs = [finals[name] for name in self.outputs]
         normalise(graph, keep_input_initializers=True)  # what moved out may share names with what was made since
         return whole
+
+
+def as_model(graph: onnx.GraphProto, opset: int) -> Model:
+    """A prologue or epilogue, which is not empty, as a model of its own."""
+    domains = sorted({node.domain for node in graph.node if node.domain not in ("", "ai.onnx")})
+    ids = [onnx.helper.make_opsetid(*pair) for pair in (("", opset), *((domain, 1) for domain in domains))]
+    ir_version = max(LEAST_IR, onnx.helper.find_min_ir_version_for(ids, ignore_unknown=True))
+    return Model.load(onnx.ModelProto(ir_version=ir_version, graph=graph, opset_import=ids))
+
+
+def _rewritten(graph: onnx.GraphProto, opset: int, change: Callable[[Model], None]) -> onnx.GraphProto:
+    if not graph.node:
+        return graph
+    model = as_model(graph, opset)
+    change(model)
+    return Exporter(Weights.INLINE, model.opset).main(model.graph)
 
 
 def excerpt(

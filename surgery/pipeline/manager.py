@@ -89,6 +89,7 @@ class _PassRunner:
         self.model, self.editor = manager.model, Editor()
         self.ctx = PassContext(manager.model, manager.target, manager.protect, manager.seen)
         self.policy = ByPurpose(self.ctx, later)
+        self.opset = manager.model.opset
         self.start = time.perf_counter()
         self.after: State | None = None
 
@@ -99,7 +100,11 @@ class _PassRunner:
             outcome = self._rewrite()
         except Diverged as error:
             return self._undo(Status.FAILED, Outcome(), str(error))
-        mark, io = self.editor.mark(), self._io(outcome)
+        mark = self.editor.mark()
+        try:
+            io = self._io(outcome)
+        except ModelError as error:
+            return self._undo(Status.FAILED, outcome, str(error))
         if not mark:
             self.manager.io = io
             return self._nothing(outcome)
@@ -135,7 +140,19 @@ class _PassRunner:
     def _io(self, outcome: Outcome) -> IoMap | None:
         """How the interface moved up to and with this pass."""
         before = self.manager.io
+        if before is not None and self.model.opset != self.opset:
+            before = before.rewritten(self.opset, self._follow)
         return before.then(outcome.io) if before and outcome.io else outcome.io or before
+
+    def _follow(self, part: Model) -> None:
+        """Bring what the host computes to the opset that this pass brought the model to.
+
+        Raises:
+            ModelError: an operator there has no form in that opset.
+        """
+        result = Manager(part, self.manager.target).run([(self.name, self.step)])[-1]
+        if part.opset != self.model.opset:
+            raise ModelError(f"what moved to the host is not brought to opset {self.model.opset}: {result.reason}")
 
     def _verify(self, outcome: Outcome, io: IoMap | None) -> PassResult:
         step: Step | None = None

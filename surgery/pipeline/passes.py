@@ -74,6 +74,7 @@ class Pass(BaseModel):
         after: passes that have to run before this one when they are in the same pipeline; checked, never used to
             reorder.
         first: whether its place is before all others, when it is added to a pipeline by name.
+        behind: the pass behind which its place is then; at the end where that is not there, or none is named.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -82,6 +83,7 @@ class Pass(BaseModel):
     cures: ClassVar[frozenset[str]] = frozenset()
     after: ClassVar[frozenset[str]] = frozenset()
     first: ClassVar[bool] = False
+    behind: ClassVar[str] = ""
 
     def rules(self, target: Any) -> Sequence[Rule[Any]]:
         """The rules under these options for a march (None without one), in the order they are tried."""

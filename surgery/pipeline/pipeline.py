@@ -97,10 +97,13 @@ class Pipeline:
         return replace(self, steps=tuple(steps))
 
     def adding(self, names: Sequence[str]) -> Self:
-        """A pipeline with further passes at the end; in front where that is their place, unless they are there."""
+        """A pipeline with further passes at the end; elsewhere where that is their place, in front unless there."""
         more, held = [_step(name) for name in names], [s.id for s in self.steps]
-        first = [s for s in more if s.step.first and s.id not in held]
-        return replace(self, steps=(*first, *self.steps, *(s for s in more if not s.step.first)))
+        steps = [s for s in more if s.step.first and s.id not in held] + list(self.steps)
+        for added in (s for s in more if not s.step.first):
+            place = next((i for i, s in enumerate(steps, 1) if s.step.name == added.step.behind), len(steps))
+            steps.insert(place, added)
+        return replace(self, steps=tuple(steps))
 
     def freezing(self, shapes: Mapping[str, Sequence[int]]) -> Self:
         """A pipeline that makes the inputs ``shapes`` static at these sizes; itself when none are given.

@@ -123,6 +123,7 @@ class RunDocument(Document):
     input_shape: InputShape = Field(default_factory=dict)
     march: str
     output: Text | None = None
+    host_code: tuple[Text, ...] = ()
     before: Side
     after: Side
     speedup: Span | None

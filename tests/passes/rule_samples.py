@@ -547,6 +547,14 @@ RANK = {
     ),
 }
 
+HEAD = Sample(
+    "c = Conv (x, w)  y = Softmax <axis = 1> (c)",
+    {"w": (4, 4, 1, 1)},
+    opset=13,
+    since=13,
+    quiet=IN_BODIES | {"custom_neighbour"},  # what nobody knows is no decoding
+)
+
 SAMPLES: dict[str, dict[str, Sample]] = {
     "freeze-shapes": FREEZE,
     "unroll-loops": UNROLL,
@@ -564,6 +572,7 @@ SAMPLES: dict[str, dict[str, Sample]] = {
     "substitute-ops": SUBSTITUTE,
     "normalise-rank": RANK,
     "strip-io-nodes": STRIP,
+    "cut-heads": {"cut": HEAD},
     "lower-opset": {"restate": Sample("y = Softmax <axis = 1> (x)", march="bayes-e", opset=13, since=13)},
 }
 """The sample of every rule, by pass; passes that run by themselves name what they do by operator or verb."""

@@ -33,6 +33,7 @@ BY_ITSELF = {
     "lower-opset": {"restate"},
     "share-equals": {"share-weights"},
     "strip-io-nodes": set(REMOVABLE),
+    "cut-heads": {"cut"},
     "normalise-rank": {"rank4-inputs", "rank4-outputs"},
 }
 """What passes do that are no rules; every pass that runs by itself has to be here."""

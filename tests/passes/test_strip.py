@@ -38,6 +38,14 @@ def strip(text: str, march: str | None = None, **options: object) -> Applied:
     return apply_pass(model_of(text), StripIoNodes(**options), march, idempotent=False)  # type: ignore[arg-type]
 
 
+def test_names_are_separated_as_in_the_toolchain_and_hold_no_separator() -> None:
+    assert StripIoNodes(names="a; b;").names == ("a", "b")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"the name 'a,b' holds ',', which separates names; give its type in types"):
+        Pipeline.of("strip-io-nodes").with_options({"strip-io-nodes.names": "a,b"})
+    with pytest.raises(InputError, match=r"the name 'a;b' holds ';'"):
+        Pipeline.of({"strip-io-nodes": {"names": ["a;b"]}})
+
+
 def test_quantise_and_dequantise_go_at_both_ends() -> None:
     done = strip(QDQ)
     assert done.ops == ["Conv"]

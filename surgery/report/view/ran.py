@@ -39,7 +39,7 @@ def run_page(document: RunDocument) -> Page:
         Section("Numbers", _numbers(document)),
         Section("Over budget", tuple(Note(text, "bad") for text in document.exceeded)),
         Section("Accuracy", _accuracy(document.accuracy)),
-        Section("Inputs and outputs", _interface(document.io)),
+        Section("Inputs and outputs", (*_interface(document.io), *_host_code(document.host_code))),
         Section("Refused by the toolchain", refusal_blocks(document.after.refusals)),
         Section("Limits still broken", violation_blocks((v.node, v) for v in document.violations)),
         Section("Repaired while loading", tuple(Note(text) for text in document.normalised), detail=True),
@@ -157,6 +157,11 @@ def _interface(io: Interface) -> tuple[Block, ...]:
     ports = [("input", port) for port in io.inputs] + [("output", port) for port in io.outputs]
     left = table("Port|Name|Type|Shape", ((side, code(p.name), p.dtype, _shape(p)) for side, p in ports))
     return (removed, left) if io.removed else (left,)
+
+
+def _host_code(files: Sequence[str]) -> tuple[Block, ...]:
+    rows = ((code(file),) for file in files)
+    return (table("Host code, compared with what was taken off", rows),) if files else ()
 
 
 def _shape(port: Port) -> str:
