@@ -1,0 +1,15 @@
+"""The Python interface: the verbs of the command line as functions, their flags as parameters.
+
+Every function takes a model as a path, the bytes of a file, a ModelProto or a :class:`surgery.Model`, and never
+changes it. Documents are the ones that ``--json`` writes.
+"""
+
+from surgery.api.compare import bisect, diff
+from surgery.api.files import calibrate, config, lint, profile
+from surgery.api.look import check, cost, cost_diff, costed, explain, marches, passes
+from surgery.api.rewrite import Pipeline, Run, run, versions
+
+__all__ = [
+    "Pipeline", "Run", "bisect", "calibrate", "check", "config", "cost", "cost_diff", "costed", "diff", "explain",
+    "lint", "marches", "passes", "profile", "run", "versions",
+]  # fmt: skip

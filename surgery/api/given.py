@@ -1,0 +1,68 @@
+"""What the verbs have in common: what is given to them, and what their documents say of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from surgery.ir import Model
+from surgery.pipeline import Pipeline
+from surgery.pipeline.view import frozen
+from surgery.report.check import CheckDocument
+from surgery.report.cost import CostDocument
+from surgery.report.run import RunDocument
+from surgery.report.trace import BisectDocument, ExplainDocument
+
+if TYPE_CHECKING:
+    from surgery.ir.model import Source
+    from surgery.overlaid import Overlay
+    from surgery.target import Target
+
+Steps: TypeAlias = "Pipeline | str | os.PathLike[str] | None"
+Data: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | None"
+Log: TypeAlias = "str | os.PathLike[str] | None"
+Shapes: TypeAlias = "Mapping[str, Sequence[int]] | None"
+Ranges: TypeAlias = "Mapping[str, tuple[float, float]] | None"
+D = TypeVar("D", CheckDocument, CostDocument, RunDocument, ExplainDocument, BisectDocument)
+L = TypeVar("L", CostDocument, RunDocument, ExplainDocument)
+
+
+def at(document: D, shapes: Shapes) -> D:
+    """The document of a model that was looked at with its inputs at ``shapes``."""
+    stated = {name: tuple(shape) for name, shape in (shapes or {}).items()}
+    return document.model_copy(update={"input_shape": stated})
+
+
+def asking(target: Target, globs: Sequence[str], model: Model) -> Target:
+    """The target, asked to run on the BPU what in ``model`` the globs name, nodes or operators."""
+    return target.asking(globs, model.nodes()) if globs else target
+
+
+def overlaid(model: Model, target: Target | None, log: Log, pipeline: Pipeline | None = None) -> Overlay | None:
+    """What ``log`` says of ``model``, at the sizes that ``pipeline`` gives its inputs; None without a log."""
+    if log is None:
+        return None
+    from surgery.overlaid import need_march_for, overlay, overlay_at
+
+    if target is None:
+        raise need_march_for(log)
+    return overlay(model, target, log) if pipeline is None else overlay_at(model, pipeline, target, log)
+
+
+def with_log(document: L, corrected: Overlay | None) -> L:
+    """The document with what a log said; as it is without one."""
+    return document if corrected is None else document.model_copy(update={"log": corrected.part})
+
+
+def loaded_at(model: Source, shapes: Shapes) -> Model:
+    """The model with its inputs at ``shapes``, where there are any."""
+    loaded = Model.load(model)
+    return frozen(loaded, shapes) if shapes else loaded
+
+
+def pipeline_of(given: Steps, march: str | None) -> Pipeline:
+    """A pipeline as it was given, from its file, or the default one of ``march``."""
+    if isinstance(given, Pipeline):
+        return given
+    return Pipeline.default(march) if given is None else Pipeline.from_yaml(given)
