@@ -6,6 +6,9 @@ import json
 import sys
 from pathlib import Path
 
+from pydantic import BaseModel
+
+from surgery.channels import Plan
 from surgery.report import (
     BatchDocument,
     BisectDocument,
@@ -13,7 +16,6 @@ from surgery.report import (
     CheckDocument,
     CostDocument,
     DiffDocument,
-    Document,
     ExplainDocument,
     MarchesDocument,
     PassesDocument,
@@ -21,9 +23,9 @@ from surgery.report import (
 )
 
 FOLDER = Path(__file__).parent.parent / "docs" / "schemas"
-DOCUMENTS: tuple[type[Document], ...] = (
+DOCUMENTS: tuple[type[BaseModel], ...] = (
     CheckDocument, CostDocument, DiffDocument, RunDocument, ExplainDocument, BisectDocument, PassesDocument,
-    MarchesDocument, BatchDocument, CalibrationDocument,
+    MarchesDocument, BatchDocument, CalibrationDocument, Plan,
 )  # fmt: skip
 
 
@@ -32,7 +34,7 @@ def schemas() -> dict[str, str]:
     return dict(map(_schema, DOCUMENTS))
 
 
-def _schema(kind: type[Document]) -> tuple[str, str]:
+def _schema(kind: type[BaseModel]) -> tuple[str, str]:
     name = kind.model_fields["kind"].default
     data = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from surgery.channels.analysis import Channels, analyse
 from surgery.channels.cut import Cut, thinned
@@ -41,6 +41,15 @@ class Kept(_Part):
     node: str = ""
     shape: tuple[int, ...]
     keep: dict[int, tuple[int, ...]]
+
+    @model_validator(mode="after")
+    def _indices_are_of_the_shape(self) -> Self:
+        for axis, indices in self.keep.items():
+            if axis not in range(len(self.shape)):
+                raise ValueError(f"{self.name} has no axis {axis}")
+            if list(indices) != sorted(set(indices) & set(range(self.shape[axis]))) or not indices:
+                raise ValueError(f"{self.name}, axis {axis}: indices ascend, at least one, within {self.shape[axis]}")
+        return self
 
     @property
     def key(self) -> str:

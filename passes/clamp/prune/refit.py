@@ -23,7 +23,7 @@ from passes.clamp.prune.data import Array, Samples, channels_last, values
 from surgery.ir import Constant, Model, Node
 from surgery.rewrite import Mismatch, Rewriter
 
-PLACES = 4096
+PLACES = 2048
 """Most places of a layer's output that its weights are fitted on, which bounds the equations to be solved."""
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Penalties that are tried, over the mean square of a column times the number of places."""
