@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -185,12 +186,24 @@ def test_tied_weights_lose_the_same_in_both_places() -> None:
     assert first is second
 
 
-def test_samples_of_another_model_are_refused() -> None:
+@pytest.mark.parametrize("kind", ["l2", "activation", "taylor"])
+def test_samples_of_another_model_are_refused(kind: str) -> None:
     of = model()
     manager = Manager(of.copy(), samples=[{"z": np.zeros((1, 4, 6, 6), np.float32)}])
-    step = ClampConvChannels(mode="prune", ratio=0.5)
+    step = ClampConvChannels(mode="prune", ratio=0.5, importance=kind)
     result = manager.run([(step.name, step)])[-1]
+    assert (result.status, widths(manager.model)) == (Status.REFUSED, widths(of))
     assert "cannot be run on the samples" in result.reason
+
+
+def test_what_is_protected_keeps_its_channels() -> None:
+    of = model()
+    second = [n.name for n in of.nodes() if n.op == "Conv"][1]
+    manager = Manager(of.copy(), protect=re.compile(second), samples=samples(of))
+    step = ClampConvChannels(mode="prune", multiple=5)
+    result = manager.run([(step.name, step)])[-1]
+    assert (result.status, widths(manager.model)) == (Status.REFUSED, widths(of))
+    assert "no channel can go" in result.reason
 
 
 BAD_DATA = {

@@ -11,12 +11,13 @@ import numpy as np
 
 from passes.clamp.layer import Layer, read
 from passes.clamp.prune.choose import Chooser
+from passes.clamp.prune.columns import is_product
 from passes.clamp.prune.data import Array
 from passes.clamp.prune.extent import Counts, Extent
 from passes.clamp.prune.goals import Faster, Fewer, Goal, Narrower
 from passes.clamp.prune.importance import Subject, scores
 from passes.clamp.prune.refit import Refit, Target
-from surgery.channels import Channels, Cut, analyse, thinned_layers
+from surgery.channels import Channels, Cut, Group, analyse, thinned_layers
 from surgery.ir import Node, Tensor
 from surgery.pipeline import Outcome, PassRun
 from surgery.rewrite import Exactness, Mismatch, Purpose, Rule, Stats
@@ -55,9 +56,11 @@ class PruneChannels(Rule[None]):
 
 def prune(by: str, options: Options, run: PassRun) -> Outcome:
     """Take channels out of the model of ``run``; a refusal, in its stats, where that cannot be done."""
+    mark = run.rw.editor.mark()
     try:
         return _Prune(by, options, run).outcome()
     except Mismatch as mismatch:
+        run.rw.editor.rollback(mark)
         return Outcome(Stats(refused=1, reasons=Counter([mismatch.reason])))
 
 
@@ -66,10 +69,11 @@ class _Prune:
         self.by, self.options, self.run = by, options, run
         self.channels: Channels = analyse(run.model.graph, run.model.opset)
         self.layers = tuple(_readable(self.channels))
+        self.groups = [group for group in self.channels.groups if not self._is_protected(group)]
 
     def outcome(self) -> Outcome:
         """Choose, cut, fit."""
-        if not self.channels.groups:
+        if not self.groups:
             raise Mismatch(f"no channel can go: {_held(self.channels)}")
         if self.options.refit and not self.run.ctx.samples:
             raise Mismatch("layers are fitted on samples, and nothing is run here: verify, or set refit: false")
@@ -82,12 +86,12 @@ class _Prune:
         rw.begin(f"{self.by}/{PruneChannels.name}", self.channels.layers[0][0])
         Cut(self.channels, gone, rw.editor, self.run.model.opset, rw.tensor_name).run()
         fitted = Refit(before, self.run.model, rw, self.run.ctx.samples).run(targets) if self.options.refit else 0
-        note = f"{len(gone)} of {sum(len(g.units) for g in self.channels.groups)} channels gone, {fitted} layers fitted"
+        note = f"{len(gone)} of {sum(len(g.units) for g in self.groups)} channels gone, {fitted} layers fitted"
         return Outcome(_stats([layer.node for layer in layers]), Exactness.APPROXIMATE, note=note, thinned=layers)
 
     def _chosen(self) -> frozenset[int]:
-        subject = Subject(self.run.model, self.channels, self.layers, self.run.ctx.samples)
-        extent = Extent(self.channels, self.layers, scores(self.options.importance, subject))
+        subject = Subject(self.run.model, self.channels, self.groups, self.layers, self.run.ctx.samples)
+        extent = Extent(self.channels, self.groups, self.layers, scores(self.options.importance, subject))
         chooser = Chooser(extent, self.options.multiple or 1)
         goals = self._goals(extent)
         none: Counts = (0,) * len(extent.units)
@@ -111,10 +115,13 @@ class _Prune:
         targets, met = list[Target](), False
         for layer in self.layers:
             met = met or not self._stays(layer.x, layer.in_axis, layer, lost).all()
-            if met and len(layer.weight_axes) > 1:
+            if met and is_product(layer) and not self.run.ctx.is_protected(layer.node):
                 stays = self._stays(layer.y, layer.out_axis, layer, lost)
                 targets.append(Target(layer.node, layer.y.name, stays, layer.out_axis))
         return targets
+
+    def _is_protected(self, group: Group) -> bool:
+        return any(self.run.ctx.is_protected(node) for block in group.blocks for node in block.nodes)
 
     def _stays(self, tensor: Tensor, axis: int, layer: Layer, lost: Array) -> Array:
         """Of every channel of what ``layer`` reads or computes, whether it stays."""
@@ -123,7 +130,7 @@ class _Prune:
 
 
 def _readable(channels: Channels) -> Sequence[Layer]:
-    """The layers whose weight is their second operand; of others the channels are known, too, but they stay."""
+    """The layers whose weight is their second operand; others lose channels with these, and do not count."""
     found = []
     for node, _ in channels.layers:
         try:

@@ -81,4 +81,4 @@ class Chooser:
     def _emptied(self, counts: Counts) -> str:
         """The group of which the largest share is gone."""
         shares = [count / len(units) for count, units in zip(counts, self.extent.units, strict=True)]
-        return repr(self.extent.names[int(np.argmax(shares))]) if shares else "any layer"
+        return repr(self.extent.groups[int(np.argmax(shares))].name) if shares else "any layer"

@@ -11,7 +11,6 @@ import numpy as np
 from passes.clamp.layer import Layer
 from passes.clamp.prune.data import Array, channels_last
 from surgery.ir import ops
-from surgery.rewrite import Mismatch
 
 
 class Problem(NamedTuple):
@@ -21,17 +20,19 @@ class Problem(NamedTuple):
     w: Array
 
 
-def problems(layer: Layer, x: Array) -> Iterator[Problem]:
-    """The matrix products of ``layer`` on the value ``x`` that it reads.
+def is_product(layer: Layer) -> bool:
+    """Whether a layer is a product of rows and one matrix per group, with weights on both sides."""
+    if layer.node.op == "Conv":
+        return ops.pads(layer.node) is not None
+    return layer.node.op in ("Gemm", "MatMul") and layer.weight.rank == 2
 
-    Raises Mismatch for what is no product of rows: a transposed convolution, a batch of matrices.
-    """
+
+def problems(layer: Layer, x: Array) -> Iterator[Problem]:
+    """The matrix products of ``layer``, which is one, on the value ``x`` that it reads."""
     if layer.node.op == "Conv":
         yield from _conv(layer, x)
-    elif layer.node.op in ("Gemm", "MatMul") and layer.weight.rank == 2:
-        yield Problem(channels_last(x, layer.in_axis), _matrix(layer))
     else:
-        raise Mismatch(f"{layer.node.op} {layer.node.name!r} is no product of rows and one matrix", layer.node)
+        yield Problem(channels_last(x, layer.in_axis), _matrix(layer))
 
 
 def with_weights(layer: Layer, matrices: list[Array]) -> Array:
@@ -63,9 +64,7 @@ def _conv(layer: Layer, x: Array) -> Iterator[Problem]:
 def _windows(layer: Layer, x: Array) -> Array:
     """What each place of the output reads: [batch, channels, places..., taps...]."""
     node, kernel = layer.node, layer.weight.shape[2:]
-    rank, pads = len(kernel), ops.pads(layer.node)
-    if pads is None:
-        raise Mismatch(f"Conv {node.name!r} has pads that are not known", node)
+    rank, pads = len(kernel), ops.pads(node) or [0] * (2 * len(kernel))
     strides, dilations = ops.spatial(node, "strides", rank), ops.spatial(node, "dilations", rank)
     padded = np.pad(x, [(0, 0), (0, 0), *zip(pads[:rank], pads[rank:], strict=True)])
     reach = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True))

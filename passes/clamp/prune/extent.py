@@ -11,7 +11,7 @@ import numpy as np
 
 from passes.clamp.layer import Layer
 from passes.clamp.prune.data import Array
-from surgery.channels import Channels
+from surgery.channels import Channels, Group
 from surgery.ir.ops import static_shape
 
 Counts = tuple[int, ...]
@@ -40,15 +40,17 @@ class Extent:
 
     Args:
         channels: of the graph.
+        groups: that units may be taken from.
         layers: those with weights.
         scores: importance per unit, by group.
     """
 
-    def __init__(self, channels: Channels, layers: Sequence[Layer], scores: Sequence[Array]) -> None:
-        self.channels, self.layers = channels, layers
-        self.names = [group.name for group in channels.groups]
+    def __init__(
+        self, channels: Channels, groups: Sequence[Group], layers: Sequence[Layer], scores: Sequence[Array]
+    ) -> None:
+        self.channels, self.groups, self.layers = channels, groups, layers
         order = [np.argsort(score, kind="stable") for score in scores]
-        self.units = [group.units[o] for group, o in zip(channels.groups, order, strict=True)]
+        self.units = [group.units[o] for group, o in zip(groups, order, strict=True)]
         self.scores = [score[o] for score, o in zip(scores, order, strict=True)]
 
     def gone(self, counts: Counts) -> frozenset[int]:

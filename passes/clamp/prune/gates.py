@@ -27,9 +27,10 @@ MOST_SAMPLES = 8
 TINY = float(np.finfo(np.float64).tiny)
 
 
-def slopes(model: Model, layers: Sequence[Layer], channels: Channels, samples: Samples) -> dict[int, float]:
+def slopes(
+    model: Model, layers: Sequence[Layer], channels: Channels, units: Sequence[int], samples: Samples
+) -> dict[int, float]:
     """The squared slope of the outputs with the gate of each unit, over the squared outputs, summed over samples."""
-    units = np.unique(np.concatenate([group.units for group in channels.groups])).tolist()
     chosen = list(samples)[:MOST_SAMPLES]
     if len(units) * len(chosen) > MOST_RUNS:
         raise Mismatch(f"importance 'taylor' would take {len(units) * len(chosen)} runs, at most {MOST_RUNS} are made")

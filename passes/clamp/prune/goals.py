@@ -109,7 +109,7 @@ class Faster:
 
     def _nodes(self, group: int) -> list[Node]:
         if group not in self._near:
-            near = {id(n): n for b in self.extent.channels.groups[group].blocks for n in b.nodes}
+            near = {id(n): n for b in self.extent.groups[group].blocks for n in b.nodes}
             self._near[group] = list(near.values())
         return self._near[group]
 

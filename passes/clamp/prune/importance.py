@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,17 +10,18 @@ import numpy as np
 from passes.clamp.layer import Layer
 from passes.clamp.prune.data import Array, Samples, channels_last, energies, values
 from passes.clamp.prune.gates import slopes
-from surgery.channels import Channels
+from surgery.channels import Channels, Group
 from surgery.ir import Constant, Model
 from surgery.rewrite import Mismatch
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured: the layers of a model whose channels are known, on samples."""
+    """What is measured: the groups that channels may be taken from, and the layers of the model, on samples."""
 
     model: Model
     channels: Channels
+    groups: Sequence[Group]
     layers: tuple[Layer, ...]
     samples: Samples
 
@@ -34,7 +35,7 @@ def scores(kind: str, subject: Subject) -> list[Array]:
     if kind in ("activation", "taylor") and not subject.samples:
         raise Mismatch(f"importance {kind!r} is measured on samples, and nothing is run here")
     score = KINDS[kind](subject)
-    found = [np.array([score.get(int(unit), 0.0) for unit in group.units]) for group in subject.channels.groups]
+    found = [np.array([score.get(int(unit), 0.0) for unit in group.units]) for group in subject.groups]
     return [each / each.sum() if each.sum() > 0 else np.full(len(each), 1 / len(each)) for each in found]
 
 
@@ -61,7 +62,7 @@ def _batch_norm(subject: Subject) -> dict[int, float]:
         if (units := subject.channels.units(scale, 0, node)) is not None
     ]
     score = _sum(scales)
-    if bare := next((g for g in subject.channels.groups if int(g.units[0]) not in score), None):
+    if bare := next((g for g in subject.groups if int(g.units[0]) not in score), None):
         raise Mismatch(
             f"the channels of {bare.name!r} have no BatchNormalization, whose scales were to say what matters"
         )
@@ -89,7 +90,8 @@ def _carried(subject: Subject, layer: Layer, moments: Array) -> tuple[Array, Arr
 
 
 def _taylor(subject: Subject) -> dict[int, float]:
-    return slopes(subject.model, subject.mixing(), subject.channels, subject.samples)
+    units = np.unique(np.concatenate([group.units for group in subject.groups])).tolist()
+    return slopes(subject.model, subject.mixing(), subject.channels, units, subject.samples)
 
 
 def _sum(parts: Iterable[tuple[Array, Array]]) -> dict[int, float]:

@@ -21,7 +21,7 @@ from passes.clamp.layer import Layer, read
 from passes.clamp.prune.columns import Problem, problems, with_weights
 from passes.clamp.prune.data import Array, Samples, channels_last, values
 from surgery.ir import Constant, Model, Node
-from surgery.rewrite import Mismatch, Rewriter
+from surgery.rewrite import Rewriter
 
 PLACES = 2048
 """Most places of a layer's output that its weights are fitted on, which bounds the equations to be solved."""
@@ -62,11 +62,7 @@ class Refit:
         layer = read(target.node)
         if layer.weight.consumers != [layer.node] or not _is_plain(layer):
             return False
-        try:
-            found = self._matrices(layer, target)
-        except Mismatch:
-            return False
-        self._write(layer, *found)
+        self._write(layer, *self._matrices(layer, target))
         return True
 
     def _matrices(self, layer: Layer, target: Target) -> tuple[list[Array], Array]:
