@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import surgery
 from passes.clamp import ClampConvChannels
 from passes.clamp.prune.columns import Problem
 from passes.clamp.prune.refit import fit, ridges
+from surgery.channels import Plan
 from surgery.errors import InputError
 from surgery.ir import Constant, Model, Weight
 from surgery.ir.session import open_session
@@ -196,6 +199,16 @@ def test_samples_of_another_model_are_refused(kind: str) -> None:
     assert "cannot be run on the samples" in result.reason
 
 
+def test_values_that_are_not_finite_are_refused() -> None:
+    of = model()
+    data = [{"x": np.full((1, 4, 6, 6), 3e38, np.float32)}]
+    manager = Manager(of.copy(), samples=data)
+    step = ClampConvChannels(mode="prune", ratio=0.3, importance="l2")
+    result = manager.run([(step.name, step)])[-1]
+    assert (result.status, widths(manager.model)) == (Status.REFUSED, widths(of))
+    assert "is not finite" in result.reason
+
+
 def test_what_is_protected_keeps_its_channels() -> None:
     of = model()
     second = [n.name for n in of.nodes() if n.op == "Conv"][1]
@@ -254,6 +267,24 @@ def test_the_plan_is_of_the_model_as_given() -> None:
     assert {"w", "b", "u", "s", "h", "m", "v", "o"} >= {kept.name for kept in done.plan.weights} >= {"u", "s", "o"}
     thin = done.plan.apply_to(done.original)
     assert widths(thin) == widths(done.model)
+
+
+def test_the_plan_is_saved_beside_the_model(tmp_path: Path) -> None:
+    done = surgery.run(model(), march="bayes-e", pipeline=PRUNED, budget={"cosine": -1.0}, samples=8)
+    done.save(tmp_path / "thin.onnx")
+    made = Plan.read(tmp_path / "thin.plan.json")
+    assert made == done.result.plan
+    assert [(row.weight, row.before, row.after) for row in done.report.thinned] == [
+        (kept.name, kept.shape, kept.thin_shape) for kept in made.weights
+    ]
+    assert "Channels taken out" in done.report.to_markdown()
+
+
+def test_a_layer_that_reads_zeros_keeps_its_weights() -> None:
+    w = np.ones((4, 2))
+    fitted, bias = fit(Problem(np.zeros((64, 4)), w), np.full((64, 2), 5.0), centred=True)
+    np.testing.assert_array_equal(fitted, w)
+    np.testing.assert_allclose(bias, 5)
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(40, 8), (8, 40)])

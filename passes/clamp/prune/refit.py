@@ -21,7 +21,7 @@ from passes.clamp.layer import Layer, read
 from passes.clamp.prune.columns import Problem, problems, with_weights
 from passes.clamp.prune.data import Array, Samples, channels_last, values
 from surgery.ir import Constant, Model, Node
-from surgery.rewrite import Rewriter
+from surgery.rewrite import Mismatch, Rewriter
 
 PLACES = 2048
 """Most places of a layer's output that its weights are fitted on, which bounds the equations to be solved."""
@@ -69,6 +69,8 @@ class Refit:
         """The fitted matrix of every group, and the bias of all outputs."""
         read_ = [v[layer.x.name] for v in values(self.after, [layer.x.name], self.samples)]
         made = [v[target.value] for v in values(self.before, [target.value], self.samples)]
+        if not all(np.isfinite(array).all() for array in (*read_, *made)):
+            raise Mismatch(f"what {layer.node.name!r} reads or computes on the samples is not finite", layer.node)
         rows = [channels_last(y.astype(np.float64), target.axis)[:, target.stays] for y in made]
         wanted, chosen = _some(rows)
         parts = [list(problems(layer, x.astype(np.float64))) for x in read_]
@@ -109,7 +111,7 @@ def ridges(x: Array, y: Array, penalties: Sequence[float]) -> list[Array]:
     """
     wide = x.shape[0] < x.shape[1]
     gram = x @ x.T if wide else x.T @ x
-    scale = max(float(np.trace(gram)) / x.shape[1], float(np.finfo(np.float64).tiny))
+    scale = float(np.trace(gram)) / x.shape[1] or 1.0
     right = y if wide else x.T @ y
     found = []
     for penalty in penalties:
