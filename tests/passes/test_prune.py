@@ -11,9 +11,11 @@ import pytest
 
 import surgery
 from passes.clamp import ClampConvChannels
+from passes.clamp.layer import read
 from passes.clamp.prune.columns import Problem
+from passes.clamp.prune.gates import slopes
 from passes.clamp.prune.refit import fit, ridges
-from surgery.channels import Plan
+from surgery.channels import Plan, analyse
 from surgery.errors import InputError
 from surgery.ir import Constant, Model, Weight
 from surgery.ir.session import open_session
@@ -48,7 +50,8 @@ def constant(tensor: object) -> Constant:
 
 def samples(of: Model, count: int = 16) -> list[dict[str, Array]]:
     rng, value = np.random.default_rng(1), of.graph.inputs[0]
-    return [{value.name: rng.standard_normal(value.shape).astype(np.float32)} for _ in range(count)]
+    shape = [size if isinstance(size, int) else 1 for size in value.shape or ()]
+    return [{value.name: rng.standard_normal(shape).astype(np.float32)} for _ in range(count)]
 
 
 def prune(of: Model, march: str | None = None, *, data: bool = True, **options: Any) -> tuple[Model, PassResult]:
@@ -101,6 +104,27 @@ def test_fitting_brings_back_what_cutting_lost() -> None:
     assert fitted < 0.75 * cut
 
 
+def test_taylor_is_the_slope_of_the_outputs() -> None:
+    of = seeded(
+        "g (float[1,4,1,1] x) => (float[1,5,1,1] y) { a = Conv(x, w) y = Conv(a, o) }", w=(6, 4, 1, 1), o=(5, 6, 1, 1)
+    )
+    channels, data = analyse(of.graph, of.opset), samples(of, 3)
+    layers = [read(node) for node, _ in channels.layers]
+    units = channels.groups[0].units.tolist()
+    found = slopes(of, layers, channels, units, data)
+    w, o = (constant(layer.node.inputs[1]).values[:, :, 0, 0].astype(np.float64) for layer in layers)
+    parts = [o * (w @ sample["x"][0, :, 0, 0]) for sample in data]  # outputs by channel
+    expected = sum((part**2).sum(axis=0) / (part.sum(axis=1) ** 2).sum() for part in parts)
+    np.testing.assert_allclose([found[unit] for unit in units], expected, rtol=1e-3)
+
+
+def test_an_open_batch_counts_as_one() -> None:
+    of = seeded(TEXT.replace("float[1,", "float[N,"), **SHAPES, **NORM)
+    thin, result = prune(of, ratio=0.5, refit=False, importance="l2")
+    assert result.status is Status.APPLIED, result.reason
+    assert macs(thin) <= macs(of) / 2
+
+
 def test_a_multiple_leaves_multiples() -> None:
     thin, _ = prune(model(), multiple=7)
     assert widths(thin) == [21, 14, 5]
@@ -115,6 +139,14 @@ def test_the_ratio_is_reached_in_multiples() -> None:
 def test_a_limit_on_channels_is_met_and_nothing_more_goes() -> None:
     thin, _ = prune(model(), max_channels=20)
     assert widths(thin) == [20, 16, 5]
+
+
+def test_a_channel_counts_as_often_as_it_is_read() -> None:
+    text = """g (float[1,4,2,2] x) => (float[1,5] y) {
+        a = Conv(x, w) r = Relu(a) f = Flatten(r) y = Gemm<transB=1>(f, u) }"""
+    thin, result = prune(seeded(text, w=(12, 4, 1, 1), u=(5, 48)), max_channels=24)
+    assert result.status is Status.APPLIED, result.reason
+    assert [n.inputs[1].shape for n in thin.nodes() if n.op in ("Conv", "Gemm")] == [(6, 4, 1, 1), (5, 24)]
 
 
 def test_the_target_is_met_by_the_estimate() -> None:
@@ -258,6 +290,18 @@ def test_a_budget_on_a_drop_asks_the_evaluator() -> None:
     assert done.exceeded == []
     with pytest.raises(InputError, match="none is given"):
         run_pipeline(model(), march="bayes-e", pipeline=PRUNED, budget={"score_drop": 0.1})
+
+
+def test_a_drop_that_no_pass_is_to_blame_for_is_reported() -> None:
+    scores = iter((1.0, 0.5))
+    done = run_pipeline(
+        model(),
+        march="bayes-e",
+        pipeline=Pipeline.of(),
+        budget={"score_drop": 0.1},
+        evaluate=lambda _: {"score": next(scores)},
+    )
+    assert done.exceeded == ["score falls by 0.5, the budget says 0.1"]
 
 
 def test_the_plan_is_of_the_model_as_given() -> None:

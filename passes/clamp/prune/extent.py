@@ -12,7 +12,6 @@ import numpy as np
 from passes.clamp.layer import Layer
 from passes.clamp.prune.data import Array
 from surgery.channels import Channels, Group
-from surgery.ir.ops import static_shape
 
 Counts = tuple[int, ...]
 """How many units of each group are gone: those that matter least."""
@@ -72,7 +71,7 @@ class Extent:
 
     @cached_property
     def places(self) -> list[int]:
-        """Of every layer the multiply-accumulates per element of its weight; 0 where a size is not known."""
+        """Of every layer the multiply-accumulates per element of its weight."""
         return [_places(layer) for layer in self.layers]
 
     def macs(self, counts: Counts) -> int:
@@ -102,7 +101,6 @@ def _times(units: Array, mine: Array) -> Array:
 
 
 def _places(layer: Layer) -> int:
-    """How often a weight is used: output (of a transposed convolution input) elements per channel."""
+    """How often a weight is used: output (of a transposed convolution input) elements per channel, open dims as 1."""
     map_, axis = (layer.x, layer.in_axis) if layer.node.op == "ConvTranspose" else (layer.y, layer.out_axis)
-    shape = static_shape(map_)
-    return 0 if shape is None else prod(shape) // max(1, shape[axis])
+    return prod(size for place, size in enumerate(map_.shape or ()) if place != axis and isinstance(size, int))
