@@ -313,6 +313,15 @@ def test_the_plan_is_of_the_model_as_given() -> None:
     assert widths(thin) == widths(done.model)
 
 
+def test_a_plan_that_cannot_be_stated_says_why() -> None:
+    asked = {"mode": "prune", "ratio": 0.3}
+    twice = Pipeline.of({"clamp-conv-channels": asked}, {"clamp-conv-channels": asked, "id": "again"})
+    done = surgery.run(model(), march="bayes-e", pipeline=twice, budget={"cosine": -1.0}, samples=8)
+    assert done.result.plan is None
+    assert "the model as given has no layer" in done.report.plan_reason
+    assert "No plan for the original weights can be stated" in done.report.to_markdown()
+
+
 def test_the_plan_is_saved_beside_the_model(tmp_path: Path) -> None:
     done = surgery.run(model(), march="bayes-e", pipeline=PRUNED, budget={"cosine": -1.0}, samples=8)
     done.save(tmp_path / "thin.onnx")

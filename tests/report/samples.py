@@ -7,7 +7,7 @@ from surgery.report.check import Assumed, CheckDocument, NodeRow, Refusal, Step,
 from surgery.report.cost import CostDocument, NodeTime, Traffic, TransferTime
 from surgery.report.diff import DiffDocument, FirstBad, ValueDrift
 from surgery.report.padding import PaddedSize, PaddingNote
-from surgery.report.run import Accuracy, Bound, Edit, Interface, Left, PassRow, Port, RunDocument, Side
+from surgery.report.run import Accuracy, Bound, Edit, Interface, Left, PassRow, Port, RunDocument, Side, ThinnedWeight
 
 HOSTILE = "a|b`c`<script>alert(1)</script>[bold]x[/bold]\x1b[31m\n# h\u202e"
 """A name with the syntax of every view, an escape sequence, a line break and a direction override."""
@@ -148,6 +148,7 @@ def run(name: str = "conv_1", verified: str = "full") -> RunDocument:
         verified=verified,
         drift=diff(name),
         edits=(Edit(kind="removed", old=(name,), new=(), by="fold-constants"),),
+        thinned=(ThinnedWeight(weight=name, node=name, before=(8, 3, 1, 1), after=(5, 3, 1, 1)),),
         io=Interface(removed=(name,), inputs=ports, outputs=ports, changed=True),
         normalised=(f"initializer {name} was also an input",),
         violations=(left,),
