@@ -6,6 +6,9 @@ import json
 import sys
 from pathlib import Path
 
+from pydantic import BaseModel
+
+from surgery.channels import Plan
 from surgery.host.manifest import HostDocument
 from surgery.report import (
     BatchDocument,
@@ -16,7 +19,6 @@ from surgery.report import (
     CostDiffDocument,
     CostDocument,
     DiffDocument,
-    Document,
     ExplainDocument,
     LintDocument,
     MarchesDocument,
@@ -26,10 +28,10 @@ from surgery.report import (
 )
 
 FOLDER = Path(__file__).parent.parent / "docs" / "schemas"
-DOCUMENTS: tuple[type[Document], ...] = (
+DOCUMENTS: tuple[type[BaseModel], ...] = (
     CheckDocument, CostDocument, DiffDocument, RunDocument, ExplainDocument, BisectDocument, PassesDocument,
     MarchesDocument, BatchDocument, CalibrationDocument, CostDiffDocument, ProfileDocument, LintDocument,
-    ConfigDocument, HostDocument,
+    ConfigDocument, HostDocument, Plan,
 )  # fmt: skip
 
 
@@ -38,7 +40,7 @@ def schemas() -> dict[str, str]:
     return dict(map(_schema, DOCUMENTS))
 
 
-def _schema(kind: type[Document]) -> tuple[str, str]:
+def _schema(kind: type[BaseModel]) -> tuple[str, str]:
     name = kind.model_fields["kind"].default
     data = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -17,7 +17,8 @@ from tests.support import model_of, proto_of
 
 TEXT = "g (float[1,4] x) => (float[1,4] y) { a = Relu (x) b = Identity (a) y = Relu (b) }"
 CLI_ONLY = {
-    "config_out", "host_code",
+    "config_out",
+    "host_code",
     "json",
     "quiet",
     "verbose",

@@ -56,7 +56,8 @@ class Run:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the rewritten model; InputError, with nothing written, when a budget is exceeded.
 
-        The scales of a model that was quantised go beside it, as ``<model>.scales.json``.
+        The scales of a model that was quantised go beside it, as ``<model>.scales.json``, and which channels of the
+        original's weights are in it as ``<model>.plan.json``.
         """
         if self.report.exceeded:
             raise InputError(f"over budget: {'; '.join(self.report.exceeded)}", hint="nothing was written")
@@ -64,6 +65,8 @@ class Run:
         if self.report.scales:
             beside = {"kind": "surgery.scales/1", "scales": [scale.model_dump() for scale in self.report.scales]}
             write_text(json.dumps(beside, indent=1) + "\n", Path(path).with_suffix(".scales.json"))
+        if self.result.plan is not None:
+            write_text(self.result.plan.to_json(), Path(path).with_suffix(".plan.json"))
 
     def host_code(self, name: str | None = None) -> HostCode:
         """Python, C++ and manifest of what moved off the model; its ``save`` takes a folder.

@@ -1,11 +1,13 @@
-"""``--eval module:function``: the user's own measure, imported from the working folder or the environment."""
+"""``--eval module:function`` or ``file.py:function``: the user's own measure, from the working folder or installed."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from surgery.errors import InputError
@@ -13,15 +15,25 @@ from surgery.errors import InputError
 
 def load_evaluator(text: str) -> Callable[[Any], Any]:
     """The function that ``text`` names; InputError when there is none."""
-    module, colon, name = text.partition(":")
+    module, colon, name = text.rpartition(":")
     if not (module and colon and name):
         raise InputError(f"{text!r} has not the form module:function", where="--eval")
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        found = getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
+        found = getattr(_of_file(Path(module)) if module.endswith(".py") else import_module(module), name)
+    except (ImportError, AttributeError, OSError) as error:
         raise InputError(f"{text!r} cannot be imported: {error}", where="--eval") from error
     if not callable(found):
         raise InputError(f"{text!r} is no function", where="--eval")
     return found  # type: ignore[no-any-return]
+
+
+def _of_file(path: Path) -> ModuleType:
+    """The module that a file makes, under the name of the file."""
+    spec = spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"no Python file {str(path)!r}")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

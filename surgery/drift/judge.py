@@ -81,7 +81,7 @@ def judge(
         tallies: candidate against reference, by output.
         noise: noise run against the original, by output; without it nothing is widened.
         budget: bound per metric, for ``approximate``: cosine and sqnr_db at least, max_abs, rel_to_range and
-            mismatches at most; cosine and rel_to_range hold per channel, too.
+            mismatches at most; cosine and rel_to_range hold per channel, too. Without any, shapes have to be the same.
 
     Raises:
         InputError: a metric nobody knows, or ``approximate`` without a budget.
@@ -95,12 +95,10 @@ def judge(
 
 
 def check_budget(budget: Mapping[str, float]) -> None:
-    """Raise InputError for a metric nobody knows, and for an empty budget."""
+    """Raise InputError for a metric nobody knows."""
     known = (*_AT_LEAST, *_AT_MOST)
     if wrong := next((m for m in budget if m not in known), None):
         raise unknown("metric", wrong, known, where="budget")
-    if not budget:
-        raise InputError("an approximate rewrite needs a budget", hint="give one, e.g. --budget cosine=0.999")
 
 
 def _breach(exactness: str, tally: Tally, noise: Tally | None, budget: Mapping[str, float] | None) -> str:
@@ -108,8 +106,10 @@ def _breach(exactness: str, tally: Tally, noise: Tally | None, budget: Mapping[s
         return _exact(tally)
     if exactness == "rounding":
         return _rounding(tally, noise)
-    check_budget(budget or {})
-    return _approximate(tally.drift(), budget or {})
+    if budget is None:
+        raise InputError("an approximate rewrite needs a budget", hint="give one, e.g. --budget cosine=0.999")
+    check_budget(budget)
+    return _approximate(tally.drift(), budget)
 
 
 def _exact(tally: Tally) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from surgery.drift.drops import Drops
 from surgery.drift.inputs import InputSet, Sample
 from surgery.drift.judge import Verdict, check_budget, judge
 from surgery.drift.metrics import Array, OutputDrift, Tally, compare, count_mismatches, is_float
@@ -55,7 +56,8 @@ class Verifier:
         original: copied (weights shared), so it may be edited afterwards. The reference is its file as it is, where
             there is one that onnxruntime loads.
         inputs: samples that fit the original.
-        budget: bounds for approximate steps, and for the total once one was accepted.
+        budget: bounds on drift for approximate steps, and for the total once one was accepted.
+        drops: bounds on what the user's own measure loses, for the same.
 
     Attributes:
         verified: ``full``, ``partial`` (``reasons`` say what is left out) or ``none``.
@@ -66,10 +68,17 @@ class Verifier:
         InputError: a metric in the budget that nobody knows; WeightsMissing: the data of the original is absent.
     """
 
-    def __init__(self, original: Model, inputs: InputSet, *, budget: Mapping[str, float] | None = None) -> None:
-        if budget is not None:
-            check_budget(budget)
+    def __init__(
+        self,
+        original: Model,
+        inputs: InputSet,
+        *,
+        budget: Mapping[str, float] | None = None,
+        drops: Drops | None = None,
+    ) -> None:
+        check_budget(budget or {})
         self._original, self._budget, self._inputs = original.copy(), budget, inputs
+        self._drops = drops
         self._approximate = False
         self._random: frozenset[str] = frozenset()
         self._unsupported: frozenset[str] = frozenset()
@@ -96,7 +105,10 @@ class Verifier:
             outputs = [self._known(runner.run(sample)) for sample in self._samples]
         except SessionError as error:
             return _broken(error.what, exactness)
-        return self._judge(outputs, exactness)
+        step = self._judge(outputs, exactness)
+        approximate = self._approximate or exactness == "approximate"
+        fell = self._drops.breach(candidate) if self._drops and step.ok and approximate else ""
+        return replace(step, ok=False, reason=fell) if fell else step
 
     def accept(self, step: Step) -> None:
         """Make ``step`` the one that the next is compared with."""

@@ -59,7 +59,7 @@ class Bisector:
     def first(self) -> Guilty | None:
         """The first pass that breaks its promise, with its first bad match; None when all keep theirs."""
         verifier = Verifier(self.original, self.inputs)
-        manager = Manager(self.original.copy(), self.target)
+        manager = Manager(self.original.copy(), self.target, samples=self.inputs.samples)
         for index, step in enumerate(self.pipeline.steps):
             self.progress(step.id)
             result = manager.run([(step.id, step.step)])[-1]
@@ -93,6 +93,6 @@ class Bisector:
         return Guilty(result.name, index, reason, result.applied, bad if change else None, change)
 
     def _limited(self, index: int, limit: int) -> tuple[Manager, PassResult]:
-        manager = Manager(self.original.copy(), self.target)
+        manager = Manager(self.original.copy(), self.target, samples=self.inputs.samples)
         steps = [(s.id, s.step) for s in self.pipeline.steps[: index + 1]]
         return manager, manager.run(steps, limits={steps[-1][0]: limit})[-1]

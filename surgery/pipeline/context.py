@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
 from surgery.cost import Basis, NoCoefficients, local_us, node_cost
 from surgery.cost.coefficients import rates
+from surgery.drift.metrics import Array
 from surgery.ir import Graph, Model, Node, Tensor
 from surgery.pipeline.state import State, state_of
 from surgery.target import Target, Verdict, Violation, place
@@ -23,12 +24,14 @@ class PassContext:
         target: the march; None when the pipeline runs without one.
         protect: names of nodes that no pass may touch.
         known: the model as the march sees it at the start, where that is known.
+        samples: the user's data, or what stands in for it, by input name; none where nothing is run.
     """
 
     model: Model
     target: Target | None = None
     protect: re.Pattern[str] | None = None
     known: State | None = None
+    samples: Sequence[Mapping[str, Array]] = ()
 
     @property
     def main(self) -> Graph:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from surgery.drift.metrics import Array
 from surgery.drift.verifier import Step, Verifier
 from surgery.errors import DefectError, ModelError
 from surgery.ir import Model, Tensor
@@ -35,6 +36,7 @@ class Manager:
         target: the march, None to run without one.
         verifier: judges every pass that changed something; None to verify nothing here.
         trace: keep an event per attempt of a rule.
+        samples: for passes that measure: what the model computes on them.
         io: how the interface moved so far.
         seen: the model as the march sees it now, where that is known.
     """
@@ -44,6 +46,7 @@ class Manager:
     verifier: Verifier | None = None
     protect: Any = None
     trace: bool = False
+    samples: Sequence[Mapping[str, Array]] = ()
     io: IoMap | None = None
     seen: State | None = None
     results: list[PassResult] = field(default_factory=list)
@@ -87,7 +90,7 @@ class _PassRunner:
     def __init__(self, manager: Manager, name: str, step: Pass, later: list[Rule[Any]], limit: int | None) -> None:
         self.manager, self.name, self.step, self.limit = manager, name, step, limit
         self.model, self.editor = manager.model, Editor()
-        self.ctx = PassContext(manager.model, manager.target, manager.protect, manager.seen)
+        self.ctx = PassContext(manager.model, manager.target, manager.protect, manager.seen, manager.samples)
         self.policy = ByPurpose(self.ctx, later)
         self.opset = manager.model.opset
         self.start = time.perf_counter()
@@ -196,6 +199,7 @@ class _PassRunner:
             events=tuple(stats.events),
             edits=tuple(Edit(self.name, change) for change in stats.edits) if applied else (),
             scales=outcome.scales if applied else (),
+            thinned=outcome.thinned if applied else (),
         )
 
 

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from surgery.channels import Thinned
 from surgery.ir import Graph, Model
 from surgery.ir.sizes import Sizes
 from surgery.pipeline.context import PassContext
@@ -55,7 +56,7 @@ class Outcome:
     """What a pass did: counts, the weakest promise among the rules that fired, and how the interface moved.
 
     ``note`` is what a reader of the report has to know of it, "" when that is nothing; ``scales`` are those that
-    tensors were quantised with before.
+    tensors were quantised with before. ``thinned`` are the layers that have fewer channels than before.
     """
 
     stats: Stats = field(default_factory=Stats)
@@ -63,6 +64,7 @@ class Outcome:
     io: IoMap | None = None
     note: str = ""
     scales: tuple[Scale, ...] = ()
+    thinned: tuple[Thinned, ...] = ()
 
 
 class Pass(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from surgery.channels import Plan, Thinned
 from surgery.cost import Speedup
 from surgery.drift.inputs import InputSet
 from surgery.drift.judge import Widened
@@ -64,6 +65,7 @@ class PassResult:
             step and the original; None when nothing was run.
         widened: outputs whose own noise made the bound of rounding wider.
         scales: those that tensors were quantised with before a pass made them float.
+        thinned: layers that have fewer channels than before.
     """
 
     name: str
@@ -81,6 +83,7 @@ class PassResult:
     events: tuple[Event, ...] = ()
     edits: tuple[Edit, ...] = ()
     scales: tuple[Scale, ...] = ()
+    thinned: tuple[Thinned, ...] = ()
 
 
 @dataclass
@@ -100,6 +103,8 @@ class RunResult:
         io: how inputs and outputs moved, None when they did not.
         metrics: of the evaluator, before and after; None without one.
         pipeline: as it was run: what the samples decide is decided.
+        plan: which indices of the weights of the original stay; None when all do, or ``plan_reason`` says why there is
+            none.
         budget: metric bounds given by the user, and which of them are exceeded.
     """
 
@@ -118,6 +123,8 @@ class RunResult:
     drift: Drift | None = None
     io: IoMap | None = None
     metrics: tuple[dict[str, float], dict[str, float]] | None = None
+    plan: Plan | None = None
+    plan_reason: str = ""
     budget: dict[str, float] = field(default_factory=dict)
     exceeded: list[str] = field(default_factory=list)
     seconds: float = 0.0

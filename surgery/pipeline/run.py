@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
+from surgery.channels import Plan, plan_for
+from surgery.drift.drops import Drops, parted
 from surgery.drift.inputs import InputSet, make_inputs
-from surgery.drift.runner import open_runner
 from surgery.drift.taps import Drift
 from surgery.drift.verifier import Verifier
 from surgery.errors import DefectError, InputError, WeightsMissing, unknown
@@ -24,12 +25,14 @@ from surgery.pipeline.manager import Manager
 from surgery.pipeline.pipeline import FREEZING, Pipeline
 from surgery.pipeline.result import PassResult, RunResult, Status
 from surgery.pipeline.state import State, compare, state_of
-from surgery.pipeline.view import FOLDING, frozen, place_as_seen
+from surgery.pipeline.view import FOLDING, folded, frozen, place_as_seen
 from surgery.rewrite import weakest
 from surgery.target import Target, load_target, place
 
 VERIFY = ("each", "end", "off")
 Evaluator = Callable[[Any], Mapping[str, float]]
+Metrics: TypeAlias = "tuple[dict[str, float], dict[str, float]]"
+"""What the evaluator says before and after."""
 
 
 @dataclass(frozen=True)
@@ -105,13 +108,19 @@ class _Run:
         self.before: State | None = None
         self.inputs = self._inputs()
         self.pipeline = pipeline.settled(self.inputs.sizes if self.inputs else None)
-        self.verifier = None if self.inputs is None else Verifier(original, self.inputs, budget=self.budget or None)
+        bounds, falls = parted(self.budget)
+        self.drops = Drops(falls, options.evaluate, original)
+        drift = bounds if self.budget else None
+        verifier = Verifier(original, self.inputs, budget=drift, drops=self.drops) if self.inputs else None
+        self.verifier = verifier
 
     def result(self) -> RunResult:
         """Run the passes and put everything together."""
         manager = self._at_end() if self.options.verify == "end" else self._passes(self.pipeline, self.verifier)
         before = self.before or state_of(place_as_seen(self._at_its_sizes(), self.target))
         after = manager.seen or state_of(place(manager.model, self.target))
+        metrics = self._metrics(manager)
+        plan, plan_reason = self._plan(manager)
         return RunResult(
             model=manager.model,
             original=self.original,
@@ -127,10 +136,27 @@ class _Run:
             inputs=self.inputs,
             drift=self._drift(),
             io=manager.io,
-            metrics=self._metrics(manager),
+            metrics=metrics,
+            plan=plan,
+            plan_reason=plan_reason,
             budget=self.budget,
-            exceeded=self.verifier.exceeded() if self.verifier else [],
+            exceeded=self._exceeded(metrics),
         )
+
+    def _exceeded(self, metrics: Metrics | None) -> list[str]:
+        """Bounds of the budget that the whole is over."""
+        drift = self.verifier.exceeded() if self.verifier else []
+        return drift if metrics is None else [*drift, *self.drops.breaches(metrics[1])]
+
+    def _plan(self, manager: Manager) -> tuple[Plan | None, str]:
+        """What stays of the weights of the original; None where all do, or for the reason given."""
+        thinned = [layer for result in manager.results for layer in result.thinned]
+        if not thinned:
+            return None, ""
+        try:
+            return plan_for(folded(self.original), thinned), ""
+        except InputError as error:
+            return None, error.what
 
     def _at_its_sizes(self) -> Model:
         """The original, at the sizes that the pipeline gives its inputs."""
@@ -162,7 +188,9 @@ class _Run:
             return None
 
     def _passes(self, pipeline: Pipeline, verifier: Verifier | None) -> Manager:
-        manager = Manager(self.original.copy(), self.target, verifier, self.protect, trace=self.options.trace)
+        samples = self.inputs.samples if self.inputs else ()
+        copy, trace = self.original.copy(), self.options.trace
+        manager = Manager(copy, self.target, verifier, self.protect, trace=trace, samples=samples)
         manager.run([(s.id, s.step) for s in pipeline.steps], self.options.progress, after=self._after(manager))
         return manager
 
@@ -201,12 +229,10 @@ class _Run:
             return None
         return Drift(len(self.inputs.samples), self.verifier.drift)
 
-    def _metrics(self, manager: Manager) -> tuple[dict[str, float], dict[str, float]] | None:
-        evaluate = self.options.evaluate
-        if evaluate is None:
+    def _metrics(self, manager: Manager) -> Metrics | None:
+        if self.options.evaluate is None:
             return None
-        before, after = (dict(evaluate(open_runner(m))) for m in (self.original, manager.whole()))
-        return before, after
+        return dict(self.drops.before), dict(self.drops.measured(manager.whole()))
 
 
 def _dropped(guilty: Guilty, pipeline: Pipeline, target: Target) -> PassResult:

@@ -14,6 +14,7 @@ from surgery.report.log import LogPart
 from surgery.report.witness import WitnessRun
 
 if TYPE_CHECKING:
+    from surgery.channels import Kept
     from surgery.ir import Tensor
     from surgery.pipeline import result as ran
     from surgery.pipeline.state import State
@@ -100,6 +101,15 @@ class QuantScale(Part):
     axis: int | None = None
 
 
+class ThinnedWeight(Part):
+    """A weight of the original that has fewer channels: its shapes before and after (see ``surgery.plan/1``)."""
+
+    weight: Text
+    node: Text = ""
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+
 class Left(Violation):
     """A violation that is still there, with the node it is in."""
 
@@ -134,6 +144,8 @@ class RunDocument(Document):
     drift: DiffDocument | None
     edits: tuple[Edit, ...] = ()
     scales: tuple[QuantScale, ...] = ()
+    thinned: tuple[ThinnedWeight, ...] = ()
+    plan_reason: Text = ""
     io: Interface
     normalised: tuple[Text, ...] = ()
     violations: tuple[Left, ...] = ()
@@ -170,6 +182,8 @@ def run_document(
         drift=_drift(result),
         edits=tuple(map(_edit, result.edits)),
         scales=tuple(QuantScale(**asdict(scale)) for done in result.passes for scale in done.scales),
+        thinned=tuple(map(_thinned, result.plan.weights if result.plan else ())),
+        plan_reason=result.plan_reason,
         io=_interface(result),
         normalised=tuple(result.original.normalised),
         violations=tuple(left for row in result.after.placement.rows for left in _left(row, cures or {})),
@@ -220,6 +234,10 @@ def _drift(result: ran.RunResult) -> DiffDocument | None:
 def _edit(edit: ran.Edit) -> Edit:
     change = edit.change
     return Edit(kind=cast(Kind, edit.kind), old=change.old, new=change.new, by=edit.by, rule=change.rule)
+
+
+def _thinned(kept: Kept) -> ThinnedWeight:
+    return ThinnedWeight(weight=kept.name, node=kept.node, before=kept.shape, after=kept.thin_shape)
 
 
 def _interface(result: ran.RunResult) -> Interface:

@@ -117,6 +117,12 @@ def test_unknown_option(surgery: Surgery) -> None:
     assert "did you mean mode?" in refused(surgery, *run_of("clean.onnx", "--set", "fold-twice.modus=fold")).err
 
 
+def test_a_drop_without_an_evaluator_is_refused(surgery: Surgery) -> None:
+    called = refused(surgery, *run_of("clean.onnx", "--budget", "accuracy_drop=0.01"))
+    assert "accuracy_drop is measured by an evaluator, and none is given" in called.err
+    assert "--eval module:function" in called.err
+
+
 def test_unknown_key(surgery: Surgery) -> None:
     Path("p.yaml").write_text("schema: surgery.pipeline/1\npasses: []\nbudgets: {}\n")
     assert "did you mean budget?" in refused(surgery, *run_of("clean.onnx", "-p", "p.yaml")).err

@@ -48,6 +48,7 @@ def test_a_misspelt_verb(surgery: Surgery) -> None:
         ("--protect", "(", "not a regular expression"),
         ("--eval", "json", "has not the form module:function"),
         ("--eval", "json:dumpz", "cannot be imported"),
+        ("--eval", "gone.py:accuracy", "cannot be imported"),
         ("--verify", "never", "each"),
         ("--fail-on", "cpus", "cpu"),
         ("--samples", "0", "1"),

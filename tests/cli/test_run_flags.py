@@ -79,6 +79,7 @@ def evaluated(surgery: Surgery) -> None:
     assert accuracy["evaluator"] == "digits_measure:mean"
     assert accuracy["before"] == accuracy["after"]
     assert accuracy["before"]["score"] > 0
+    assert Flag(surgery).run("--eval", "digits_measure.py:mean")["accuracy"] == accuracy
 
 
 def sampled(surgery: Surgery) -> None:

@@ -8,9 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from passes.clamp import ClampConvChannels
-from surgery.errors import InputError
 from surgery.ir import Model
-from surgery.pipeline.pipeline import Pipeline
 from surgery.pipeline.result import Status
 from surgery.target import load_target
 from tests.passes.clamp_marches import marches, seeded
@@ -288,11 +286,6 @@ def test_refusals(march: dict[str, str], reason: str) -> None:
     applied = apply_pass(seeded(text, **weights), SPLIT, march[name])
     assert applied.result.status is Status.REFUSED
     assert reason in applied.reasons
-
-
-def test_prune_is_refused() -> None:
-    with pytest.raises(InputError, match="prune comes with a later version and needs a budget"):
-        Pipeline.of({"clamp-conv-channels": {"mode": "prune"}})
 
 
 def test_nothing_without_a_march() -> None:

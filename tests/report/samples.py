@@ -8,7 +8,7 @@ from surgery.report.cost import CostDocument, NodeTime, Traffic, TransferTime
 from surgery.report.cost_diff import CostDiffDocument, CostSide, KindChange, LayerChange, LayerSide
 from surgery.report.diff import DiffDocument, FirstBad, ValueDrift
 from surgery.report.padding import PaddedSize, PaddingNote
-from surgery.report.run import Accuracy, Bound, Edit, Interface, Left, PassRow, Port, RunDocument, Side
+from surgery.report.run import Accuracy, Bound, Edit, Interface, Left, PassRow, Port, RunDocument, Side, ThinnedWeight
 from surgery.report.totals import KindTime, SegmentTime, SlotTime
 from surgery.report.usage import Ceilings, Efficiency
 from surgery.report.what_if import Throughput, WhatIfPart
@@ -204,6 +204,7 @@ def run(name: str = "conv_1", verified: str = "full") -> RunDocument:
         verified=verified,
         drift=diff(name),
         edits=(Edit(kind="removed", old=(name,), new=(), by="fold-constants"),),
+        thinned=(ThinnedWeight(weight=name, node=name, before=(8, 3, 1, 1), after=(5, 3, 1, 1)),),
         io=Interface(removed=(name,), inputs=ports, outputs=ports, changed=True),
         normalised=(f"initializer {name} was also an input",),
         violations=(left,),

@@ -39,6 +39,7 @@ def run_page(document: RunDocument) -> Page:
         Section("Numbers", _numbers(document)),
         Section("Over budget", tuple(Note(text, "bad") for text in document.exceeded)),
         Section("Accuracy", _accuracy(document.accuracy)),
+        Section("Channels taken out", _thinned(document)),
         Section("Inputs and outputs", (*_interface(document.io), *_host_code(document.host_code))),
         Section("Refused by the toolchain", refusal_blocks(document.after.refusals)),
         Section("Limits still broken", violation_blocks((v.node, v) for v in document.violations)),
@@ -148,6 +149,18 @@ def _accuracy(accuracy: Accuracy | None) -> tuple[Block, ...]:
     names = dict.fromkeys([*accuracy.before, *accuracy.after])
     rows = ((n, number(accuracy.before.get(n), 5), number(accuracy.after.get(n), 5)) for n in names)
     return (table("Metric|#Before|#After", rows, f"Measured by {accuracy.evaluator}"),)
+
+
+def _thinned(document: RunDocument) -> tuple[Block, ...]:
+    if document.plan_reason:
+        return (Note(f"No plan for the original weights can be stated: {document.plan_reason}.", "warn"),)
+    rows = ((code(w.weight), w.node, _sizes(w.before), _sizes(w.after)) for w in document.thinned)
+    head = "Weight|Read by|Shape before|Shape after"
+    return (table(head, rows, "The plan beside the model says which indices stay"),) if document.thinned else ()
+
+
+def _sizes(shape: Sequence[int]) -> str:
+    return "×".join(map(str, shape))
 
 
 def _interface(io: Interface) -> tuple[Block, ...]:
