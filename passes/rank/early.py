@@ -36,6 +36,10 @@ class LookupFirst(Rule[Late]):
         for index in range(1, len(node.inputs)):
             if node.input(index) is not None:
                 need.constant(node, index)
+        if _comes_back(node.outputs[0]):
+            raise Mismatch(
+                f"{node.outputs[0].name!r} is brought back to rank 4, where the reshapes are what to move", node
+            )
         ends = tuple(_ends(node.inputs[0], node, ctx))
         if node.inputs[0] in ends:
             raise Mismatch(f"{node.inputs[0].name!r} is not reshaped from rank 4", node)
@@ -44,6 +48,11 @@ class LookupFirst(Rule[Late]):
     def rewrite(self, match: Late, rw: Rewriter) -> None:
         """The lookup of each, then what moved them."""
         rw.replace(match.node, _moved(rw, match.node.inputs[0], match))
+
+
+def _comes_back(value: Tensor) -> bool:
+    """Whether all that reads ``value`` reshapes it to rank 4."""
+    return bool(value.consumers) and all(r.op in FORMS and r.outputs[0].rank == 4 for r in value.consumers)
 
 
 def _ends(value: Tensor, node: Node, ctx: Context) -> Iterator[Tensor]:

@@ -50,6 +50,9 @@ LEFT = {
         "f = Concat <axis = 2> (b, e)  g = CumSum (f, u)  y = Sigmoid (g)", "not reshaped or joined from rank 4"
     ),
     "nothing that is moved": ("y = Sigmoid (a)", "is not reshaped from rank 4"),
+    "what comes back": (
+        "f = Concat <axis = 2> (b, e)  g = Sigmoid (f)  y = Reshape (g, r)", "'g' is brought back to rank 4"
+    ),
     "a constant part": ("f = Concat <axis = 2> (b, c)  y = Sigmoid (f)", "'c' is constant, every part must be"),
 }  # fmt: skip
 
@@ -62,6 +65,7 @@ def test_refusal(name: str) -> None:
     model = net(
         f"a = Conv (x, w)  {SCORES}  {body}", "[1,16,40,40]", "[1,80,2000]", 11, w=(80, 16, 1, 1), k=[1, 80, -1],
         **({"c": (1, 80, 400)} if "c)" in body else {}), **({"u": 2} if "u)" in body else {}),
+        **({"r": [1, 80, 40, 50]} if "r)" in body else {}),
     )  # fmt: skip
     done = run(model, "bernoulli2", verify=False)
     assert not any(edit.change.rule == "lookup-first" for edit in done.result.edits)

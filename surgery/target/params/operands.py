@@ -93,8 +93,11 @@ def constant_per_channel(p: Params) -> bool:
 @param
 def constant_whole(p: Params) -> bool:
     """Whether one operand is a constant as large as the result, which has rank 4; the batch may be stretched."""
-    held = next((t for t in p.node.inputs if isinstance(t, Constant)), None)
-    return held is not None and len(p["output_dims"]) == 4 and held.shape[-3:] == p["output_dims"][1:]
+    held, made = next((t for t in p.node.inputs if isinstance(t, Constant)), None), p.node.outputs[0].shape or ()
+    if held is None or len(made) != 4 or len(held.shape) < 3:
+        return False
+    other = any(isinstance(dim, int) and dim != size for dim, size in zip(made[1:], held.shape[-3:], strict=True))
+    return not other and held.shape[-3:] == p["output_dims"][1:]
 
 
 @around
