@@ -17,7 +17,7 @@ from surgery.pipeline.view import frozen, place_as_seen
 from surgery.report.base import ModelRef
 from surgery.report.config import ConfigDocument
 from surgery.report.lint import finding_rows, sources
-from surgery.report.write import check_writable, write_text
+from surgery.report.write import check_writable, need_apart, write_text
 from surgery.requested import requested
 from surgery.target import Placement, Target, load_target
 from surgery.toolchain.conversion import Document, Interface, Settings, Severity, Tool, lint, tool_of
@@ -57,9 +57,21 @@ def configured(model: Model, march: str, output: Path, wanted: Wanted) -> Config
     """The configuration of ``model``, a file, for ``march``, written to ``output``.
 
     Raises:
-        InputError: an input has sizes that nobody states, something named is not there, or the tool would refuse the
-            configuration; nothing is written then.
+        InputError: what :func:`drafted` raises; nothing is written then.
     """
+    text, document = drafted(model, march, output, wanted)
+    write_text(text, output)
+    return document
+
+
+def drafted(model: Model, march: str, output: Path, wanted: Wanted) -> tuple[str, ConfigDocument]:
+    """The text of the configuration that goes to ``output``, and what it says; nothing is written.
+
+    Raises:
+        InputError: ``output`` is the model or cannot be written, an input has sizes that nobody states, something
+            named is not there, or the tool would refuse the configuration.
+    """
+    need_apart(output, model.path)
     check_writable(output)
     target, sized = load_target(march), frozen(model, wanted.shapes) if wanted.shapes else model
     facts = tool_of(target.name)
@@ -73,8 +85,7 @@ def configured(model: Model, march: str, output: Path, wanted: Wanted) -> Config
     findings = lint(settings)
     if wrong := next((one for one in findings if one.severity is Severity.ERROR), None):
         raise InputError(f"{facts.tool} would refuse it: {wrong.key}: {wrong.text}", where=str(output), hint=wrong.fix)
-    write_text(text, output)
-    return ConfigDocument(
+    return text, ConfigDocument(
         path=str(output),
         tool=facts.tool,
         march=target.name,

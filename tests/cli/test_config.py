@@ -138,6 +138,24 @@ def test_what_is_refused_writes_nothing(surgery: Surgery, args: list[str], said:
     assert said in refused(surgery, "config", *args, "-o", "c.yaml").err
 
 
+def test_the_model_is_not_overwritten(surgery: Surgery) -> None:
+    said = "is a model, or another result"
+    assert said in refused(surgery, "config", "clean.onnx", "-m", "X5", "-o", "./clean.onnx").err
+
+
+@pytest.mark.parametrize("place", ["./clean.onnx", "./out.onnx"])
+def test_run_overwrites_neither_the_model_nor_its_result(surgery: Surgery, place: str) -> None:
+    called = refused(surgery, "run", "clean.onnx", "-m", "X5", "-o", "out.onnx", "--config-out", place)
+    assert "is a model, or another result" in called.err
+
+
+def test_run_writes_nothing_where_its_result_has_no_yaml(surgery: Surgery) -> None:
+    called = refused(
+        surgery, "run", "dynamic.onnx", "-m", "X5", "-o", "out.onnx", "--verify", "off", "--config-out", "c.yaml"
+    )
+    assert "has sizes that are not fixed" in called.err
+
+
 @pytest.mark.parametrize("args", [["--dry-run"], ["pooled.onnx", "-o", "out"]])
 def test_run_writes_a_yaml_for_one_result_only(surgery: Surgery, args: list[str]) -> None:
     Path("out").mkdir()
