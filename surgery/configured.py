@@ -78,7 +78,8 @@ def drafted(model: Model, march: str, output: Path, wanted: Wanted) -> tuple[str
     if facts is None:
         raise InputError(f"no tool is known that converts for {target.name}", where="--march")
     _need_inputs(sized, wanted)
-    plan, notes = _plan(sized, target, facts, output, wanted)
+    placed = place_as_seen(sized, target)
+    plan, notes = _plan(sized, placed, target, facts, output, wanted)
     data = sections(plan, facts)
     text = f"# Written by surgery config: {facts.command.replace('CONFIG', 'this file')}\n{_written(data)}"
     settings = Settings(yaml.safe_load(text), facts, interface=Interface.of(sized, plan.run_on_bpu))
@@ -90,6 +91,7 @@ def drafted(model: Model, march: str, output: Path, wanted: Wanted) -> tuple[str
         tool=facts.tool,
         march=target.name,
         model=ModelRef.of(model),
+        accepted=placed.accepted,
         command=facts.command.replace("CONFIG", shlex.quote(str(output))),
         settings=data,
         notes=notes,
@@ -120,10 +122,11 @@ def _need_inputs(model: Model, wanted: Wanted) -> None:
         )
 
 
-def _plan(model: Model, target: Target, facts: Tool, output: Path, wanted: Wanted) -> tuple[Plan, tuple[str, ...]]:
+def _plan(
+    model: Model, placed: Placement, target: Target, facts: Tool, output: Path, wanted: Wanted
+) -> tuple[Plan, tuple[str, ...]]:
     """What to write, and what there is to say about it."""
     feeds = tuple(_feed(tensor, wanted) for tensor in model.graph.inputs)
-    placed = place_as_seen(model, target)
     asked = requested(model, target)
     fed = frozenset(feed.name for feed in feeds if feed.form == FEATUREMAP)
     path = model.path or Path("model.onnx")

@@ -106,7 +106,11 @@ def test_what_is_at_the_edges_is_removed_from_outside(surgery: Surgery) -> None:
 
 def test_a_model_that_is_refused_itself_is_told(surgery: Surgery) -> None:
     model_of(TAIL, opset=13).save("new.onnx")
-    assert "will refuse the model itself (model.opset)" in surgery("config", "new.onnx", "-m", "X5", "-o", "c.yaml").out
+    called = surgery("config", "new.onnx", "-m", "X5", "-o", "c.yaml")
+    assert called.code == 1
+    assert "will refuse the model itself (model.opset)" in called.out
+    assert "hb_mapper will take the configuration, and refuse the model." in called.out
+    assert "hb_mapper converts the model" not in called.out
 
 
 def test_the_document_follows_its_schema(surgery: Surgery) -> None:
