@@ -17,7 +17,7 @@ from surgery.pipeline.view import frozen, place_as_seen
 from surgery.report.base import ModelRef
 from surgery.report.config import ConfigDocument
 from surgery.report.lint import finding_rows, sources
-from surgery.report.write import check_writable, write_text
+from surgery.report.write import check_writable, need_apart, write_text
 from surgery.requested import requested
 from surgery.target import Placement, Target, load_target
 from surgery.toolchain.conversion import Document, Interface, Settings, Severity, Tool, lint, tool_of
@@ -57,28 +57,41 @@ def configured(model: Model, march: str, output: Path, wanted: Wanted) -> Config
     """The configuration of ``model``, a file, for ``march``, written to ``output``.
 
     Raises:
-        InputError: an input has sizes that nobody states, something named is not there, or the tool would refuse the
-            configuration; nothing is written then.
+        InputError: what :func:`drafted` raises; nothing is written then.
     """
+    text, document = drafted(model, march, output, wanted)
+    write_text(text, output)
+    return document
+
+
+def drafted(model: Model, march: str, output: Path, wanted: Wanted) -> tuple[str, ConfigDocument]:
+    """The text of the configuration that goes to ``output``, and what it says; nothing is written.
+
+    Raises:
+        InputError: ``output`` is the model or cannot be written, an input has sizes that nobody states, something
+            named is not there, or the tool would refuse the configuration.
+    """
+    need_apart(output, model.path)
     check_writable(output)
     target, sized = load_target(march), frozen(model, wanted.shapes) if wanted.shapes else model
     facts = tool_of(target.name)
     if facts is None:
         raise InputError(f"no tool is known that converts for {target.name}", where="--march")
     _need_inputs(sized, wanted)
-    plan, notes = _plan(sized, target, facts, output, wanted)
+    placed = place_as_seen(sized, target)
+    plan, notes = _plan(sized, placed, target, facts, output, wanted)
     data = sections(plan, facts)
     text = f"# Written by surgery config: {facts.command.replace('CONFIG', 'this file')}\n{_written(data)}"
     settings = Settings(yaml.safe_load(text), facts, interface=Interface.of(sized, plan.run_on_bpu))
     findings = lint(settings)
     if wrong := next((one for one in findings if one.severity is Severity.ERROR), None):
         raise InputError(f"{facts.tool} would refuse it: {wrong.key}: {wrong.text}", where=str(output), hint=wrong.fix)
-    write_text(text, output)
-    return ConfigDocument(
+    return text, ConfigDocument(
         path=str(output),
         tool=facts.tool,
         march=target.name,
         model=ModelRef.of(model),
+        accepted=placed.accepted,
         command=facts.command.replace("CONFIG", shlex.quote(str(output))),
         settings=data,
         notes=notes,
@@ -109,10 +122,11 @@ def _need_inputs(model: Model, wanted: Wanted) -> None:
         )
 
 
-def _plan(model: Model, target: Target, facts: Tool, output: Path, wanted: Wanted) -> tuple[Plan, tuple[str, ...]]:
+def _plan(
+    model: Model, placed: Placement, target: Target, facts: Tool, output: Path, wanted: Wanted
+) -> tuple[Plan, tuple[str, ...]]:
     """What to write, and what there is to say about it."""
     feeds = tuple(_feed(tensor, wanted) for tensor in model.graph.inputs)
-    placed = place_as_seen(model, target)
     asked = requested(model, target)
     fed = frozenset(feed.name for feed in feeds if feed.form == FEATUREMAP)
     path = model.path or Path("model.onnx")

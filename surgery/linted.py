@@ -11,7 +11,7 @@ from surgery.ir import Model
 from surgery.ir.model import Source
 from surgery.report.base import ModelRef
 from surgery.report.lint import LintDocument, Written, finding_rows, lint_document, sources
-from surgery.report.write import check_writable, write_text
+from surgery.report.write import check_writable, need_apart, write_text
 from surgery.requested import requested
 from surgery.target import load_target, march_names
 from surgery.toolchain.conversion import Document, Interface, Settings, Tool, lint, read, tool_for
@@ -52,6 +52,8 @@ def linted(path: Path, model: Source | None, asked: Asked) -> LintDocument:
     _need_place(path, asked)
     document = read(path)
     loaded = None if model is None else Model.load(model)
+    if loaded is not None and asked.output is not None:
+        need_apart(asked.output, loaded.path)
     settings = _settings(document, loaded)
     ref = None if loaded is None else ModelRef.of(loaded)
     report = lint_document(str(path), settings, lint(settings), document.line, ref)
@@ -80,6 +82,8 @@ def _need_place(path: Path, asked: Asked) -> None:
     """Raise what is wrong with where to write, before anything is read."""
     if asked.output is not None and not asked.writes:
         raise InputError("-o says where to write what --fix or --migrate makes", where=str(asked.output))
+    if asked.march is not None and asked.migrate is None:
+        raise InputError("is the march to translate for", where="--march", hint="the file names its own")
     if asked.migrate is not None and asked.output is None:
         raise InputError("a translation goes into a file of its own", where="--migrate", hint="name it: -o OTHER.yaml")
     if asked.migrate is not None and asked.output is not None and asked.output.resolve() == path.resolve():

@@ -35,7 +35,7 @@ def requested(model: Model, target: Target) -> Requested:
     except NoCoefficients:
         return Requested(names, f"{nodes} asked onto the BPU; {target.name} has no estimates of what that gains.")
     if after >= before:
-        return Requested((), f"{nodes} left on the CPU, predicted to be as fast there.")
+        return Requested((), f"{nodes} left on the CPU, predicted to be no slower there.")
     return Requested(names, f"{nodes} asked onto the BPU: {before:.3g} to {after:.3g} ms predicted.")
 
 

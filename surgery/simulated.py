@@ -7,7 +7,6 @@ fusion, not what only moves, and not what a convolution hands to the host, which
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -38,12 +37,12 @@ POOR, LOSS = 25.0, 6.0
 
 
 def grid_of(placement: Placement, int16: Sequence[str] = ()) -> Grid:
-    """What a march rounds of a placed model; 16 bits for what nodes read and make that a glob of ``int16`` names."""
+    """What a march rounds of a placed model; 16 bits for what the nodes named ``int16`` read and make."""
     around = _Around(placement)
     values: dict[str, int] = {}
     weights: dict[str, int | None] = {}
     for node in (row.node for row in placement.live if around.on_bpu(row.node)):
-        bits = 16 if any(fnmatch(node.name, glob) for glob in int16) else 8
+        bits = 16 if node.name in int16 else 8
         for tensor in filter(around.is_float, node.inputs):
             if isinstance(tensor, Constant):
                 weights |= {tensor.name: _axis(node)} if tensor is node.input(1) and node.op in _WEIGHTED else {}
@@ -144,11 +143,11 @@ def diff_simulated(
     """Both models as ``target`` quantises them, each against itself in float, calibrated on ``inputs``."""
     before, after = (Simulation(model, target, inputs, method) for model in (reference, candidate))
     sides: tuple[tuple[Literal["A", "B"], Simulation], ...] = (("A", before), ("B", after))
-    rows = [SimulatedOutputs(model=name, outputs=value_drifts(side.drift.outputs)) for name, side in sides]
+    rows = [_row(name, side) for name, side in sides]
     suggested = [] if target.name in ONLY_INT8 else after.losing()
     if suggested:
         wider = Simulation(candidate, target, inputs, method, suggested)
-        rows.append(SimulatedOutputs(model="B", int16=True, outputs=value_drifts(wider.drift.outputs)))
+        rows.append(_row("B", wider, int16=True))
     return SimulatedDiff(
         march=target.name,
         method=method.value,
@@ -157,6 +156,11 @@ def diff_simulated(
         layers=tuple(_layers(before, after)),
         int16=tuple(suggested),
     )
+
+
+def _row(model: Literal["A", "B"], side: Simulation, *, int16: bool = False) -> SimulatedOutputs:
+    outputs = value_drifts(side.drift.outputs)
+    return SimulatedOutputs(model=model, int16=int16, rounded=len(side.grid.values), outputs=outputs)
 
 
 def _layers(before: Simulation, after: Simulation) -> list[LayerSqnr]:

@@ -104,6 +104,22 @@ def test_diff_says_both_models_and_the_layers():
     assert "The lowest SQNR" in text
 
 
+def test_names_are_no_globs():
+    model = model_of(CHAIN, opset=11)
+    node = next(n for n in model.graph.nodes if n.outputs[0].name == "b")
+    node.name = "b[0]"
+    assert simulated.grid_of(place(model, X5), ["b[0]"]).values["b"] == 16
+
+
+def test_a_model_of_which_nothing_is_rounded_is_told():
+    host = model_of("g (double[1,4] x) => (double[1,4] y) { y = Relu(x) }", opset=11)
+    document = surgery.diff(host, host, march="X5", int8=True)
+    assert [row.rounded for row in document.int8.rows] == [0, 0]
+    text = to_markdown(page(document))
+    assert "Nothing of A was rounded" in text
+    assert "The lowest SQNR" not in text
+
+
 def test_a_layer_that_a_rewrite_made_worse_is_named():
     before = offset(0.01)
     found = simulated.diff_simulated(before, offset(90.0), make_inputs(before, samples=2), X5)

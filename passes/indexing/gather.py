@@ -135,6 +135,8 @@ class GatherNDAsGather(Rule[Points]):
         shape, indices = need.static(x, node), need.constant(node, 1)
         if batch := ops.attr(node, "batch_dims", 0):
             raise Mismatch(f"batch_dims is {batch}, it must be 0", node)
+        if not indices.size:
+            raise Mismatch("there are no indices, one at least must be given", node)
         depth = indices.shape[-1]
         axis = next((i for i in range(depth - 1) if shape[i] != 1), depth - 1)
         places = [_from_front(indices[..., i].reshape(-1), shape[i], node) for i in range(depth)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -70,8 +71,8 @@ def _ranges(places: Places, shape: Sequence[int], node: Node) -> tuple[Range, ..
     if not rows.size:
         raise Mismatch("there are no places, one at least must be updated", node)
     low, high = rows.min(axis=0), rows.max(axis=0) + 1
-    walked = np.indices(high - low).reshape(len(low), -1).T + low
-    if walked.shape != rows.shape or (walked != rows).any():
+    sides = [int(side) for side in high - low]
+    if prod(sides) != len(rows) or (np.indices(sides).reshape(len(sides), -1).T + low != rows).any():
         raise Mismatch(f"the {len(rows)} places are no box in reading order, they must be one", node)
     return tuple(zip(low.tolist(), high.tolist(), strict=True))
 

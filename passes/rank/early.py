@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from passes.rank.operators import UNARY
-from passes.rank.site import FORMS
+from passes.rank.site import FORMS, LONGEST
 from surgery.ir import Constant, Node, Tensor
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule, need
 
@@ -55,8 +55,8 @@ def _comes_back(value: Tensor) -> bool:
     return bool(value.consumers) and all(r.op in FORMS and r.outputs[0].rank == 4 for r in value.consumers)
 
 
-def _ends(value: Tensor, node: Node, ctx: Context) -> Iterator[Tensor]:
-    """The values of rank 4 of which Reshapes and Concats make ``value``."""
+def _ends(value: Tensor, node: Node, ctx: Context, most: int = LONGEST) -> Iterator[Tensor]:
+    """The values of rank 4 of which Reshapes and Concats make ``value``, as far as ``most`` in a row tell."""
     if isinstance(value, Constant):
         raise Mismatch(f"{value.name!r} is constant, every part must be computed", node)
     if value.rank == 4:
@@ -67,8 +67,10 @@ def _ends(value: Tensor, node: Node, ctx: Context) -> Iterator[Tensor]:
         raise Mismatch(f"{value.name!r} is of rank {value.rank} and not reshaped or joined from rank 4", node)
     if len(value.consumers) > 1 or ctx.is_output(value):
         raise Mismatch(f"{value.name!r} is read by others, too", node)
+    if not most:
+        raise Mismatch(f"more than {LONGEST} nodes in a row move what it reads", node)
     for source in _sources(maker):
-        yield from _ends(source, node, ctx)
+        yield from _ends(source, node, ctx, most - 1)
 
 
 def _sources(maker: Node) -> list[Tensor]:

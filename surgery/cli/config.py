@@ -46,7 +46,10 @@ def config(
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
 ) -> None:
-    """Write the YAML that hb_mapper or hb_compile converts a model by."""
+    """Write the YAML that hb_mapper or hb_compile converts a model by.
+
+    Exits 1 when the tool will refuse the model itself.
+    """
     from surgery import api
     from surgery.cli import parse
     from surgery.cli.output import Output

@@ -29,16 +29,17 @@ def places(jobs: Sequence[Job], out: Path | None, *, in_place: bool, dry_run: bo
     return files
 
 
-def need_config(config: Path | None, files: Sequence[Path | None]) -> None:
+def need_config(config: Path | None, jobs: Sequence[Job], files: Sequence[Path | None]) -> None:
     """InputError unless the configuration for a result can be written: there is one result, which is written, too."""
     if config is None:
         return
-    from surgery.report.write import check_writable
+    from surgery.report.write import check_writable, need_apart
 
     if len(files) != 1 or files[0] is None:
         raise InputError(
             "is for one result that is written", where=f"--config-out {config}", hint="name one model, and -o"
         )
+    need_apart(config, files[0], *(job.path for job in jobs))
     check_writable(config)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -86,6 +87,7 @@ def run(
     from surgery.cli.progress import progress
     from surgery.cli.witness import asked
     from surgery.host import check_folder
+    from surgery.report.write import write_text
 
     todo = jobs(models, march, assume)
     need_one(todo, log)
@@ -93,7 +95,7 @@ def run(
     if host_code is not None:
         check_folder(host_code)
     files = places(todo, out, in_place=in_place, dry_run=dry_run)
-    need_config(config_out, files)
+    need_config(config_out, todo, files)
     output = Output(
         json, tuple(report or ()), (*models, *files, log, config_out), frozenset(fail_on or ()), quiet, verbose
     )
@@ -124,10 +126,24 @@ def run(
             bar.start(job.name)
             with output.attempt(job):
                 done = api.run(job.path, march=job.march, progress=bar.step, witness=toolchain, **settings)
+                drafted = _drafted(done, file, job.march, config_out, settings["input_shape"])
                 output.add(_saved(done, file, host_code))
-                if config_out is not None and file is not None and not done.report.exceeded:
-                    api.config(file, march=job.march, output=config_out, input_shape=settings["input_shape"])
+                if config_out is not None and drafted is not None:
+                    write_text(drafted, config_out)
     output.finish()
+
+
+def _drafted(
+    done: Run, file: Path | None, march: str, config: Path | None, shapes: Mapping[str, Sequence[int]]
+) -> str | None:
+    """The YAML for the result, which is not written yet; None where none is wanted."""
+    if config is None or file is None or done.report.exceeded:
+        return None
+    from surgery.configured import Wanted, drafted
+
+    result = done.model.copy()
+    result.path = file
+    return drafted(result, march, config, Wanted(shapes))[0]
 
 
 def _saved(done: Run, file: Path | None, host: Path | None) -> RunDocument:

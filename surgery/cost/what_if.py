@@ -113,7 +113,7 @@ def _value(key: str, text: str) -> Any:
 
 
 def _number(text: str) -> int | str:
-    return int(text) if text.isdecimal() else text
+    return int(text) if text.removeprefix("-").isdecimal() else text
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from surgery.report.lint import FindingRow
 
 
 class ConfigDocument(Document):
-    """A configuration of the tool for ``march``.
+    """A configuration of the tool for ``march``, which takes the model itself where it is ``accepted``.
 
     ``path`` is the file, ``command`` what converts the model by it, ``settings`` its values by section and key,
     ``notes`` what was decided and why; ``findings`` are those of its lint, none of them an error.
@@ -20,6 +20,7 @@ class ConfigDocument(Document):
     tool: str
     march: str
     model: ModelRef
+    accepted: bool
     command: Text
     settings: dict[str, dict[str, Any]]
     notes: tuple[Text, ...] = ()

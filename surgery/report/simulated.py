@@ -12,10 +12,14 @@ WORSE = 3.0
 
 
 class SimulatedOutputs(Part):
-    """The outputs of one model, quantised, against the same model in float; ``int16`` with what is suggested."""
+    """The outputs of one model, quantised, against the same model in float; ``int16`` with what is suggested.
+
+    ``rounded`` counts the values that are on the grid of integers; with none of them nothing is simulated.
+    """
 
     model: Literal["A", "B"]
     int16: bool = False
+    rounded: int
     outputs: tuple[ValueDrift, ...]
 
 

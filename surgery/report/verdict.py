@@ -114,6 +114,11 @@ def _(document: LintDocument) -> frozenset[Finding]:
     return frozenset({Finding.SETTINGS}) if document.left else frozenset()
 
 
+@findings.register
+def _(document: ConfigDocument) -> frozenset[Finding]:
+    return frozenset() if document.accepted else frozenset({Finding.REFUSED})
+
+
 def drifted(document: DiffDocument) -> bool:
     """Whether a value is further from the reference than rounding explains, or an output cannot be compared."""
     return document.first_bad is not None or any(out.problem for out in document.outputs)
@@ -245,7 +250,10 @@ def _(document: LintDocument) -> Closing:
 
 @closing.register
 def _(document: ConfigDocument) -> Closing:
-    return Closing(True, f"{document.tool} converts the model by it: {document.command}")
+    if document.accepted:
+        return Closing(True, f"{document.tool} converts the model by it: {document.command}")
+    first = command("check", _path(document.model), "--march", document.march)
+    return Closing(False, f"{document.tool} will take the configuration, and refuse the model.", first)
 
 
 @closing.register

@@ -48,6 +48,12 @@ def check_writable(path: Path) -> None:
         raise InputError(f"cannot be written: {error.strerror}", where=str(path)) from error
 
 
+def need_apart(path: Path, *read: Path | None) -> None:
+    """InputError where ``path`` is one of the files that are ``read``, or written beside it."""
+    if path.resolve() in {file.resolve() for file in read if file is not None}:
+        raise InputError("is a model, or another result", where=str(path), hint="name another file")
+
+
 def write_report(documents: Sequence[Document], path: Path) -> None:
     """Write ``documents`` in the format the suffix of ``path`` names."""
     write_text(FORMATS[path.suffix.lower()](documents), path)

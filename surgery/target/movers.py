@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from math import prod
 
-from surgery.ir.graph import Constant, Node, Tensor, Value
+from surgery.ir.graph import Constant, Node, Shape, Tensor, Value
 from surgery.target.folds import RESHAPES
 from surgery.target.moves import Move
 from surgery.target.params import Params, Unknown
 from surgery.target.shapes import Dims
 
 
-def value_like(tensor: Tensor, shape: object) -> Value:
+def value_like(tensor: Tensor, shape: Shape | None) -> Value:
     """A value of the same name and type, of another shape."""
-    return Value(tensor.name, tensor.dtype, shape)  # type: ignore[arg-type]
+    return Value(tensor.name, tensor.dtype, shape)
 
 
 def dims(tensor: Tensor) -> Dims:
     """The dims of a value known to be static."""
     assert tensor.is_static
-    return tensor.shape  # type: ignore[return-value]
+    return tuple(dim for dim in tensor.shape or () if isinstance(dim, int))
 
 
 def is_static(tensor: Tensor) -> bool:

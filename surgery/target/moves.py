@@ -92,9 +92,11 @@ def undone(shape: Dims, moves: Moves) -> Moves | None:
 
 
 def _before(shape: Dims, move: Move) -> Dims | None:
-    """The shape that becomes ``shape`` by ``move``."""
+    """The shape that becomes ``shape`` by ``move``; None by a Reshape of no elements, which has no groups of dims."""
     if move.perm is not None:
         return tuple(shape[move.perm.index(axis)] for axis in range(len(shape)))
+    if 0 in move.before:
+        return None
     before: list[int] = []
     for inner, outer in _groups(move.before, move.after):
         kept = shape[outer.start : outer.stop]

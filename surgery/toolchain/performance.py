@@ -92,7 +92,7 @@ def segment(text: str | bytes) -> Segment:
 def summarised(said: Mapping[str, Any]) -> Segment:
     """The segment that the ``summary`` of such a JSON describes; KeyError or ValueError where that is none."""
     return Segment(
-        name=said["model name"],
+        name=str(said["model name"]),
         latency_us=float(said["latency (us)"]),
         fps=float(said["FPS"]),
         ddr_bytes=int(said["DDR bytes per frame"]),
@@ -107,10 +107,14 @@ def summarised(said: Mapping[str, Any]) -> Segment:
 def _timeline(said: Mapping[str, Any]) -> Timeline:
     return Timeline(
         step_ms=float(said.get("interval time (ms)", 0)),
-        utilisation=tuple(said.get("interval computing unit utilization", ())),
-        loading=tuple(said.get("interval loading bandwidth (megabytes/s)", ())),
-        storing=tuple(said.get("interval storing bandwidth (megabytes/s)", ())),
+        utilisation=_numbers(said, "interval computing unit utilization"),
+        loading=_numbers(said, "interval loading bandwidth (megabytes/s)"),
+        storing=_numbers(said, "interval storing bandwidth (megabytes/s)"),
     )
+
+
+def _numbers(said: Mapping[str, Any], key: str) -> tuple[float, ...]:
+    return tuple(map(float, said.get(key, ())))
 
 
 def _layers(rows: Sequence[Sequence[str]]) -> tuple[Layer, ...]:
@@ -122,7 +126,7 @@ def _layers(rows: Sequence[Sequence[str]]) -> tuple[Layer, ...]:
 def _layer(cells: Mapping[str, str]) -> Layer:
     active = _ACTIVE.search(cells.get("active period of time", ""))
     return Layer(
-        name=cells[_LAYER],
+        name=str(cells[_LAYER]),
         ops=int(cells["ops"].replace(",", "") or 0),
         shape=_shape(cells["original output shape"]),
         aligned=_shape(cells["aligned output shape"]),

@@ -106,7 +106,11 @@ def test_what_is_at_the_edges_is_removed_from_outside(surgery: Surgery) -> None:
 
 def test_a_model_that_is_refused_itself_is_told(surgery: Surgery) -> None:
     model_of(TAIL, opset=13).save("new.onnx")
-    assert "will refuse the model itself (model.opset)" in surgery("config", "new.onnx", "-m", "X5", "-o", "c.yaml").out
+    called = surgery("config", "new.onnx", "-m", "X5", "-o", "c.yaml")
+    assert called.code == 1
+    assert "will refuse the model itself (model.opset)" in called.out
+    assert "hb_mapper will take the configuration, and refuse the model." in called.out
+    assert "hb_mapper converts the model" not in called.out
 
 
 def test_the_document_follows_its_schema(surgery: Surgery) -> None:
@@ -136,6 +140,24 @@ def test_run_writes_the_yaml_of_the_result(surgery: Surgery) -> None:
 )
 def test_what_is_refused_writes_nothing(surgery: Surgery, args: list[str], said: str) -> None:
     assert said in refused(surgery, "config", *args, "-o", "c.yaml").err
+
+
+def test_the_model_is_not_overwritten(surgery: Surgery) -> None:
+    said = "is a model, or another result"
+    assert said in refused(surgery, "config", "clean.onnx", "-m", "X5", "-o", "./clean.onnx").err
+
+
+@pytest.mark.parametrize("place", ["./clean.onnx", "./out.onnx"])
+def test_run_overwrites_neither_the_model_nor_its_result(surgery: Surgery, place: str) -> None:
+    called = refused(surgery, "run", "clean.onnx", "-m", "X5", "-o", "out.onnx", "--config-out", place)
+    assert "is a model, or another result" in called.err
+
+
+def test_run_writes_nothing_where_its_result_has_no_yaml(surgery: Surgery) -> None:
+    called = refused(
+        surgery, "run", "dynamic.onnx", "-m", "X5", "-o", "out.onnx", "--verify", "off", "--config-out", "c.yaml"
+    )
+    assert "has sizes that are not fixed" in called.err
 
 
 @pytest.mark.parametrize("args", [["--dry-run"], ["pooled.onnx", "-o", "out"]])

@@ -183,6 +183,8 @@ def test_anchors_are_followed(surgery: Surgery) -> None:
         (["--migrate", "hb_mapper", "--march", "X3", "-o", "o.yaml"], "the file is for hb_mapper already"),
         (["--fix", "-o", "nowhere/o.yaml"], "No such file"),
         (["--model", "nowhere.onnx"], "nowhere.onnx"),
+        (["--model", "clean.onnx", "--fix", "-o", "./clean.onnx"], "is a model, or another result"),
+        (["--fix", "--march", "X3"], "is the march to translate for"),
     ],
 )
 def test_calls_that_are_refused(surgery: Surgery, options: list[str], said: str) -> None:

@@ -140,6 +140,18 @@ def reasons(body: str, y: str, **constants: Any) -> list[str]:
     return apply_pass(model, SimplifyIndexing(), MARCH, verify=False).reasons
 
 
+def test_no_points_are_refused() -> None:
+    model = net("a = Sin (x)  b = GatherND (a, i)  y = Cos (b)", X, "[0,6,6]", i=np.zeros((0, 2), np.int64))
+    assert "there are no indices" in " ".join(apply_pass(model, SimplifyIndexing(), MARCH, verify=False).reasons)
+
+
+def test_places_far_apart_are_refused_before_what_is_between_is_counted() -> None:
+    body = "a = Sin (x)  u = Exp (x)  b = ScatterND (a, i, u)  y = Cos (b)"
+    model = net(body.replace("Exp (x)", "Gather (x, z)"), "[99999,99999,99999]", "[99999,99999,99999]",
+                i=[[0, 0, 0], [99998, 99998, 99998]], z=[0, 1])  # fmt: skip
+    assert "no box in reading order" in " ".join(apply_pass(model, SimplifyIndexing(), MARCH, verify=False).reasons)
+
+
 def test_behind_the_last_computation_a_gather_stays() -> None:
     model = net("a = Sin (x)  b = Gather <axis = 1> (a, i)  y = Reshape (b, s)", X, "[2,36]", i=[2, 3], s=[2, 36])
     done = apply_pass(model, SimplifyIndexing(), MARCH)

@@ -72,6 +72,14 @@ def test_refusal(name: str) -> None:
     assert any(why in reason for reason in done.reasons) or name == "nothing that is moved", done.reasons
 
 
+def test_a_chain_that_is_too_long_is_refused() -> None:
+    chain = "  ".join(f"r{n + 1} = Reshape (r{n}, {'pq'[n % 2]})" for n in range(2000))
+    body = f"a = Conv (x, w)  r0 = Reshape (a, q)  {chain}  y = Sigmoid (r2000)"
+    model = net(body, "[1,8,8,8]", "[1,8,64]", 11, w=(8, 8, 1, 1), p=[1, 64, 8], q=[1, 8, 64])
+    done = run(model, "bernoulli2", verify=False, idempotent=False)
+    assert any("more than 8 nodes in a row move what it reads" in reason for reason in done.reasons)
+
+
 @settings(max_examples=10, deadline=None, derandomize=True)
 @given(st.sampled_from(["Sigmoid", "Tanh", "Exp", "Relu"]), st.lists(st.integers(1, 3), min_size=2, max_size=3))
 def test_any_maps_keep_their_elements(op: str, sides: list[int]) -> None:

@@ -45,6 +45,11 @@ def test_a_part_of_a_dim_cannot_be_led_back() -> None:
     assert undone((1, 4, 1), (reshape((1, 16), (1, 4, 4)),)) is None
 
 
+@pytest.mark.parametrize(("before", "after"), [((1, 0, 4), (0, 4)), ((0, 4), (0,)), ((2, 0), (0, 3, 5))])
+def test_values_without_elements_are_not_led_back(before: tuple[int, ...], after: tuple[int, ...]) -> None:
+    assert undone((1,) * len(after), (reshape(before, after),)) is None
+
+
 def test_two_operands_pass_the_same_last_moves() -> None:
     stretched = undone((1, 16, 1), TOKENS)
     assert stretched is not None

@@ -24,7 +24,16 @@ def simulated_blocks(found: SimulatedDiff | None) -> tuple[Block, ...]:
     outputs = table(head, [row for side in found.rows for row in _outputs(side)])
     worst = sorted(found.layers, key=lambda layer: layer.after or 0.0)[:LISTED]
     worse = [layer for layer in found.layers if layer.worse]
-    return (Note(said, "muted"), outputs, *_said(found, worse), _layers(worst, "The lowest SQNR"))
+    lowest = (_layers(worst, "The lowest SQNR"),) if worst else ()
+    return (Note(said, "muted"), outputs, *_nothing(found), *_said(found, worse), *lowest)
+
+
+def _nothing(found: SimulatedDiff) -> tuple[Block, ...]:
+    """The models whose outputs say nothing of int8."""
+    said = "no float32 value of it is computed on the BPU, so that its outputs say nothing of int8."
+    return tuple(
+        Note(f"Nothing of {side.model} was rounded: {said}", "warn") for side in found.rows if not side.rounded
+    )
 
 
 def _said(found: SimulatedDiff, worse: Sequence[LayerSqnr]) -> tuple[Block, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from surgery.errors import InputError
+from surgery.profiled import profiled
 from surgery.toolchain.profiles import Profile, read_profile
 from tests.conftest import SHARED
 from tests.toolchain.profiles import files
@@ -240,7 +241,16 @@ def test_whatever_stands_in_a_place_it_is_read_or_refused(tmp_path: Path, texts:
     for text in texts:
         path.write_text(text)
         with suppress(InputError):
-            read_profile(path)
+            profiled([path])
+
+
+def test_names_are_text_whatever_stands_there(tmp_path: Path) -> None:
+    said = json.loads(files.PERF)
+    said["summary"]["model name"], said["summary"]["layer details"][1][0] = 7, {"a": 1}
+    path = tmp_path / "odd.json"
+    path.write_text(json.dumps(said))
+    (segment,) = read_profile(path).segments
+    assert (segment.name, segment.layers[0].name) == ("7", "{'a': 1}")
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

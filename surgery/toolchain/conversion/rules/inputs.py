@@ -33,7 +33,7 @@ def counts(settings: Settings) -> Findings:
         if key.list != "inputs" or not found or len(found) == count or key.deprecated:
             continue
         path = (section, name)
-        alike = len(set(found)) == 1 and name not in ("input_name", "cal_data_dir")
+        alike = len(set(found)) == 1 and found[0] != "" and name not in ("input_name", "cal_data_dir")
         edits: tuple[Edit, ...] = (Put(path, joined(found[:1] * count)),) if alike else ()
         text = f"has {len(found)} values for {count} inputs"
         fix = "" if edits else "give one value per input, parted by ;"
