@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from surgery.cost.segments import ON_BPU
 from surgery.drift.quantised import Grid, quantised
 from surgery.drift.taps import Drift, diff
 from surgery.drift.thresholds import Method, thresholds
@@ -59,8 +60,8 @@ class _Around:
         self.placement, self.home = placement, placement.folds.home
 
     def on_bpu(self, node: Node) -> bool:
-        """Whether it runs there, by itself or as a part of another."""
-        return self.placement.device(self.home(node)) == "bpu"
+        """Whether it runs there, by itself or as a part of another, or may, as far as is known."""
+        return self.placement.device(self.home(node)) in ON_BPU
 
     def is_float(self, tensor: Tensor) -> bool:
         """Whether it is a float tensor that is there at all."""
@@ -99,6 +100,7 @@ class Simulation:
     Attributes:
         model: as the toolchain's converter has it.
         grid: what is rounded.
+        assumed: nodes that count as on the BPU though nothing public says that they run there.
         made: the quantised form.
         drift: of that from the model, values of one name included.
     """
@@ -107,7 +109,9 @@ class Simulation:
         self, model: Model, target: Target, inputs: InputSet, method: Method, int16: Sequence[str] = ()
     ) -> None:
         self.model = folded(model)
-        grid = grid_of(place(self.model, target), int16)
+        placement = place(self.model, target)
+        grid = grid_of(placement, int16)
+        self.assumed = sum(row.device in ON_BPU and row.device != "bpu" for row in placement.live)
         known = {v.name: v for v in (*self.model.graph.inputs, *_made(self.model)) if isinstance(v, Value)}
         found = thresholds(self.model, [known[name] for name in grid.values], inputs.samples, method)
         self.grid = grid
@@ -160,7 +164,9 @@ def diff_simulated(
 
 def _row(model: Literal["A", "B"], side: Simulation, *, int16: bool = False) -> SimulatedOutputs:
     outputs = value_drifts(side.drift.outputs)
-    return SimulatedOutputs(model=model, int16=int16, rounded=len(side.grid.values), outputs=outputs)
+    return SimulatedOutputs(
+        model=model, int16=int16, rounded=len(side.grid.values), assumed=side.assumed, outputs=outputs
+    )
 
 
 def _layers(before: Simulation, after: Simulation) -> list[LayerSqnr]:

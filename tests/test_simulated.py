@@ -62,6 +62,15 @@ def test_only_nodes_on_the_bpu_are_rounded():
     assert set(found.values) == {"x", "b"}
 
 
+def test_nodes_whose_device_nobody_knows_are_rounded_and_counted():
+    model = model_of(CHAIN, opset=11)
+    found = simulated.diff_simulated(model, model, make_inputs(model, samples=1), load_target("nash-e"))
+    assert found.rows[0].assumed > 0
+    assert {"x", "b", "e"} <= set(grid(CHAIN, load_target("nash-e")).values)
+    document = surgery.diff(model, model, march="nash-e", int8=True, samples=1)
+    assert "of unknown device count as on the BPU" in to_markdown(page(document))
+
+
 @pytest.mark.parametrize(
     ("line", "shape", "axis"),
     [
@@ -132,6 +141,8 @@ def test_what_cannot_be_simulated_is_said():
         surgery.diff(model, model, int8=True)
     with pytest.raises(SurgeryError, match="unknown calibration 'maks'"):
         surgery.diff(model, model, int8=True, march="X5", calibration="maks")
+    with pytest.raises(SurgeryError, match=r"(?s)--calibration kl: nothing is quantised.*--int8"):
+        surgery.diff(model, model, calibration="kl")
 
 
 @pytest.mark.witness

@@ -19,6 +19,8 @@ MOVES = frozenset(
 """What only moves elements, and behind the last computation runs on the CPU."""
 MOST = 8
 """Slices that stand for one Gather at most; sixteen take as long as the Gather itself, or longer."""
+FAR = 64
+"""Values behind a Gather that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +88,17 @@ def _picked(node: Node, most: int, ctx: Context) -> Picked:
     return Picked(node, x, axis, parts, indices.ndim == 0)
 
 
-def _is_computed_with(value: Value, depth: int = 8) -> bool:
-    """Whether a reader of ``value`` does more than move it, as far as ``depth`` readers in a row tell."""
-    return depth > 0 and any(
-        reader.op not in MOVES or any(_is_computed_with(out, depth - 1) for out in reader.outputs)
-        for reader in value.consumers
-    )
+def _is_computed_with(value: Value) -> bool:
+    """Whether a reader of ``value`` does more than move it, as far as :data:`FAR` values tell."""
+    ahead, seen = [value], {value}
+    while ahead and len(seen) < FAR:
+        readers = ahead.pop().consumers
+        if any(reader.op not in MOVES for reader in readers):
+            return True
+        fresh = {out for reader in readers for out in reader.outputs} - seen
+        seen |= fresh
+        ahead += fresh
+    return False
 
 
 def _from_front(indices: Indices, size: object, node: Node) -> list[int]:

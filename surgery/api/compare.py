@@ -45,8 +45,8 @@ def diff(
     compares their fake-quant and int8 outputs with the reference. ``int8`` simulates that without it, layer by layer,
     calibrated on the same inputs: thresholds by ``calibration`` (``max``, ``percentile`` or ``kl``).
     """
-    target = _quantising(march, witness, int8)
     method = _method(calibration)
+    target = _quantising(march, witness, int8, method)
     left, right = Model.load(reference), Model.load(candidate)
     data = make_inputs(left, samples=samples, seed=seed, given=inputs, shapes=input_shape, ranges=input_range)
     document = diff_document(left, right, measure(left, right, data, taps=taps, progress=progress), data.description)
@@ -95,9 +95,13 @@ def bisect(
     return at(document, input_shape)
 
 
-def _quantising(march: str | None, witness: Asked | None, int8: bool) -> Target | None:
+def _quantising(march: str | None, witness: Asked | None, int8: bool, calibration: Method) -> Target | None:
     """The march that both are quantised for; None where nothing is."""
     if witness is None and not int8:
+        if calibration != Method.MAX:
+            raise InputError(
+                "nothing is quantised", where=f"--calibration {calibration}", hint="add --int8 or --witness"
+            )
         return None
     if march is None:
         where = "--int8" if witness is None else "--witness"

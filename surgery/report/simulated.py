@@ -14,12 +14,14 @@ WORSE = 3.0
 class SimulatedOutputs(Part):
     """The outputs of one model, quantised, against the same model in float; ``int16`` with what is suggested.
 
-    ``rounded`` counts the values that are on the grid of integers; with none of them nothing is simulated.
+    ``rounded`` counts the values that are on the grid of integers; with none of them nothing is simulated. ``assumed``
+    counts the nodes that count as on the BPU though nothing public says that they run there.
     """
 
     model: Literal["A", "B"]
     int16: bool = False
     rounded: int
+    assumed: int = 0
     outputs: tuple[ValueDrift, ...]
 
 

@@ -25,7 +25,7 @@ def simulated_blocks(found: SimulatedDiff | None) -> tuple[Block, ...]:
     worst = sorted(found.layers, key=lambda layer: layer.after or 0.0)[:LISTED]
     worse = [layer for layer in found.layers if layer.worse]
     lowest = (_layers(worst, "The lowest SQNR"),) if worst else ()
-    return (Note(said, "muted"), outputs, *_nothing(found), *_said(found, worse), *lowest)
+    return (Note(said, "muted"), outputs, *_nothing(found), *_assumed(found), *_said(found, worse), *lowest)
 
 
 def _nothing(found: SimulatedDiff) -> tuple[Block, ...]:
@@ -34,6 +34,13 @@ def _nothing(found: SimulatedDiff) -> tuple[Block, ...]:
     return tuple(
         Note(f"Nothing of {side.model} was rounded: {said}", "warn") for side in found.rows if not side.rounded
     )
+
+
+def _assumed(found: SimulatedDiff) -> tuple[Block, ...]:
+    """That the limits of the march leave some nodes open."""
+    most = max((side.assumed for side in found.rows), default=0)
+    said = f"{plural(most, 'node')} of unknown device count as on the BPU, and may be in float on the CPU."
+    return (Note(said, "warn"),) if most else ()
 
 
 def _said(found: SimulatedDiff, worse: Sequence[LayerSqnr]) -> tuple[Block, ...]:

@@ -30,5 +30,7 @@ def what_if_blocks(document: CostDocument) -> tuple[Block, ...]:
 def _rows(document: CostDocument, other: WhatIfPart) -> Iterator[tuple[str, str, str]]:
     yield "Latency", interval(document.latency_ms), interval(other.latency_ms)
     yield "BPU time", interval(document.bpu_ms), interval(other.bpu_ms)
-    for one, two in zip(document.throughput_fps, other.throughput_fps, strict=True):
-        yield f"Throughput, {plural(one.threads, 'thread')}", interval(one.fps, "fps"), interval(two.fps, "fps")
+    then = {side.threads: side.fps for side in other.throughput_fps}
+    for side in document.throughput_fps:
+        name = f"Throughput, {plural(side.threads, 'thread')}"
+        yield name, interval(side.fps, "fps"), interval(then.get(side.threads), "fps")
