@@ -13,7 +13,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.scalarstring import ScalarString, SingleQuotedScalarString
 from ruamel.yaml.tokens import CommentToken
 
-from surgery.errors import DefectError
+from surgery.errors import InputError
 from surgery.toolchain.conversion.finding import Drop, Edit, KeyPath, Put, Rename
 
 Tree: TypeAlias = MutableMapping[Any, Any]
@@ -38,7 +38,7 @@ def repaired(text: str, edits: Iterable[Edit]) -> str:
     """The text of a file with edits applied: comments, order, quotes and line ends of the rest are as they were.
 
     Raises:
-        DefectError: the text written does not say what the edits make of the data.
+        InputError: the text written does not say what the edits make of the data (YAML 1.1 and 1.2 differ).
     """
     changes = tuple(edits)
     ends = "\r\n" if "\r\n" in text else "\n"
@@ -51,7 +51,10 @@ def repaired(text: str, edits: Iterable[Edit]) -> str:
     written = io.StringIO()
     round_trip.dump(tree, written)
     if not same(yaml.safe_load(written.getvalue()), expected):
-        raise DefectError("the repaired file would say something else than was meant; it is left as it was")
+        raise InputError(
+            "the repaired file would say something else than was meant; it is left as it was",
+            hint="a number such as 1e400 is one to YAML 1.2 and text to YAML 1.1: write it otherwise",
+        )
     return written.getvalue().replace("\n", ends)
 
 

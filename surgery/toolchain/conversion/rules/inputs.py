@@ -49,8 +49,8 @@ def transitions(settings: Settings) -> Findings:
         if allowed is None or run in allowed or run not in _formats(settings):
             continue
         text = f"input {index}: trained on {train}, it cannot be fed {run}, only {', '.join(allowed)}"
-        edits = (replaced(settings, "input_type_rt", index, NV12 if NV12 in allowed else allowed[0]),)
-        yield error(settings, "input.transition", settings.path("input_type_rt"), text, edits=edits)
+        fix = f"say which of {', '.join(allowed)} the application feeds"
+        yield error(settings, "input.transition", settings.path("input_type_rt"), text, fix=fix)
 
 
 def _formats(settings: Settings) -> tuple[str, ...]:
