@@ -57,11 +57,11 @@ def _choices(rows: Sequence[group_choices.Choice]) -> Iterator[str]:
     yield "### The same channels in other groups\n"
     yield "Microseconds that the layer computes: compiled (estimated).\n"
     groups = sorted({row.groups for row in rows})
-    yield f"| march | kernel | channels | side | {' | '.join(map(str, groups))} |"
-    yield f"|---|--:|--:|--:|{'--:|' * len(groups)}"
-    layers: dict[tuple[str, tuple[int, int, int]], dict[int, float]] = defaultdict(dict)
+    yield f"| march | kernel | stride | channels | side | {' | '.join(map(str, groups))} |"
+    yield f"|---|--:|--:|--:|--:|{'--:|' * len(groups)}"
+    layers: dict[tuple[str, group_choices.Size], dict[int, float]] = defaultdict(dict)
     for row in rows:
-        layers[row.march, (row.kernel, row.channels, row.side)][row.groups] = row.compiled_us
+        layers[row.march, row.size][row.groups] = row.compiled_us
     for (march, size), compiled in layers.items():
         told = dict(zip(compiled, group_choices.estimated(march, size), strict=True))
         cells = (f"{compiled[n]:.0f} ({told[n]:.0f})" if n in told else "" for n in groups)

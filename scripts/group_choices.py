@@ -4,7 +4,8 @@ usage: group_choices.py [--march M]... [--limit S] [--out FILE.csv] [--witness D
 
 Per size one network of cells (cost_networks.py): a 1x1 convolution, the one in so many groups, another 1x1 convolution.
 Each is compiled by the vendor's toolchain at O2, and what the middle layers compute is kept in
-data/efficiency/groups.csv; :func:`estimated` is what our estimate says of them. Exits with 2 without the toolchain.
+data/efficiency/groups.csv; :func:`estimated` is what our estimate says of them. Goes on where the table ends; exits
+with 2 without the toolchain.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import csv
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import asking
 import onnx
@@ -29,8 +30,14 @@ from surgery.toolchain import Witness
 from surgery.toolchain.names import named
 
 OUT = Path(__file__).resolve().parents[1] / "data/efficiency/groups.csv"
-SIZES = ((3, 64, 56), (3, 128, 56), (3, 256, 28), (3, 512, 14), (1, 64, 56), (1, 256, 28))
-"""Side of the kernel, channels, side of the feature map; the second to the fourth are ResNeXt's stages."""
+SIZES = (
+    (3, 1, 64, 56), (3, 1, 128, 56), (3, 1, 256, 28), (3, 1, 512, 14), (1, 1, 64, 56), (1, 1, 256, 28),
+    (3, 2, 64, 112), (3, 2, 128, 56),
+)  # fmt: skip
+"""Side of the kernel, stride, channels, side of what is read; the second to the fourth are ResNeXt's stages."""
+
+
+Size: TypeAlias = tuple[int, int, int, int]
 
 
 class Choice(NamedTuple):
@@ -38,19 +45,25 @@ class Choice(NamedTuple):
 
     march: str
     kernel: int
+    stride: int
     channels: int
     side: int
     groups: int
     compiled_us: float
 
+    @property
+    def size(self) -> Size:
+        """The size of its layer."""
+        return self.kernel, self.stride, self.channels, self.side
 
-def network(kernel: int, channels: int, side: int) -> onnx.ModelProto:
+
+def network(kernel: int, stride: int, channels: int, side: int) -> onnx.ModelProto:
     """A cell for every number of groups."""
     net = Cells(0)
     ends = []
     for groups in divisors(channels):
         x = net.input((1, 16, side, side))
-        middle = net.conv(net.conv(x, channels, relu=True), channels, (kernel, kernel), group=groups, relu=True)
+        middle = net.conv(net.conv(x, channels, relu=True), channels, (kernel, kernel), stride, groups, relu=True)
         ends.append((x, net.conv(middle, 16)))
     inputs, outputs = (
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, net.values[name]) for name in names]
@@ -70,7 +83,7 @@ def middles(model: Model) -> list[Node]:
     return [node for node in model.graph.nodes if node.op == "Conv"][1::3]
 
 
-def choices(witness: Witness, march: str, size: tuple[int, int, int], limit: float) -> Iterator[Choice]:
+def choices(witness: Witness, march: str, size: Size, limit: float) -> Iterator[Choice]:
     """The layers of a network; nothing where the toolchain refuses it, with a word on stderr."""
     model = Model.load(network(*size))
     answer = witness.compile(model, march, limit=limit)
@@ -86,7 +99,7 @@ def choices(witness: Witness, march: str, size: tuple[int, int, int], limit: flo
         yield Choice(march, *size, node.attrs["group"], spent.get(node.name, 0.0))
 
 
-def estimated(march: str, size: tuple[int, int, int]) -> list[float]:
+def estimated(march: str, size: Size) -> list[float]:
     """Microseconds that the middle layers compute by our estimate."""
     target = load_target(march)
     return [node_cost(node, "bpu", target).computing.mid for node in middles(Model.load(network(*size)))]
@@ -94,9 +107,16 @@ def estimated(march: str, size: tuple[int, int, int]) -> list[float]:
 
 def read(path: Path = OUT) -> list[Choice]:
     """The rows of a table."""
+    if not path.exists():
+        return []
     with path.open(newline="") as file:
         rows = [list(row.values()) for row in csv.DictReader(file)]
-    return [Choice(march, int(k), int(c), int(s), int(g), float(us)) for march, k, c, s, g, us in rows]
+    return [Choice(march, *_size(size), int(groups), float(us)) for march, *size, groups, us in rows]
+
+
+def _size(cells: Sequence[str]) -> Size:
+    kernel, stride, channels, side = map(int, cells)
+    return kernel, stride, channels, side
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -108,7 +128,11 @@ def main(arguments: Sequence[str]) -> int:
     chosen = parser.parse_args(arguments)
 
     def ask(witness: Witness) -> None:
-        rows = [r for m in chosen.march or asking.MARCHES for s in SIZES for r in choices(witness, m, s, chosen.limit)]
+        rows = read(chosen.out)
+        there = {(row.march, row.size) for row in rows}
+        asked = [(march, size) for march in chosen.march or asking.MARCHES for size in SIZES]
+        for march, size in (one for one in asked if one not in there):
+            rows += choices(witness, march, size, chosen.limit)
         chosen.out.parent.mkdir(parents=True, exist_ok=True)
         with chosen.out.open("w", newline="") as file:
             table = csv.writer(file, lineterminator="\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -104,11 +105,11 @@ def group_choices(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.mark.parametrize(("march", "least"), [("bernoulli2", 5), ("bayes", 3), ("bayes-e", 5)])
 def test_choices_as_they_are_compiled(group_choices: ModuleType, march: str, least: int) -> None:
-    """Where a layer takes more than its rounding to microseconds hides, by groups of every size, 3x3."""
+    """Where a layer takes more than its rounding to microseconds hides, by groups of every size, 3x3, stride 1."""
     compiled = defaultdict(list)
     for row in group_choices.read():
-        if row.march == march and row.kernel == 3:
-            compiled[row.kernel, row.channels, row.side].append(row.compiled_us)
+        if row.march == march and (row.kernel, row.stride) == (3, 1):
+            compiled[row.size].append(row.compiled_us)
     assert len(compiled) == 4
     for size, times in compiled.items():
         told = [(e, t) for e, t in zip(group_choices.estimated(march, size), times, strict=True) if t > least]
@@ -132,3 +133,8 @@ def test_groups_that_do_not_fill_the_engine_evenly_stay_apart(group: int, inputs
 def test_groups_of_a_1x1_kernel_are_not_joined() -> None:
     narrow, wide = (node_cost(layer(convolution((64, 64 // n, 1), n)), "bpu", X5) for n in (32, 8))
     assert narrow.computing.mid > 2 * wide.computing.mid
+
+
+def test_what_was_compiled_is_asked_about_once(group_choices: ModuleType, tmp_path: Path) -> None:
+    assert group_choices.read(tmp_path / "none.csv") == []
+    assert len(rows := group_choices.read()) == len({(row.march, row.size, row.groups) for row in rows})
