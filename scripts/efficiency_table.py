@@ -32,7 +32,12 @@ def lines() -> Iterator[str]:
         yield f"### Families on {march}\n"
         yield HEAD
         yield "|---|---|---|--:|--:|--:|--:|--:|--:|--:|---|"
-        yield from (_family(row) for row in rows if row.march == march)
+        mine = [row for row in rows if row.march == march]
+        yield from map(_family, mine)
+        yield ""
+        yield from (
+            _together([row for row in mine if row.form == form]) for form in dict.fromkeys(r.form for r in mine)
+        )
         yield ""
     yield from _choices(group_choices.read())
 
@@ -51,6 +56,15 @@ def _compiled(row: families.Line) -> str:
         return ""
     off = f"{100 * (row.compared_us / row.compiled_us - 1):+.0f} %"
     return f"{row.compiled_us:.0f} us ({off})" + (f", {row.compared} layers" if row.compared < row.layers else "")
+
+
+def _together(rows: Sequence[families.Line]) -> str:
+    """How far off the estimate is of all compiled layers of a form, and of those of the worst model."""
+    told = [row for row in rows if row.compared]
+    layers, estimated, compiled = (sum(getattr(r, n) for r in told) for n in ("compared", "compared_us", "compiled_us"))
+    errors = [row.compared_us / row.compiled_us - 1 for row in told]
+    off, worst = estimated / compiled - 1, max(errors, key=abs)
+    return f"- {rows[0].form}: {layers} compiled layers, estimate {100 * off:+.0f} %, worst model {100 * worst:+.0f} %"
 
 
 def _choices(rows: Sequence[group_choices.Choice]) -> Iterator[str]:
