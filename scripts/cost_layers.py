@@ -46,7 +46,7 @@ COLUMNS = (
 def lines(entry: tables.Entry, model: Model, target: Target) -> Iterator[list[Any]]:
     """The lines of a measured model; where its nodes run is what we predict, as for an estimate."""
     device, align = place(model, target).device, rates(target).align
-    names = named(model, [_row(*row) for row in entry["rows"]])
+    names = named(model, [row_of(*row) for row in entry["rows"]])
     nodes = {node.name: node for node in model.graph.nodes}
     shares = _shares(entry, names)
     for segment, layer, _, _, _, compute, transfer, *_ in entry["layers"]:
@@ -57,7 +57,8 @@ def lines(entry: tables.Entry, model: Model, target: Target) -> Iterator[list[An
         yield [entry["model"], segment, layer, "+".join(node.op for node in behind), text, *sizes, compute, transfer]
 
 
-def _row(name: str, kind: str | None, device: Any, segment: str | None, data: str | None) -> TableRow:
+def row_of(name: str, kind: str | None, device: Any, segment: str | None, data: str | None) -> TableRow:
+    """A row of the toolchain's table as measure.py keeps it."""
     return TableRow(name, device, None if segment is None else int(segment), kind or "", data or "")
 
 

@@ -77,7 +77,9 @@ def _run(command: str) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("script", ["doc_passes.py", "doc_marches.py", "gain_table.py", "heads_table.py"])
+@pytest.mark.parametrize(
+    "script", ["doc_passes.py", "doc_marches.py", "gain_table.py", "heads_table.py", "efficiency_table.py"]
+)
 def test_pages_that_scripts_write_are_current(script: str) -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "scripts" / script), "--check"],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from surgery.api.given import Log, Shapes, Steps, asking, at, loaded_at, overlaid, pipeline_of, with_log
 from surgery.cost import NoCoefficients, estimate
 from surgery.cost import what_if as read_what_if
-from surgery.errors import InputError
+from surgery.errors import InputError, unknown
 from surgery.ir import Model
 from surgery.pipeline import Pipeline, registry
 from surgery.pipeline.cures import cures
@@ -16,6 +16,7 @@ from surgery.pipeline.explain import explain as why
 from surgery.pipeline.view import folded, place_as_seen
 from surgery.report.catalogue import MarchesDocument, PassesDocument, march_entry, pass_entry
 from surgery.report.check import CheckDocument, check_document
+from surgery.report.convolutions import convolution_part
 from surgery.report.cost import CostDocument, cost_document, no_estimate
 from surgery.report.cost_diff import CostDiffDocument, Costed, cost_diff_document
 from surgery.report.todo import with_todo
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from surgery.ir.model import Source
     from surgery.witnessed import Asked
 
+ADVICE = ("efficiency",)
+"""What :func:`check` gives advice on where it is asked to."""
+
 
 def check(
     model: Source,
@@ -38,14 +42,18 @@ def check(
     input_shape: Shapes = None,
     witness: Asked | None = None,
     log: Log = None,
+    advise: str | None = None,
 ) -> CheckDocument:
     """Where every node would run on ``march``, which limits it breaks, and which pass cures it. Needs no weights.
 
     ``run_on_bpu`` names what the toolchain is asked to run on the BPU, nodes or operators, with wildcards.
     ``input_shape`` has it looked at with its inputs at these sizes. ``witness`` asks the vendor's own toolchain, too:
     its folder, ``"auto"``, or an open one (:class:`surgery.toolchain.Witness`). ``log``
-    is what its checker or converter printed, whose verdicts stand in for predicted ones.
+    is what its checker or converter printed, whose verdicts stand in for predicted ones. ``advise`` is ``"efficiency"``
+    to learn what every convolution makes of the march, and what its channels would cost in other groups.
     """
+    if advise is not None and advise not in ADVICE:
+        raise unknown("advice", advise, ADVICE)
     if run_on_bpu and witness is not None:
         raise InputError("the vendor's checker cannot be asked for nodes on the BPU", hint="surgery run --witness can")
     loaded = loaded_at(model, input_shape)
@@ -56,6 +64,8 @@ def check(
     placement = place_as_seen(loaded, target, twin)
     document = at(check_document(loaded, placement, cures(twin, placement)), input_shape)
     document = with_todo(corrected.mark(document) if corrected else document)
+    if advise == "efficiency":
+        document = document.model_copy(update={"efficiency": convolution_part(placement, twin.opset)})
     if witness is None:
         return document
     from surgery.witnessed import check_witnessed, opened

@@ -31,8 +31,18 @@ class Sort(StrEnum):
     MACS = "macs"
 
 
+class Advice(StrEnum):
+    """What advice is given on."""
+
+    EFFICIENCY = "efficiency"
+
+
 Only = Annotated[list[Device] | None, Option("--only", help="List the nodes of this device; repeatable.")]
 Order = Annotated[Sort, Option("--sort", help="List every node in this order.")]
+Advise = Annotated[
+    Advice | None,
+    Option(help="What every convolution makes of the march, and what its channels would cost in other groups."),
+]
 Html = Annotated[Path | None, Option(metavar="F.html", help="Write a page whose table of nodes filters and sorts.")]
 
 
@@ -46,6 +56,7 @@ def check(
     log: opt.Log = None,
     only: Only = None,
     sort: Order = Sort.GRAPH,
+    advise: Advise = None,
     html: Html = None,
     json: opt.Json = None,
     fail_on: opt.FailOn = None,
@@ -73,6 +84,7 @@ def check(
     todo, shapes = jobs(models, march, assume), parse.shapes(input_shape or ())
     need_one(todo, log)
     options: dict[str, Any] = {"assume": assume, "run_on_bpu": run_on_bpu or (), "input_shape": shapes, "log": log}
+    options["advise"] = advise
     with asked(witness) as toolchain:
         for job in todo:
             with out.attempt(job):

@@ -185,13 +185,34 @@ def _convolution(node: Node, align: Alignment) -> tuple[int, tuple[Side, ...]]:
     inputs, outputs = (first // group, second) if node.op == "ConvTranspose" else (second, first // group)
     read, written = align.channels(point=prod(weight[2:]) == 1)
     step = align.stem_in_channels if feeder(node.inputs[0], alone=False) is None else read
-    each = " per group" if group > 1 else ""
+    together = joined(group, inputs, outputs, step, written) if prod(weight[2:]) > 1 else 1
+    each = "" if group == 1 else " per group" if together == 1 else f" of {together} groups"
     channels = (
-        Side(f"input channels{each}", inputs, step),
-        Side(f"output channels{each}", outputs, written),
+        Side(f"input channels{each}", together * inputs, step),
+        Side(f"output channels{each}", together * outputs, written),
     )
     rest, area = _area(grid, align)
-    return grid[0] * group * rest * prod(weight[2:]), (*channels, *area)
+    return grid[0] * (group // together) * rest * prod(weight[2:]), (*channels, *area)
+
+
+def joined(group: int, inputs: int, outputs: int, read: int, written: int) -> int:
+    """How many groups the compiler joins into one, with zeros between them, to fill what the engine rounds up.
+
+    As seen at O2 with kernels of more than one place (data/efficiency): the narrower groups of a layer, down to two
+    channels, take as long as those that fill the engine. Groups whose channels do not fill it evenly stay apart.
+
+    Args:
+        group: how many groups there are.
+        inputs: channels that each reads.
+        outputs: channels that each makes.
+        read: what the engine rounds input channels up to.
+        written: what it rounds output channels up to.
+
+    >>> joined(32, 4, 4, 8, 16), joined(2, 64, 64, 8, 16)
+    (2, 1)
+    """
+    fitting = [1, *(n for n in range(2, group + 1) if group % n == 0 and n * inputs == read)]
+    return min(fitting, key=lambda n: up(n * inputs, read) * up(n * outputs, written) / n)
 
 
 def _area(grid: tuple[int, ...], align: Alignment) -> tuple[int, tuple[Side, ...]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from surgery.report.base import Document, InputShape, ModelRef, Number, Part, Scalar, Text, schema
+from surgery.report.convolutions import ConvolutionPart
 from surgery.report.log import LogPart
 from surgery.report.padding import PaddingNote, padding_notes
 from surgery.report.text import shorten
@@ -115,7 +116,7 @@ class CheckDocument(Document):
     ``witness`` is what the vendor's own toolchain says, if it was asked, ``log`` what a log of it has changed.
     ``todo`` are the first things to do, the most pressing one first; ``notes`` the layers that the hardware pads by
     much, the largest loss first (no limit is broken); ``assumed`` where limits were borrowed; ``run_on_bpu`` what the
-    toolchain is asked to run on the BPU.
+    toolchain is asked to run on the BPU; ``efficiency`` that of the convolutions, where advice on it was asked for.
     """
 
     kind: Literal["surgery.check/1"] = schema("surgery.check/1")
@@ -130,6 +131,7 @@ class CheckDocument(Document):
     notes: tuple[PaddingNote, ...] = ()
     assumed: Assumed | None = None
     run_on_bpu: tuple[Text, ...] = ()
+    efficiency: ConvolutionPart | None = None
     witness: WitnessCheck | None = None
     log: LogPart | None = None
 

@@ -286,6 +286,8 @@ class _Walk:
 
     def _point(self, node: Node) -> bool:
         moves, after = self._held(node.inputs[0]).moves, dims(node.inputs[0])
+        if not moves:  # those of the weights do not pass
+            return False
         count = len(moves) if keeps_order(moves) else 1
         before = moves[-count].before
         if len(before) != 4 or before[:2] != after[:2] or not keeps_order(moves[-count:]):

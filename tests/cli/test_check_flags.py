@@ -208,3 +208,17 @@ def test_unknown_is_said_where_nothing_is_assumed(surgery: Surgery) -> None:
     for name in unknown:
         assert re.search(rf"^ *{name} +unknown ", called.out, re.MULTILINE)
         assert re.search(rf"<code>{name}</code></th>\s*<td[^>]*>unknown</td>", page)
+
+
+def test_advice_on_efficiency(surgery: Surgery) -> None:
+    plain, advised = surgery(*CHECK, "--json", "-"), surgery(*CHECK, "--json", "-", "--advise", "efficiency")
+    assert (json.loads(plain.out)["efficiency"], plain.code) == (None, advised.code)
+    (row,) = json.loads(advised.out)["efficiency"]["layers"]
+    assert (row["name"], row["form"], row["parameters"], row["macs"]) == ("b_conv", "pointwise", 256, 256 * 65 * 65)
+    assert "Efficiency of convolutions" in surgery(*CHECK, "--advise", "efficiency").out
+
+
+def test_misspelt_advice(surgery: Surgery) -> None:
+    called = surgery(*CHECK, "--advise", "efficient")
+    assert (called.code, called.out) == (2, "")
+    assert "'efficient' is not one of 'efficiency'" in " ".join(called.err.replace("│", " ").split())

@@ -68,6 +68,7 @@ def test_the_model_is_left_alone_and_every_node_has_its_row() -> None:
     [
         "g (float[1,8,4,4] x) => (float[1,8,4,4] y) { y = Sigmoid(x) }",
         "g (float[1,n,4] x) => (float[1,4,n] y) { y = Transpose<perm=[0,2,1]>(x) }",
+        "g (float[1,8,9,9] x, float[8,8] v) => (y) <int64[4] s = {8,8,1,1}> { w = Reshape(v, s) y = Conv(x, w) }",
     ],
 )
 def test_nothing_to_move(text: str) -> None:

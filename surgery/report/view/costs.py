@@ -91,7 +91,7 @@ def _kinds(document: CostDocument) -> tuple[Block, ...]:
             f"{number((kind.us.mid or 0.0) * 1e-3)} ms",
             percent((kind.us.mid or 0.0) / total),
             amount(kind.macs) if kind.macs else "",
-            *_shares(kind.efficiency),
+            *shares(kind.efficiency),
         )
         for kind in document.kinds
     ]
@@ -114,7 +114,7 @@ def _segments(document: CostDocument) -> tuple[Block, ...]:
             amount(s.macs),
             f"{amount(s.read)}B",
             f"{amount(s.written)}B",
-            *_shares(s.efficiency),
+            *shares(s.efficiency),
         )
         for s in document.segments
     ]
@@ -122,7 +122,7 @@ def _segments(document: CostDocument) -> tuple[Block, ...]:
     return (table(head, (*rows, ("host", "", "", *host, *[""] * 5))),) if rows else ()
 
 
-def _shares(use: Efficiency | None) -> tuple[str, str]:
+def shares(use: Efficiency | None) -> tuple[str, str]:
     """Compute and parameter efficiency as cells; nothing where there is none."""
     found = use or _NO_USE
     return _share(found.compute), _share(found.parameters)

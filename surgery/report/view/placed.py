@@ -10,6 +10,7 @@ from surgery.report.padding import PaddingNote
 from surgery.report.text import amount, listed, percent, plural
 from surgery.report.verdict import closing
 from surgery.report.view.content import Block, Cell, Note, Page, Section, Stack, Table, Tone, code, table
+from surgery.report.view.convolutions import convolution_sections
 from surgery.report.view.log import log_section
 from surgery.report.view.nodes import DEVICES, Listing, node_table
 from surgery.report.view.witness import answered, check_blocks
@@ -31,6 +32,7 @@ def check_page(document: CheckDocument, listing: Listing = _ALL) -> Page:
         Section("Limits broken", violation_blocks((row.name, v) for row, v in found)),
         Section("Off the BPU without a broken limit", _unplaced(document.nodes)),
         Section("Padded by the hardware (no limit is broken)", _padded(document.notes)),
+        *convolution_sections(document.efficiency),
         log_section(document.log),
         Section("The vendor's toolchain", check_blocks(document.witness)),
         Section(
