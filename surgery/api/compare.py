@@ -46,7 +46,7 @@ def diff(
     calibrated on the same inputs: thresholds by ``calibration`` (``max``, ``percentile`` or ``kl``).
     """
     target = _quantising(march, witness, int8)
-    method = _method(calibration)
+    method = method_of(calibration)
     left, right = Model.load(reference), Model.load(candidate)
     data = make_inputs(left, samples=samples, seed=seed, given=inputs, shapes=input_shape, ranges=input_range)
     document = diff_document(left, right, measure(left, right, data, taps=taps, progress=progress), data.description)
@@ -105,7 +105,8 @@ def _quantising(march: str | None, witness: Asked | None, int8: bool) -> Target 
     return load_target(march)
 
 
-def _method(name: str) -> Method:
+def method_of(name: str) -> Method:
+    """How thresholds are found, by its name; InputError with the nearest for one that is none."""
     if name not in list(Method):
         raise unknown("calibration", name, list(Method))
     return Method(name)
