@@ -220,7 +220,7 @@ def tradeoff(name: str = "Conv_1", *, metric: str = "accuracy") -> TradeoffDocum
     done = Applied(name="tile-kernels", status="applied", exactness="rounding", applied=1, drift_total=1e-6)
     made = {"accepted": True, "cpu": 0, "segments": 1, "verified": "full"}
     measured = Variant(metrics={metric: 0.98}, int8={metric: 0.97}, latency_ms=span(4.0), **made)
-    faster = {"number": 1, "latency_ms": span(2.0), "skip": ("share-equals",), "settings": {"a.b": "true"}}
+    faster = {"number": 1, "latency_ms": span(2.0), "skip": ("share-equals",), "settings": {"a.b": "true", "a.c": "1"}}
     faster |= {"passes": (done,), "violations": (left,), "drift": 1e-6}
     variants = (
         measured,
@@ -239,7 +239,7 @@ def tradeoff(name: str = "Conv_1", *, metric: str = "accuracy") -> TradeoffDocum
         int8=True,
         calibration="max",
         search=Searched(strategy="exhaustive", seed=0, trials=5, points=5),
-        space={"a.b": [name]},
+        space={"share-equals": [True, False], "a.b": [True, False], "a.c": [name]},
         variants=variants,
         front=(1,),
     )

@@ -67,7 +67,7 @@ def test_the_command_that_makes_a_variant() -> None:
     document = samples.tradeoff().model_copy(update={"pipeline": "p.yaml", "budget": {"cosine": 0.9}, "given": "x.npz"})
     assert again(document, document.variants[1]) == (
         "surgery run models/digits.onnx -o digits.bayes-e.1.onnx --march bayes-e -p p.yaml --skip share-equals "
-        "--set a.b=true --budget cosine=0.9 --inputs x.npz --samples 4"
+        "--set a.b=true --set a.c=1 --budget cosine=0.9 --inputs x.npz --samples 4"
     )
 
 
@@ -78,6 +78,12 @@ def test_every_dot_and_row_leads_to_a_part() -> None:
     ids = re.findall(r'id="([^"]+)"', html)
     assert len(ids) == len(set(ids))
     assert {link.removeprefix("#") for link in links} <= set(ids)
+
+
+def test_what_is_the_same_in_all_variants_is_not_said_of_each() -> None:
+    text = terminal(samples.tradeoff())
+    assert "−share-equals, a.b=true " in text
+    assert "a.c" not in text.split("To run it again")[0].split("next:")[0]
 
 
 def test_the_chart_has_a_shape_and_words_for_each_kind() -> None:

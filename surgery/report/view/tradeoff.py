@@ -21,7 +21,7 @@ def tradeoff_page(document: TradeoffDocument) -> Page:
     """The report of a search."""
     front = [document.variants[at] for at in document.front]
     sections = (
-        Section("Accuracy and time", _chart(document)),
+        Section("Accuracy and time", _chart(document), detail=True, open=True),
         Section("The front, fastest first", (_table(document, front),) if front else ()),
         Section("Every variant", (_live(_table(document, document.variants)),), detail=True, open=True),
         Section("Not measured", _reasons(document)),
@@ -70,7 +70,7 @@ def _dots(document: TradeoffDocument) -> Iterator[Dot]:
         if span is None or span.mid is None or value is None:
             continue
         low, high = span.low or 0.0, span.mid if span.high is None else span.high
-        title = f"{_name(variant)}: {said(document)} {number(value, 5)}, {interval(span)}"
+        title = f"{_name(document, variant)}: {said(document)} {number(value, 5)}, {interval(span)}"
         label, anchor = str(variant.number), _anchor(variant)
         if variant.number in document.front:
             yield Dot(span.mid, low, high, value, "front", title, label, anchor)
@@ -84,16 +84,18 @@ def _anchor(variant: Variant) -> str:
     return f"v{variant.number}"
 
 
-def _name(variant: Variant) -> str:
+def _name(document: TradeoffDocument, variant: Variant) -> str:
+    return f"{variant.number}, {described(document, variant)}"
+
+
+def described(document: TradeoffDocument, variant: Variant) -> str:
+    """The choices of a variant on one line, of what there is a choice about."""
     if variant.number == BASELINE:
-        return f"{BASELINE}, {ORIGINAL}"
-    return f"{variant.number}, {described(variant)}"
-
-
-def described(variant: Variant) -> str:
-    """The choices of a variant on one line."""
-    words = [f"+{name}" for name in variant.add] + [f"−{name}" for name in variant.skip]
-    words += [f"{name}={value}" for name, value in variant.settings.items()]
+        return ORIGINAL
+    toggles = [name for name in document.space if "." not in name]
+    words = [f"−{name}" for name in variant.skip] + [f"+{name}" for name in variant.add if name in toggles]
+    open_ = [name for name, values in document.space.items() if isinstance(values, dict) or len(values) > 1]
+    words += [f"{name}={value}" for name, value in variant.settings.items() if name in open_]
     return ", ".join(words) or "the pipeline as it is"
 
 
@@ -110,13 +112,12 @@ def _plain(title: str) -> str:
 
 
 def _row(document: TradeoffDocument, variant: Variant, names: Sequence[str]) -> list[Cell | str]:
-    what = ORIGINAL if variant.number == BASELINE else described(variant)
     span = variant.latency_ms
     values = [variant.metrics.get(name) for name in names]
     values += [variant.int8.get(name) for name in names] if document.int8 else []
     return [
         Cell(str(variant.number), key=variant.number, anchor=_anchor(variant)),
-        code(what),
+        described(document, variant),
         Cell(variant.status, OUTCOME[variant.status]),
         Cell(interval(span).replace(" ms", ""), key=None if span is None else span.mid),
         *(Cell(number(value, 5), key=value) for value in values),
@@ -150,7 +151,7 @@ def _part(document: TradeoffDocument, variant: Variant) -> Section:
     if variant.passes:
         blocks.append(table("Pass|Exactness|#Applied|Status|#Total drift|Reason", map(_pass, variant.passes)))
     blocks += violation_blocks((left.node, left) for left in variant.violations)
-    title = f"Variant {_name(variant)}"
+    title = f"Variant {_name(document, variant)}"
     return Section(title, tuple(blocks), detail=True, anchor=_anchor(variant))
 
 
