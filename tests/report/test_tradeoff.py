@@ -124,7 +124,14 @@ def test_the_geometry_of_dots() -> None:
     assert [placed.dot.title for placed in drawn.dots] == ["c", "a", "b"]
     assert all(0 <= p.left <= p.x <= p.right <= 100 and 0 <= p.y <= 100 for p in drawn.dots)
     assert drawn.dots[1].y > drawn.dots[2].y
+    assert (drawn.dots[1].left, drawn.dots[2].right) == (0.0, 100.0)
     assert list(drawn.line) == sorted((p.x, p.y) for p in drawn.dots[1:])
+
+
+def test_labels_that_would_lie_on_each_other_are_joined() -> None:
+    near = (Dot(1.0, 1, 1, 0.5, "front", "a", "7"), Dot(1.001, 1, 1, 0.5, "other", "b", "8"))
+    drawn = scatter(Scatter("t", "ms", "%", (*near, Dot(9.0, 9, 9, 0.9, "front", "c", "9"))))
+    assert {placed.dot.title: placed.label for placed in drawn.dots} == {"a": "7, 8", "b": "", "c": "9"}
 
 
 @pytest.mark.parametrize("values", [[0.0], [0.98611, 0.98612], [1e-9, 2e-9], [-3.0, 5e6]])

@@ -130,6 +130,18 @@ def test_a_pass_that_cannot_run_is_the_variants_own_failure(tmp_path: Path) -> N
     assert "greater than or equal to 2" in found.reason
 
 
+def test_a_budget_on_the_measure_itself(tmp_path: Path) -> None:
+    setup = small.setup(tmp_path)
+    bounded = replace(setup, space=small.space(tmp_path, budget={"mean_drop": -1.0}))
+    found = trial(bounded, {"clamp-conv-channels": False})
+    assert (found.status, found.metrics) == ("infeasible", {})
+    assert "over budget: mean falls by" in found.reason
+    raising = replace(bounded, measure=small.raises)
+    assert (
+        trial(raising, {"clamp-conv-channels": False}).reason == "the evaluator raised ValueError: no such class: a|b"
+    )
+
+
 # --- guided search
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,13 +16,17 @@ MARGIN = 0.04
 
 @dataclass(frozen=True)
 class Placed:
-    """A dot on the page: its middle and the ends of its interval, in per cent from the left and from the top."""
+    """A dot on the page: its middle and the ends of its interval, in per cent from the left and from the top.
+
+    An interval that goes beyond the axis ends there. Of labels that would lie on each other, the first has all.
+    """
 
     dot: Dot
     x: float
     y: float
     left: float
     right: float
+    label: str
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,10 @@ class Axis:
         """Where ``value`` is, 0 to 100."""
         return 100.0 * (value - self.low) / (self.high - self.low)
 
+    def within(self, value: float) -> float:
+        """Where ``value`` is, or the end of the axis that it is beyond."""
+        return min(100.0, max(0.0, self.at(value)))
+
     @property
     def ticks(self) -> list[tuple[float, str]]:
         """Places and texts of the round values, with as many digits as tell them apart."""
@@ -75,17 +84,27 @@ class Axis:
         return [(self.at(value), text) for value, text in zip(self.values, texts, strict=True)]
 
 
+def _labels(dots: Sequence[Dot], across: Axis, up: Axis) -> dict[Dot, str]:
+    cells: dict[tuple[int, int], list[Dot]] = defaultdict(list)
+    for dot in dots:
+        cells[round(across.at(dot.x) / 4), round(up.at(dot.y) / 6)].append(dot)
+    heads = {next((dot for dot in found if dot.label), found[0]): found for found in cells.values()}
+    return {dot: ", ".join(d.label for d in heads.get(dot, ()) if d.label) for dot in dots}
+
+
 def _step(rough: float) -> float:
     power = 10.0 ** math.floor(math.log10(rough))
     return next((m * power for m in (1, 2, 2.5, 5) if m * power >= rough), 10 * power)
 
 
 def scatter(block: Scatter) -> Drawn:
-    """The geometry of ``block``, what lies on top last."""
-    across = Axis.over([end for dot in block.dots for end in (dot.low, dot.x, dot.high)])
-    up = Axis.over([dot.y for dot in block.dots])
+    """The geometry of ``block``, what lies on top last; the axes are over the middles of what is drawn."""
+    across, up = Axis.over([dot.x for dot in block.dots]), Axis.over([dot.y for dot in block.dots])
+    labels = _labels(block.dots, across, up)
     dots = [
-        Placed(dot, across.at(dot.x), 100.0 - up.at(dot.y), across.at(dot.low), across.at(dot.high))
+        Placed(
+            dot, across.at(dot.x), 100.0 - up.at(dot.y), across.within(dot.low), across.within(dot.high), labels[dot]
+        )
         for dot in sorted(block.dots, key=lambda dot: dot.kind == "front")
     ]
     line = sorted((placed.x, placed.y) for placed in dots if placed.dot.kind == "front")

@@ -59,7 +59,7 @@ def _chart(document: TradeoffDocument) -> tuple[Block, ...]:
         return (
             Note(f"No time is known on {document.march}: the variants are ranked by {said(document)} alone.", "warn"),
         )
-    title = f"{said(document)} over predicted latency; lines are the low and the high of the prediction"
+    title = f"{said(document)} over predicted latency; lines go from the low to the high of the prediction"
     better = "less is better" if document.least else "more is better"
     return (Scatter(title, "predicted latency, ms", f"{said(document)} ({better})", dots),)
 
