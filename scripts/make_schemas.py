@@ -25,13 +25,14 @@ from surgery.report import (
     PassesDocument,
     ProfileDocument,
     RunDocument,
+    TradeoffDocument,
 )
 
 FOLDER = Path(__file__).parent.parent / "docs" / "schemas"
 DOCUMENTS: tuple[type[BaseModel], ...] = (
     CheckDocument, CostDocument, DiffDocument, RunDocument, ExplainDocument, BisectDocument, PassesDocument,
     MarchesDocument, BatchDocument, CalibrationDocument, CostDiffDocument, ProfileDocument, LintDocument,
-    ConfigDocument, HostDocument, Plan,
+    ConfigDocument, HostDocument, Plan, TradeoffDocument,
 )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from surgery.api import passes as passes
     from surgery.api import profile as profile
     from surgery.api import run as run
+    from surgery.api import tradeoff as tradeoff
     from surgery.errors import SurgeryError as SurgeryError
     from surgery.ir import Model as Model
 
@@ -47,18 +48,21 @@ _HOMES = {
 }
 
 
+_PACKAGES = ("cost", "tradeoff")
+
+
 class _Verb(ModuleType):
     """A package that is also a verb: ``surgery.cost`` holds the estimates, ``surgery.cost(model)`` makes one."""
 
     def __call__(self, model: Any, *, march: str, **options: Any) -> Any:
-        """See :func:`surgery.api.cost`."""
-        return import_module("surgery.api").cost(model, march=march, **options)
+        """See the function of this name in :mod:`surgery.api`."""
+        return getattr(import_module("surgery.api"), self.__name__.rpartition(".")[2])(model, march=march, **options)
 
 
 class _Package(ModuleType):
     def __setattr__(self, name: str, value: Any) -> None:
         # The import system binds a package as an attribute here, in the place of the verb of the same name.
-        if name == "cost":
+        if name in _PACKAGES:
             value.__class__ = _Verb
         super().__setattr__(name, value)
 
@@ -71,12 +75,12 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("surgery")
-    if name == "cost":
-        return import_module("surgery.cost")
+    if name in _PACKAGES:
+        return import_module(f"surgery.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES, "cost", "__version__"})
+    return sorted({*globals(), *_HOMES, *_PACKAGES, "__version__"})

@@ -73,7 +73,9 @@ def _lay_out(root: Path, files: dict[str, str]) -> None:
         file.write_text(text)
 
 
-LAYERS = ("cli", "api", "host", "report", "pipeline", "channels", "cost", "drift", "rewrite", "target", "ir")
+LAYERS = (
+    "cli", "api", "host", "tradeoff", "report", "pipeline", "channels", "cost", "drift", "rewrite", "target", "ir",
+)  # fmt: skip
 BREACHES = {
     "Arrows point one way": ("surgery/ir/a.py", "import surgery.target"),
     "channels, rewrite and drift stand on ir alone": ("surgery/channels/a.py", "import surgery.target"),

@@ -45,7 +45,7 @@ def diff(
     compares their fake-quant and int8 outputs with the reference. ``int8`` simulates that without it, layer by layer,
     calibrated on the same inputs: thresholds by ``calibration`` (``max``, ``percentile`` or ``kl``).
     """
-    method = _method(calibration)
+    method = method_of(calibration)
     target = _quantising(march, witness, int8, method)
     left, right = Model.load(reference), Model.load(candidate)
     data = make_inputs(left, samples=samples, seed=seed, given=inputs, shapes=input_shape, ranges=input_range)
@@ -109,7 +109,8 @@ def _quantising(march: str | None, witness: Asked | None, int8: bool, calibratio
     return load_target(march)
 
 
-def _method(name: str) -> Method:
+def method_of(name: str) -> Method:
+    """How thresholds are found, by its name; InputError with the nearest for one that is none."""
     if name not in list(Method):
         raise unknown("calibration", name, list(Method))
     return Method(name)

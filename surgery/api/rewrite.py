@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -20,6 +18,7 @@ from surgery.pipeline.run import run as run_pipeline
 from surgery.report.run import RunDocument, run_document
 from surgery.report.write import write_text
 from surgery.target import load_target
+from surgery.versions import versions
 
 if TYPE_CHECKING:
     from surgery.host import HostCode
@@ -204,12 +203,6 @@ def _witnessed(model: Source, done: Run, witness: Asked, level: str, limit: floa
     with opened(witness) as asked:
         found = run_witnessed(model, done.result, asked, level, limit, again)
     return replace(done, report=done.report.model_copy(update={"witness": found}))
-
-
-def versions() -> dict[str, str]:
-    """Versions of this tool and of what decides its numbers."""
-    libraries = ("surgery", "onnx", "onnxruntime", "numpy", "onnx-graphsurgeon")
-    return {"python": platform.python_version(), **{name: version(name) for name in libraries}}
 
 
 def _metrics(evaluate: Evaluator | None) -> Callable[[Any], Mapping[str, float]] | None:

@@ -21,10 +21,11 @@ from surgery.cli.marches import marches
 from surgery.cli.passes import passes
 from surgery.cli.profile import profile
 from surgery.cli.run import run
+from surgery.cli.tradeoff import tradeoff
 from surgery.cli.witness import app as witness
 
 VERBS: tuple[Callable[..., None], ...] = (
-    check, run, cost, diff, explain, bisect, profile, calibrate, lint, config, passes, marches,
+    check, run, cost, diff, explain, bisect, tradeoff, profile, calibrate, lint, config, passes, marches,
 )  # fmt: skip
 """Every verb, in the order of the help."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -37,3 +39,28 @@ def _of_file(path: Path) -> ModuleType:
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@dataclass(frozen=True)
+class Named:
+    """An evaluator by its name, which other processes import for themselves.
+
+    Attributes:
+        name: ``module:function`` or ``file.py:function``, a path as seen from the folder.
+        folder: where it is looked for, if it is there.
+    """
+
+    name: str
+    folder: str = field(default_factory=lambda: str(Path.cwd()))
+
+    def __call__(self, runner: Any) -> Any:
+        """Call it."""
+        return _found(self.name, self.folder)(runner)
+
+
+@cache
+def _found(name: str, folder: str) -> Callable[[Any], Any]:
+    if folder not in sys.path and Path(folder).is_dir():
+        sys.path.insert(0, folder)
+    module, _, function = name.rpartition(":")
+    return load_evaluator(f"{Path(folder) / module}:{function}" if module.endswith(".py") else name)

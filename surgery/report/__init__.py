@@ -15,7 +15,9 @@ from surgery.report.lint import LintDocument
 from surgery.report.profile import ProfileDocument
 from surgery.report.run import RunDocument
 from surgery.report.trace import BisectDocument, ExplainDocument
+from surgery.report.tradeoff import TradeoffDocument
 from surgery.report.verdict import Closing, Finding, closing, findings
+from surgery.report.verdict_tradeoff import again  # with it, closing and findings know of searches
 
 __all__ = [
     "BatchDocument",
@@ -37,6 +39,8 @@ __all__ = [
     "ProfileDocument",
     "RunDocument",
     "Span",
+    "TradeoffDocument",
+    "again",
     "closing",
     "findings",
 ]

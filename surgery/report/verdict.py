@@ -40,6 +40,7 @@ class Finding(StrEnum):
     DRIFT = "drift"
     BUDGET = "budget"
     SETTINGS = "settings"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True)

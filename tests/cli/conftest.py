@@ -27,6 +27,10 @@ NEGATED = """g (float[1,4] x) => (float[1,4] y) {
     [worse_bad] c = Neg (b)
     y = Relu (c)
 }"""
+SPACE = """schema: surgery.space/1
+options: {fold-twice.mode: [fold, keep]}
+toggle: [fold-twice, halve]
+"""
 DYNAMIC = "g (float[n,m] x) => (float[n,m] y) { a = Relu (x) y = Relu (a) }"
 
 Surgery = Callable[..., "Called"]
@@ -58,6 +62,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     model_of(POOLED, opset=11).save("pooled.onnx")
     model_of(NEGATED, opset=11).save("negated.onnx")
     model_of(DYNAMIC, opset=11).save("dynamic.onnx")
+    Path("space.yaml").write_text(SPACE)
     Path("halve.yaml").write_text("schema: surgery.pipeline/1\npasses: [fold-twice, halve]\n")
     return tmp_path
 

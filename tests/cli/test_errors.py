@@ -15,6 +15,7 @@ BAD = {
     "diff": (["diff", "clean.onnx"], "Missing argument 'B'"),
     "explain": (["explain", "clean.onnx", "--pass", "fold-twise"], "did you mean fold-twice"),
     "bisect": (["bisect", "clean.onnx", "-p", "nowhere.yaml"], "nowhere.yaml"),
+    "tradeoff": (["tradeoff", "clean.onnx", "-m", "X5", "--space", "nowhere.yaml"], "cannot read the space"),
     "passes": (["passes", "halv"], "did you mean halve?"),
     "marches": (["marches", "X55"], "did you mean X5"),
 }

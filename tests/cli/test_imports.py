@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
-VERBS = ["", "check", "run", "cost", "diff", "explain", "bisect", "profile", "passes", "marches", "witness setup"]
+VERBS = [
+    "", "check", "run", "cost", "diff", "explain", "bisect", "tradeoff", "profile", "passes", "marches", "witness setup"
+]  # fmt: skip
 HEAVY = ("onnx", "onnxruntime", "numpy", "onnx_graphsurgeon", "jinja2")
 PROGRAM = """
 import sys

@@ -20,6 +20,7 @@ VERBS = {
         "would rewrite 1 node and leaves 1 alone.",
     ),
     "bisect": (["bisect", "clean.onnx", "-p", "halve.yaml"], "No pass breaks the numbers."),
+    "tradeoff": (["tradeoff", "clean.onnx", "--space", "space.yaml", "-m", "X5"], "Of 6 variants, number 1"),
     "passes": (["passes"], "halve"),
     "marches": (["marches"], "bernoulli2"),
 }

@@ -10,6 +10,7 @@ from surgery.report.diff import DiffDocument, FirstBad, ValueDrift
 from surgery.report.padding import PaddedSize, PaddingNote
 from surgery.report.run import Accuracy, Bound, Edit, Interface, Left, PassRow, Port, RunDocument, Side, ThinnedWeight
 from surgery.report.totals import KindTime, SegmentTime, SlotTime
+from surgery.report.tradeoff import Applied, Searched, TradeoffDocument, Variant
 from surgery.report.usage import Ceilings, Efficiency
 from surgery.report.what_if import Throughput, WhatIfPart
 
@@ -211,4 +212,34 @@ def run(name: str = "conv_1", verified: str = "full") -> RunDocument:
         accuracy=Accuracy(evaluator="digits:top1", before={"top1": 0.9711}, after={"top1": 0.9685}),
         seconds=1.5,
         replay={"seed": 0, "samples": 4, "versions": {"surgery": "0.1.0", "onnx": "1.18"}},
+    )
+
+
+def tradeoff(name: str = "Conv_1", *, metric: str = "accuracy") -> TradeoffDocument:
+    left = Left(**violation().model_dump(), node=name, op="Conv")
+    done = Applied(name="tile-kernels", status="applied", exactness="rounding", applied=1, drift_total=1e-6)
+    made = {"accepted": True, "cpu": 0, "segments": 1, "verified": "full"}
+    measured = Variant(metrics={metric: 0.98}, int8={metric: 0.97}, latency_ms=span(4.0), **made)
+    faster = {"number": 1, "latency_ms": span(2.0), "skip": ("share-equals",), "settings": {"a.b": "true", "a.c": "1"}}
+    faster |= {"passes": (done,), "violations": (left,), "drift": 1e-6}
+    variants = (
+        measured,
+        measured.model_copy(update=faster),
+        Variant(number=2, status="failed", reason=f"the evaluator raised {name}", add=("strip-io-nodes",)),
+        Variant(number=3, status="infeasible", reason="3 ms are predicted", latency_ms=span(3.0)),
+        measured.model_copy(update={"number": 4, "latency_ms": span(5.0), "model": "x"}),
+        measured.model_copy(update={"number": 5, "latency_ms": span(5.0), "model": "x"}),
+    )
+    return TradeoffDocument(
+        model=MODEL,
+        march="bayes-e",
+        samples=4,
+        evaluator="models.eval:accuracy",
+        metric=metric,
+        int8=True,
+        calibration="max",
+        search=Searched(strategy="exhaustive", seed=0, trials=5, points=5),
+        space={"share-equals": [True, False], "a.b": [True, False], "a.c": [name]},
+        variants=variants,
+        front=(1,),
     )

@@ -18,6 +18,7 @@ DOCUMENTS = [
     samples.cost_diff(samples.HOSTILE),
     samples.diff(far=float("nan")),
     samples.run(),
+    samples.tradeoff(samples.HOSTILE),
 ]
 
 

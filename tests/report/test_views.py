@@ -21,7 +21,7 @@ from tests.report import samples
 from tests.support import model_of, proto_of
 
 HOSTILE = [samples.check(samples.HOSTILE), samples.cost(samples.HOSTILE), samples.diff(samples.HOSTILE, 0.5)]
-HOSTILE += [samples.run(samples.HOSTILE)]
+HOSTILE += [samples.run(samples.HOSTILE), samples.tradeoff(samples.HOSTILE)]
 SHOWN = r"a|b`c`<script>alert(1)</script>[bold]x[/bold]\x1b[31m\n# h\u202e"
 
 
@@ -69,7 +69,7 @@ def terminal(document: Document, *, details: bool = False, width: int = 200) -> 
 @pytest.mark.parametrize("document", HOSTILE, ids=lambda d: d.kind)
 def test_html_shows_hostile_names_as_text(document: Document) -> None:
     reader = parsed(to_html(page(document)))
-    assert reader.tags.count("script") == (document.kind in ("surgery.check/1", "surgery.cost/1"))
+    assert reader.tags.count("script") == (document.kind in ("surgery.check/1", "surgery.cost/1", "surgery.tradeoff/1"))
     assert "bold" not in reader.tags
     assert SHOWN in reader.text
 

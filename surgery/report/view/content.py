@@ -13,12 +13,16 @@ Tone = Literal["", "good", "warn", "bad", "muted"]
 
 @dataclass(frozen=True)
 class Cell:
-    """Text with a tone; ``code`` for names that come from models, ``key`` the number that its row is sorted by."""
+    """Text with a tone; ``code`` for names that come from models, ``key`` the number that its row is sorted by.
+
+    ``anchor`` is that of the section of its page that it leads to.
+    """
 
     text: str
     tone: Tone = ""
     code: bool = False
     key: float | None = None
+    anchor: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,30 @@ class Roofline:
 
 
 @dataclass(frozen=True)
+class Dot:
+    """A point of a scatter with an interval along the first axis; ``anchor`` names the section that it is about."""
+
+    x: float
+    low: float
+    high: float
+    y: float
+    kind: Literal["front", "other", "reference"]
+    title: str
+    label: str = ""
+    anchor: str = ""
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Points over two axes; the front is joined by a line."""
+
+    title: str
+    across: str
+    up: str
+    dots: tuple[Dot, ...]
+
+
+@dataclass(frozen=True)
 class Note:
     """A sentence."""
 
@@ -132,17 +160,21 @@ class Note:
     tone: Tone = ""
 
 
-Block = Table | Bars | Stack | Timeline | Roofline | Note
+Block = Table | Bars | Stack | Timeline | Roofline | Scatter | Note
 
 
 @dataclass(frozen=True)
 class Section:
-    """A titled part; ``detail`` is left out on the terminal unless asked for, and folded up in HTML unless ``open``."""
+    """A titled part; ``detail`` is left out on the terminal unless asked for, and folded up in HTML unless ``open``.
+
+    ``anchor`` is the name by which cells and dots of its page lead to it, of letters and digits.
+    """
 
     title: str
     blocks: tuple[Block, ...]
     detail: bool = False
     open: bool = False
+    anchor: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from surgery.report.text import amount, interval, number, visible
 from surgery.report.view.chart import axis, pieces, plot, ticks
 from surgery.report.view.content import Page, Table
+from surgery.report.view.scatter import scatter
 
 ROWS = 500
 """Rows of a table that a page shows, unless it is live."""
@@ -46,7 +47,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
     )
     environment.filters.update(visible=visible, interval=interval, num=number, amount=amount, digest=_digest)
-    environment.filters.update(axis=axis, pieces=pieces, ticks=ticks, plot=plot)
+    environment.filters.update(axis=axis, pieces=pieces, ticks=ticks, plot=plot, scatter=scatter)
     environment.globals["ROWS"] = ROWS
     environment.tests["block"] = lambda block, kind: type(block).__name__ == kind
     return environment

@@ -18,6 +18,7 @@ from surgery.report.lint import LintDocument
 from surgery.report.profile import ProfileDocument
 from surgery.report.run import RunDocument
 from surgery.report.trace import BisectDocument, ExplainDocument
+from surgery.report.tradeoff import TradeoffDocument
 from surgery.report.verdict import Closing
 from surgery.report.view.content import Page
 from surgery.report.view.cost_diff import cost_diff_page
@@ -28,6 +29,7 @@ from surgery.report.view.listed import bisect_page, calibration_page, explain_pa
 from surgery.report.view.placed import check_page
 from surgery.report.view.profiled import profile_page
 from surgery.report.view.ran import run_page
+from surgery.report.view.tradeoff import tradeoff_page
 
 _PAGES: dict[type[Document], Callable[[Any], Page]] = {
     CheckDocument: check_page,
@@ -43,6 +45,7 @@ _PAGES: dict[type[Document], Callable[[Any], Page]] = {
     MarchesDocument: marches_page,
     LintDocument: lint_page,
     ConfigDocument: config_page,
+    TradeoffDocument: tradeoff_page,
 }
 
 

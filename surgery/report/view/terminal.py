@@ -22,6 +22,7 @@ from surgery.report.view.content import (
     Note,
     Page,
     Roofline,
+    Scatter,
     Section,
     Stack,
     Table,
@@ -94,8 +95,8 @@ def _block(block: Block, details: bool) -> Iterator[RenderableType]:
             yield from (_stacked(label, parts) for label, parts in block.rows)
         case Timeline():
             yield from (_lane(lane, block) for lane in block.lanes)
-        case Roofline():
-            yield from ()  # a chart of hundreds of points has no form in letters; the slowest are in their table
+        case Roofline() | Scatter():
+            yield from ()  # a chart of hundreds of points has no form in letters; those that count are in a table
 
 
 def _grid(table: Table, most: int) -> Grid:

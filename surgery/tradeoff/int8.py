@@ -1,0 +1,42 @@
+"""A rewritten model as the integers of a march have it, with the inputs and outputs of the original."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import onnx
+
+from surgery.drift.inputs import InputSet, Sample
+from surgery.drift.thresholds import Method
+from surgery.ir import Model
+from surgery.ir.session import open_session
+from surgery.simulated import Simulation
+
+if TYPE_CHECKING:
+    from surgery.pipeline.iomap import IoMap
+    from surgery.target import Target
+
+
+def simulated(model: Model, io: IoMap | None, target: Target, data: InputSet, method: Method) -> Model:
+    """``model`` quantised for ``target``, and put between the nodes that moved out of it.
+
+    Thresholds are those of what the moved nodes make of ``data``, whose samples are for the original's inputs.
+    """
+    if io is None:
+        return Simulation(model, target, data, method).made
+    inside = replace(data, samples=fed(model, io, data.samples), extra=[])
+    return io.compose(Simulation(model, target, inside, method).made)
+
+
+def fed(model: Model, io: IoMap, samples: Sequence[Sample]) -> list[Sample]:
+    """What reaches the inputs of ``model`` when ``samples`` go through the prologue of ``io``."""
+    names = [value.name for value in model.graph.inputs]
+    if not io.prologue.node:
+        return [{name: sample[name] for name in names} for sample in samples]
+    before = onnx.helper.make_model(
+        io.prologue, opset_imports=model.header.opset_import, ir_version=model.header.ir_version
+    )
+    session = open_session(Model.load(before))
+    return [{name: value for name, value in {**s, **session.run(s)}.items() if name in names} for s in samples]
