@@ -260,6 +260,13 @@ SHARED = {
 }
 CONVS = {"w": (14, 4, 1, 1), "b": (14,), "u": (4, 14, 1, 1), "c": (4,)}
 CLAMP = {
+    "prune-channels": Sample(
+        "h = Conv (x, v)  r = Relu (h)  y = Conv (r, w)",
+        {"v": (16, 4, 1, 1), "w": (4, 16, 1, 1)},
+        options={"mode": "prune", "max_channels": 8, "refit": False, "importance": "l2"},
+        quiet=IN_BODIES | TAPPED | {"shared_weights"},
+        budget=True,
+    ),
     "convolve-gemm": Sample(
         "f = Flatten (x)  y = Gemm (f, w, c)", {"w": (100, 4), "c": (4,)}, y="float[1,4]", march="wide"
     ),

@@ -34,6 +34,7 @@ BY_ITSELF = {
     "share-equals": {"share-weights"},
     "strip-io-nodes": set(REMOVABLE),
     "cut-heads": {"cut"},
+    "clamp-conv-channels": set(),
     "normalise-rank": {"rank4-inputs", "rank4-outputs"},
 }
 """What passes do that are no rules; every pass that runs by itself has to be here."""
