@@ -141,7 +141,14 @@ def _plan(
         method=_method(wanted, facts),
         samples=tuple(wanted.samples),
     )
-    return plan, tuple(filter(None, (*_refused(placed), asked.said, *_notes(plan))))
+    return plan, tuple(filter(None, (*_refused(placed), asked.said, *_notes(plan), *_absent(plan, output.parent))))
+
+
+def _absent(plan: Plan, folder: Path) -> Iterator[str]:
+    """The folders of calibration data that are still to be made."""
+    yield from (
+        f"There is no folder {one!r} yet from where the file is." for one in plan.samples if not (folder / one).is_dir()
+    )
 
 
 def _method(wanted: Wanted, facts: Tool) -> str:
