@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import surgery
-from models.eval import accuracy
+from surgery.cli.evaluator import Named
 from surgery.report import TradeoffDocument
 
 ROOT = Path(__file__).parent.parent
@@ -28,7 +28,7 @@ def main(workers: int) -> None:
         march="X3",
         space=SPACE,
         add=["strip-io-nodes"],
-        eval_=accuracy,
+        eval_=Named("models/eval.py:accuracy", str(ROOT)),
         int8=True,
         inputs=ROOT / "models" / "digits.npz",
         samples=16,

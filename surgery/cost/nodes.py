@@ -144,8 +144,9 @@ def _busy(node: Node, terms: Amounts, edge: Edge, table: Rates) -> NodeCost:
     us = Interval(*map(side_by_side, computing, moving, repeat(table.memory.exposed)))
     bound, rate = _dominant(computing, moving, most, table)
     done = macs(node) * table.batch
-    cost = NodeCost(node, "bpu", us, bound, done, rate.basis, rate.name, read, written)
-    return replace(cost, weights=weights, computing=computing, moving=moving)
+    return NodeCost(
+        node, "bpu", us, bound, done, rate.basis, rate.name, read, written, weights, computing=computing, moving=moving
+    )
 
 
 def _computed(terms: Amounts, table: Rates) -> tuple[Interval, Rate]:
