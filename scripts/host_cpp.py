@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,11 +20,6 @@ int main(int count, char** words) {
     std::ifstream in(std::string(words[2]) + ".in", std::ios::binary);
     std::ofstream out(std::string(words[2]) + ".out", std::ios::binary);
 """
-
-
-def has_compiler() -> bool:
-    """Whether there is a g++."""
-    return shutil.which("g++") is not None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import surgery
-from scripts.host_cpp import FLAGS, has_compiler
+from scripts.host_cpp import FLAGS
 from surgery.api import Run
 from surgery.drift.metrics import Array
 from surgery.host import HostCode
@@ -91,7 +91,6 @@ def test_integers_are_compared_as_they_are() -> None:
         np.testing.assert_allclose(found, known, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.skipif(not has_compiler(), reason="no g++")
 @pytest.mark.parametrize("kind", ["float", "std::int8_t"])
 def test_cpp_finds_what_python_does(kind: str, tmp_path: Path) -> None:
     code = cut(nets.dfl(mask=2)).host_code("m")

@@ -93,7 +93,9 @@ def test_the_shipped_rates_are_those_of_the_shipped_tables(fit_cost: ModuleType)
     once, again = (fit_cost.written(path, fit_cost.fit(table)) for _ in range(2))
     assert once == again
     ours, shipped = (numbers(yaml.safe_load(text)) for text in (once, path.read_text(encoding="utf-8")))
-    assert ours == pytest.approx(shipped, rel=5e-3, abs=2e-3)
+    assert ours.keys() == shipped.keys()
+    for name, value in shipped.items():
+        assert ours[name] == pytest.approx(value, rel=2e-2 if ".spread." in name else 5e-3, abs=0), name
 
 
 def test_networks_are_valid_and_the_same_for_a_seed(networks: ModuleType) -> None:
