@@ -28,7 +28,7 @@ import tables
 
 from surgery.cost import work
 from surgery.cost.coefficients import Alignment, rates
-from surgery.cost.edges import Edge, edge_of
+from surgery.cost.edges import edge_of
 from surgery.cost.kinds import FREE, kinds
 from surgery.cost.segments import Devices
 from surgery.cost.terms import amounts
@@ -84,15 +84,11 @@ def _work(behind: list[Node], device: Devices, align: Alignment) -> tuple[dict[s
             if not engines:
                 continue
             weights += work.weight_bytes(node, align)
-            enters, leaves = (a + b for a, b in zip((enters, leaves), _crossing(edge, align), strict=True))
+            enters, leaves = (a + b for a, b in zip((enters, leaves), edge.sizes(align), strict=True))
             sizes += [work.elements(t) for side in work.held(node) for t in side]
         except work.NotStatic:
             return {}, (0, 0, 0, "")
     return dict(terms), (weights, enters, leaves, "+".join(map(str, sizes)))
-
-
-def _crossing(edge: Edge, align: Alignment) -> tuple[int, ...]:
-    return tuple(sum(work.padded(t, align) for t in side) for side in edge)
 
 
 def graphs(cells: Path | None) -> dict[str, Path]:

@@ -21,12 +21,15 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from scipy.optimize import least_squares
+from scipy.optimize import OptimizeResult, least_squares
 
+from surgery.cost import overlap
+from surgery.cost.coefficients import PLENTY
 from surgery.cost.overlap import windowed
 from surgery.cost.terms import INSTEAD, Term
 
@@ -34,12 +37,15 @@ ROOT = Path(__file__).resolve().parents[1]
 MARCHES, DATA, SOURCE = ROOT / "surgery/target/marches", ROOT / "data/cost", "compiled"
 FLOOR, SCALE = 1.0, 0.3
 """Microseconds that whole ones cannot tell apart; the error in the logarithm from which a layer is an outlier."""
+STARTS = (0.5, 1.0)
+"""Shares of what its layers take that a term is looked for from: outliers make valleys."""
 FEW = 4
 """Layers that a term must have to be fitted."""
 NARROW, WIDE = 1.03, 4.0
 HEAVY = 50_000
 """Bytes of weights from which on a layer says what memory takes."""
 WINDOWS, EXPOSED = (1, 2, 3, 4, 6, 8), tuple(np.arange(0, 0.81, 0.05).round(2))
+AHEAD = (None, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0)
 SPILLS, SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.6), (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 OUTPUT = 4
 """Bytes per element that the host reads: the compiler hands 32-bit integers out (seen in what it stores)."""
@@ -118,6 +124,7 @@ class Fit:
     spill_share: float
     exposed: float
     window: int
+    ahead_mb: float | None
 
     def computing(self, layer: Layer) -> float:
         """Predicted microseconds of computing."""
@@ -129,11 +136,11 @@ def fit(table: Table) -> Fit:
     rates, spreads = engine(table, {})
     told = [layer for layer in table.layers if layer.terms]
     memory, moving, spill_mb, share = _memory(told)
-    exposed, window = _schedule(table)
+    exposed, window, ahead_mb = _schedule(table, memory)
     off = _by_family(
         [(layer.family, layer.transfer, memory * _bytes(layer, spill_mb, share) + moving) for layer in told]
     )
-    return Fit(rates, spreads, memory, moving, off, spill_mb, share, exposed, window)
+    return Fit(rates, spreads, memory, moving, off, spill_mb, share, exposed, window, ahead_mb)
 
 
 def engine(table: Table, begin: Mapping[str, float]) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
@@ -164,7 +171,6 @@ def closest(amounts: Floats, measured: Floats, count: Floats, begin: Floats) -> 
     """Positive rates whose sums are closest to what was measured, in the logarithm; ``begin`` has 0 for none known."""
     largest = amounts.max(axis=0)
     typical = np.array([np.median(measured[column > 0.3 * column.max()]) for column in amounts.T])
-    start = np.log(np.maximum(np.where(begin > 0, begin * largest, 0.5 * typical), 1e-3))
     root = np.sqrt(count)
 
     def off(logs: Floats) -> Floats:
@@ -174,9 +180,13 @@ def closest(amounts: Floats, measured: Floats, count: Floats, begin: Floats) -> 
         parts = amounts / largest * np.exp(logs)
         return np.asarray(parts * (root / (parts.sum(axis=1) + FLOOR))[:, None])
 
-    bounds = (np.full(len(start), -12.0), np.full(len(start), 25.0))
-    found = least_squares(off, start, slope, bounds, loss="cauchy", f_scale=SCALE, max_nfev=400)
-    return np.asarray(np.exp(found.x) / largest)
+    bounds = (np.full(len(largest), -12.0), np.full(len(largest), 25.0))
+
+    def search(share: float) -> OptimizeResult:
+        start = np.log(np.maximum(np.where(begin > 0, begin * largest, share * typical), 1e-3))
+        return least_squares(off, start, slope, bounds, loss="cauchy", f_scale=SCALE, max_nfev=400)
+
+    return np.asarray(np.exp(min(map(search, STARTS), key=lambda found: float(found.cost)).x) / largest)
 
 
 def _spread(told: Sequence[Layer], rates: Mapping[str, float], name: str) -> tuple[float, float]:
@@ -240,24 +250,29 @@ def _memory(told: Sequence[Layer]) -> tuple[float, float, float, float]:
     return rate, moving, spill_mb, share
 
 
-def _schedule(table: Table) -> tuple[float, int]:
-    """How much stays exposed in windows of how many layers, by the measured times of layers and whole models."""
-    segments = list(_segments(table))
-    whole = np.array([table.latency[model] for model, _ in segments])
+def _schedule(table: Table, memory: float) -> tuple[float, int, float | None]:
+    """How much stays exposed in windows of how many layers with room for how many MB, by the measured times of layers
+    and whole models; no limit where none serves better.
+    """
 
-    def error(exposed: float, window: int) -> float:
-        sums = [sum(windowed(layers, exposed, window) for layers in parts) for _, parts in segments]
-        return _size(np.abs(np.array(sums) / whole - 1))
+    def errors(room: float | None) -> Iterator[tuple[float, int, float, float]]:
+        segments = list(_segments(table, memory, room))
+        whole = np.array([table.latency[model] for model, _ in segments])
+        for window, exposed in product(WINDOWS, EXPOSED):
+            sums = [sum(windowed(layers, exposed, window) for layers in parts) for _, parts in segments]
+            yield round(_size(np.abs(np.array(sums) / whole - 1)), 4), window, exposed, -(room or np.inf)
 
-    return min(((e, w) for w in WINDOWS for e in EXPOSED), key=lambda pair: (round(error(*pair), 4), pair[1], pair[0]))
+    _, window, exposed, room = min(found for room in AHEAD for found in errors(room))
+    return exposed, window, -room if room > -np.inf else None
 
 
-def _segments(table: Table) -> Iterator[tuple[str, list[list[tuple[float, float]]]]]:
-    """Of every network but those of cells, the layers of its segments: computing, and loading and storing."""
-    found: dict[str, dict[str, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
+def _segments(table: Table, memory: float, room: float | None) -> Iterator[tuple[str, list[list[overlap.Layer]]]]:
+    """Of every network but those of cells, the layers of its segments."""
+    found: dict[str, dict[str, list[overlap.Layer]]] = defaultdict(lambda: defaultdict(list))
     for layer in table.layers:
         if layer.family != "cells":
-            found[layer.model][layer.segment].append((layer.compute, layer.transfer))
+            ahead = PLENTY if room is None else memory * max(0.0, room - layer.weights * 1e-6)
+            found[layer.model][layer.segment].append((layer.compute, layer.transfer, ahead))
     for model, parts in found.items():
         yield model, list(parts.values())
 
@@ -293,6 +308,7 @@ def text(found: Fit, source: str, segment: str) -> str:
             f"  output_factor: {OUTPUT}",
             f"  exposed: {found.exposed}",
             f"  window: {found.window}",
+            *([] if found.ahead_mb is None else [f"  ahead_mb: {found.ahead_mb}"]),
             "",
         )
     )
@@ -323,7 +339,7 @@ def report(table: Table, found: Fit) -> Iterator[str]:
         rate = found.rates.get(term, 0.0)
         yield f"{term:18s} {rate:10.4g} {low:6.2f} {high:6.2f} {len(rows):7d} {len(off):7d} {told}"
     yield f"memory {found.memory} us/MB and {found.moving} us, spill {found.spill_share} over {found.spill_mb} MB"
-    yield f"exposed {found.exposed} in windows of {found.window}"
+    yield f"exposed {found.exposed} in windows of {found.window}, weights loaded ahead in {found.ahead_mb} MB"
 
 
 def main(arguments: list[str]) -> int:

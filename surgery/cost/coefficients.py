@@ -116,6 +116,7 @@ class Memory(_Data):
         output_factor: bytes per element that the host reads.
         exposed: the part of the shorter one of computing and moving that is not hidden behind the longer.
         window: neighbouring layers whose computing and moving hide each other.
+        ahead_mb: weights in use and what is loaded ahead of its use, together at most (None: as much as there is).
     """
 
     rate: Coefficient
@@ -125,6 +126,7 @@ class Memory(_Data):
     output_factor: Annotated[float, Field(ge=0)] = 1.0
     exposed: Annotated[float, Field(ge=0, le=1)] = 0.0
     window: Size = 1
+    ahead_mb: Positive | None = None
 
 
 class Host(_Data):
@@ -229,6 +231,10 @@ class Sheet(_Data):
         return self
 
 
+PLENTY = 1e12
+"""Microseconds that no model takes."""
+
+
 class Rates:
     """The coefficients of a march in microseconds, one attribute lookup away.
 
@@ -248,6 +254,11 @@ class Rates:
         self.moving = ZERO if sheet.memory.layer is None else _rate("memory layer", sheet.memory.layer).us
         self.host = {name: _rate(name, c) for name, c in sheet.host}
         self.cpu = {name: _rate(f"cpu {name}", c) for name, c in sheet.cpu}
+
+    def ahead(self, weights: int) -> float:
+        """Microseconds of loading that fits on the chip beside so many bytes of weights in use."""
+        room = self.memory.ahead_mb
+        return PLENTY if room is None else self.moved.us.mid * max(0.0, room - weights * 1e-6)
 
 
 def _standing(term: Term, sheet: Sheet) -> Coefficient | None:

@@ -119,7 +119,7 @@ def estimate_by(
     crossing = transfers(chosen, device, table)
     runs = count_segments(chosen, device, segments)
     host, start = _host(table, runs), table.segment.of(runs)
-    overlap = hidden(costs, table.memory)
+    overlap = hidden(costs, table)
     alone = busy_us(costs, table.sheet.model_error).scaled(overlap)
     split = deployed.left(alone.mid, sum(c.device in ON_BPU and c.us.mid > 0 for c in costs))
     bpu = alone.times(split).plus(start)

@@ -141,7 +141,7 @@ def _busy(node: Node, terms: Amounts, edge: Edge, table: Rates) -> NodeCost:
     weights = work.weight_bytes(node, table.align)
     read, written = _traffic(node, edge, table, weights)
     moving = table.moved.of((read + written) * 1e-6).plus(table.moving) if read + written else ZERO
-    us = Interval(*map(side_by_side, computing, moving, repeat(table.memory.exposed)))
+    us = Interval(*map(side_by_side, computing, moving, repeat(table.ahead(weights)), repeat(table.memory.exposed)))
     bound, rate = _dominant(computing, moving, most, table)
     done = macs(node) * table.batch
     return NodeCost(
@@ -172,7 +172,7 @@ def _traffic(node: Node, edge: Edge, table: Rates, weights: int) -> tuple[int, i
     """
     each = table.batch * table.width
     spill = work.spilled(node, table.spill / each, table.memory.spill_share)
-    enters, leaves = (sum(work.padded(t, table.align) for t in side) for side in edge)
+    enters, leaves = edge.sizes(table.align)
     read = weights + each * (enters or spill.read)
     return read, round(table.batch * table.memory.output_factor * leaves) or each * spill.written
 

@@ -82,7 +82,7 @@ class Term(StrEnum):
     LEAVE = "leave"
     """Features that the host reads."""
     LEAVE_TURNED = "leave_turned"
-    """The same of a map that is an output as it is, channels first, so that it is turned on the chip."""
+    """The same of a map that the host reads channels first, so that it is turned on the chip."""
     LAYER = "layer"
     """One per layer."""
 
@@ -147,8 +147,8 @@ def _crossing(node: Node, edge: Edge) -> Iterator[tuple[Term, tuple[Tensor, ...]
     if edge.enters:
         yield Term.ENTER, edge.enters
     for tensor in edge.leaves:
-        out = node.graph is not None and node.graph.is_output(tensor) and prod(work.dims(tensor)[2:]) > 1
-        yield Term.LEAVE_TURNED if out and tensor.rank == _MAP else Term.LEAVE, (tensor,)
+        turned = tensor in edge.first and tensor.rank == _MAP and prod(work.dims(tensor)[2:]) > 1
+        yield Term.LEAVE_TURNED if turned else Term.LEAVE, (tensor,)
 
 
 _Parts = Iterator[tuple[Term, float]]

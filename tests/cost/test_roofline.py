@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,10 @@ from surgery.target.registry import march_names
 from surgery.target.target import Target, load_target
 from tests.cost.make import X5, estimated, weighted
 
-WIDE = """g (float[1,512,32,32] x, float[512,512,3,3] w) => (y) {
+WIDE = """g (float[1,256,64,64] x, float[256,256,3,3] w) => (y) {
     a = Exp(x) b = Conv<pads=[1,1,1,1]>(a, w) y = Exp(b)
 }"""
-CLASSIFIER = "g (float[1,2048] x, float[2048,1024] w) => (y) { y = MatMul(x, w) }"
+CLASSIFIER = "g (float[1,2048] x, float[2048,512] w) => (y) { y = MatMul(x, w) }"
 
 
 @pytest.mark.parametrize("march", march_names())
@@ -50,8 +51,8 @@ def test_a_march_without_coefficients_has_no_ceilings(tmp_path: Path) -> None:
 
 def test_memory_that_costs_nothing_is_no_ceiling(tmp_path: Path) -> None:
     text = X5.path.with_suffix(".cost.yaml").read_text(encoding="utf-8")
-    free = text.replace("  rate: {value: 0.1347,", "  rate: {value: 0,")
-    assert free != text
+    free, replaced = re.subn(r"(?<=  rate: \{value: )[\d.]+", "0", text)
+    assert replaced == 1
     assert roof(bare(tmp_path, free)) is None
 
 
@@ -61,13 +62,13 @@ def test_a_layer_that_fills_the_engine_reaches_its_best_rate() -> None:
     assert 0.9 < use.compute < 1
     assert use.intensity == pytest.approx(cost.macs / (cost.read + cost.written))
     assert use.attained == pytest.approx(use.compute)
-    assert cost.weights == 512 * 512 * 9
+    assert cost.weights == 256 * 256 * 9
 
 
 def test_a_layer_of_many_weights_loads_them_at_the_rate_of_memory() -> None:
     (cost,), top = estimated(weighted(CLASSIFIER)).nodes, roof(X5)
     use = node_use(cost, top)
-    assert cost.weights == 2048 * 1024
+    assert cost.weights == 2048 * 512
     assert 0.9 < use.parameters <= 1
     assert use.compute == pytest.approx(cost.macs / cost.us.mid / top.macs)
     assert use.compute < 0.05 < 0.9 < use.attained

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from surgery.cost.coefficients import Alignment, Memory, rates
+from surgery.cost.coefficients import PLENTY, Alignment, Memory, rates
 from surgery.cost.edges import edge_of
 from surgery.cost.kinds import kinds
-from surgery.cost.overlap import windowed
+from surgery.cost.overlap import side_by_side, windowed
 from surgery.cost.terms import Term, amounts
 from surgery.cost.work import held, spilled
 from surgery.ir import Model
+from surgery.target import load_target
 from tests.cost.make import X5
 from tests.support import model_of
 
@@ -65,8 +66,8 @@ def test_a_map_that_leaves_as_it_is_has_to_be_turned():
 
 def test_what_the_other_side_reads_leaves_and_what_it_makes_enters():
     made = model("a = Exp(x) b = Neg(a) c = Abs(b) y = Exp(c)")
-    assert "leave" not in terms(made, "Neg")
-    assert terms(made, "Neg", cpu="Abs")["leave"] == 2048e-6
+    assert "leave_turned" not in terms(made, "Neg")
+    assert terms(made, "Neg", cpu="Abs")["leave_turned"] == 2048e-6
     assert terms(made, "Abs", cpu="Neg")["enter"] == 2048e-6
 
 
@@ -74,7 +75,9 @@ def test_what_leaves_through_a_folded_node_leaves():
     made = model("a = Exp(x) b = Identity(a) y = Abs(b)")
     node = next(n for n in made.nodes() if n.op == "Exp")
     device = {"Exp": "bpu", "Identity": "folded", "Abs": "cpu"}
-    assert [t.name for t in edge_of(node, lambda n: device[n.op]).leaves] == ["a"]
+    edge = edge_of(node, lambda n: device[n.op])
+    assert [t.name for t in edge.leaves] == ["a"]
+    assert edge.first == (), "what is folded on the way may turn it"
 
 
 def test_a_node_without_work_of_its_own_still_hands_on():
@@ -99,11 +102,22 @@ def test_only_what_waits_for_another_is_held():
 
 
 def test_windows_of_layers_hide_each_others_loading():
-    layers = [(10.0, 1.0), (1.0, 10.0)]
+    layers = [(10.0, 1.0, PLENTY), (1.0, 10.0, PLENTY)]
     assert windowed(layers, 0.0, 1) == 20
     assert windowed(layers, 0.0, 2) == pytest.approx((10 + 11 + 10) / 2)
     assert windowed(layers, 1.0, 3) == pytest.approx(22)
     assert Memory.model_fields["window"].default == 1
+
+
+def test_what_does_not_fit_beside_the_weights_in_use_is_not_loaded_ahead():
+    assert side_by_side(10.0, 8.0, 3.0, 0.0) == 15
+    assert side_by_side(10.0, 8.0, 0.0, 0.0) == 18
+    assert windowed([(10.0, 1.0, 0.0), (1.0, 10.0, 4.0)], 0.0, 2) == pytest.approx((11 + 18 + 10) / 2)
+    table = rates(load_target("bayes-e"))
+    room = table.memory.ahead_mb * 1e6
+    assert table.ahead(round(room)) == table.ahead(round(2 * room)) == 0
+    assert table.ahead(0) == pytest.approx(table.moved.us.mid * table.memory.ahead_mb)
+    assert rates(load_target("bayes")).ahead(10**9) == PLENTY
 
 
 def test_one_place_is_rounded_up_as_the_march_says():
