@@ -251,8 +251,9 @@ def _memory(told: Sequence[Layer]) -> tuple[float, float, float, float]:
 
 
 def _schedule(table: Table, memory: float) -> tuple[float, int, float | None]:
-    """How much stays exposed in windows of how many layers with room for how many MB, by the measured times of layers
-    and whole models; no limit where none serves better.
+    """How much stays exposed in windows of how many layers, with room for how many MB (None where no limit is better).
+
+    By the measured times of layers and whole models.
     """
 
     def errors(room: float | None) -> Iterator[tuple[float, int, float, float]]:

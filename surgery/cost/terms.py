@@ -137,12 +137,12 @@ def amounts(node: Node, engines: tuple[Kind, ...], align: Alignment, edge: Edge)
     for kind in engines:
         for term, amount in _OF[kind](node, align) if kind in _OF else _written(Term(kind), node, align):
             found[term] = found.get(term, 0.0) + amount
-    for term, tensors in _crossing(node, edge):
+    for term, tensors in _crossing(edge):
         found[term] = found.get(term, 0.0) + sum(work.padded(t, align) for t in tensors) * 1e-6
     return found
 
 
-def _crossing(node: Node, edge: Edge) -> Iterator[tuple[Term, tuple[Tensor, ...]]]:
+def _crossing(edge: Edge) -> Iterator[tuple[Term, tuple[Tensor, ...]]]:
     """What a node reads from memory and writes there, by the term it is part of."""
     if edge.enters:
         yield Term.ENTER, edge.enters
