@@ -17,8 +17,9 @@ from surgery.target.lookups import SHUFFLE
 from surgery.target.march import Op
 from surgery.target.params import macs
 from surgery.target.passive import Neighbours
-from surgery.target.sinking import Twin, sunk
+from surgery.target.sinking import sunk
 from surgery.target.target import Target
+from surgery.target.twin import Twin
 from surgery.target.verdict import Device, Refusal, Verdict
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ convolution between movements. What waits is done only where something reads the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
@@ -32,26 +31,11 @@ from surgery.target.moves import (
 )
 from surgery.target.params import Params, Unknown
 from surgery.target.shapes import Dims
+from surgery.target.twin import Twin, Values
 
 _TO_CHANNELS, _FROM_CHANNELS = (0, 3, 1, 2), (0, 2, 3, 1)
 _ROUNDS = 4
 """How often the walk is repeated for products that turn out to read what is moved anyway; two were seen."""
-
-
-@dataclass
-class Twin:
-    """The graph with everything moved; ``own`` leads from its nodes to those that they stand for."""
-
-    graph: Graph
-    own: dict[Node, Node] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Held:
-    """A value of the model: what the movements that wait make of a value of the twin."""
-
-    source: Tensor
-    moves: Moves = ()
 
 
 def sunk(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
@@ -78,10 +62,10 @@ def _moved(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
     for _ in range(_ROUNDS):
         walk = _Walk(graph, rules, opset, frozenset(done))
         twin = walk.twin()
-        if walk.done & read <= done:
+        if walk.values.done & read <= done:
             break
-        done |= walk.done & read
-    return twin if walk.moved else None
+        done |= walk.values.done & read
+    return twin if walk.values.moved else None
 
 
 class _Walk:
@@ -92,98 +76,44 @@ class _Walk:
         expected: values of the model whose movements are known to be done for another reader.
 
     Attributes:
-        done: values of the model whose movements had to be done.
-        moved: whether anything was moved.
+        values: of the twin.
     """
 
     def __init__(self, graph: Graph, rules: Sinking, opset: int, expected: frozenset[Tensor]) -> None:
         self.graph, self.rules, self.opset, self.expected = graph, rules, opset, expected
         ends = [(node, shuffle_behind(node)) for node in graph.nodes] if rules.shuffles_stay else []
         self.staying = {part for end, parts in ends for part in (end, *(parts or ())) if parts}
-        self.result = Twin(Graph(graph.name))
-        self.held: dict[Tensor, _Held] = {}
-        self.made: dict[tuple[Tensor, Moves], Tensor] = {}
-        self.movers: dict[tuple[Tensor, Moves], Node] = {}
-        self.done: set[Tensor] = set()
-        self.moved = False
+        self.values = Values(graph.name)
 
     def twin(self) -> Twin:
         """Walk."""
-        self.result.graph.inputs = [self._held(tensor).source for tensor in self.graph.inputs]
+        made = self.values.twin.graph
+        made.inputs = [self.values.held(tensor).source for tensor in self.graph.inputs]
         for node in self.graph.nodes:
             if not (self._waits(node) or self._passes(node)):
                 self._stay(node)
-        self.result.graph.outputs = [self._real(tensor) for tensor in self.graph.outputs]
-        return self.result
-
-    # --- values -------------------------------------------------------------------------------------------------
-
-    def _held(self, tensor: Tensor) -> _Held:
-        """How ``tensor`` is held; a copy of it where nothing made it."""
-        if tensor not in self.held:
-            known = Constant(tensor.name, tensor.weight) if isinstance(tensor, Constant) else None
-            self.held[tensor] = _Held(known or value_like(tensor, tensor.shape))
-        return self.held[tensor]
-
-    def _real(self, tensor: Tensor) -> Tensor:
-        """``tensor`` in the twin, with its movements done."""
-        held = self._held(tensor)
-        if held.moves:
-            self.done.add(tensor)
-        return self._after(held.source, held.moves)
-
-    def _after(self, source: Tensor, moves: Moves) -> Tensor:
-        """What ``moves`` make of a value of the twin; each is done once, by the node that did it if there is one."""
-        for count, move in enumerate(moves, 1):
-            key = (source, moves[:count])
-            if key not in self.made:
-                before = self.made[source, moves[: count - 1]] if count > 1 else source
-                self.made[key] = self._move(before, move, self.movers.get(key))
-        return self.made[source, moves] if moves else source
-
-    def _move(self, source: Tensor, move: Move, node: Node | None) -> Tensor:
-        name = node.outputs[0].name if node is not None else f"{source.name}_moved"
-        out = Value(name, source.dtype, move.after)
-        if move.perm is not None:
-            self._add(Node("Transpose", "", {"perm": list(move.perm)}, [source], [out]), node)
-        elif node is not None and node.op in RESHAPES:
-            rest = [self._real(tensor) for tensor in node.inputs[1:]]
-            self._add(Node(node.op, "", dict(node.attrs), [source, *rest], [out]), node)
-        else:
-            shape = Constant(f"{name}_shape", np.array(move.after, np.int64))
-            self._add(Node("Reshape", "", {}, [source, shape], [out]), None)
-        return out
-
-    def _add(self, new: Node, node: Node | None) -> Node:
-        """Put a node into the twin, for a node of the model or for none."""
-        new.graph, new.position = self.result.graph, (len(self.result.graph.nodes),)
-        new.name = node.name if node is not None else f"{new.outputs[0].name}_{new.op}"
-        self.result.graph.nodes.append(new)
-        if node is not None:
-            self.result.own[new] = node
-        return new
-
-    # --- nodes --------------------------------------------------------------------------------------------------
+        made.outputs = [self.values.real(tensor) for tensor in self.graph.outputs]
+        return self.values.twin
 
     def _stay(self, node: Node) -> None:
         """The node as it is, reading what it reads."""
-        inputs = [Value.empty() if tensor.is_empty() else self._real(tensor) for tensor in node.inputs]
+        inputs = [Value.empty() if tensor.is_empty() else self.values.real(tensor) for tensor in node.inputs]
         outputs = [value_like(out, out.shape) for out in node.outputs]
         new = Node(node.op, node.name, dict(node.attrs), inputs, outputs, node.domain)
-        self._add(new, node)
-        self.held |= {out: _Held(copy) for out, copy in zip(node.outputs, outputs, strict=True)}
+        self.values.add(new, node)
+        for out, copy in zip(node.outputs, outputs, strict=True):
+            self.values.hold(out, copy)
 
     def _waits(self, node: Node) -> bool:
         """Let a Reshape or Transpose wait; whether ``node`` is one."""
         move = move_of(node, self.opset) if node not in self.staying else None
         if move is None or isinstance(node.inputs[0], Constant):
             return False
-        held = self._held(node.inputs[0])
+        held = self.values.held(node.inputs[0])
         moves = joined(held.moves, [move])
-        self.held[node.outputs[0]] = _Held(held.source, moves)
+        self.values.hold(node.outputs[0], held.source, moves, by=node)
         if len(moves) != len(held.moves) + 1:
-            self.moved = True
-        self.movers.setdefault((held.source, moves), node)
+            self.values.moved = True
         return True
 
     def _passes(self, node: Node) -> bool:
@@ -198,7 +128,7 @@ class _Walk:
             return self._kept(node)
         if self.rules.products and (becomes := self._product_of(node)) is not None:
             return becomes(node)
-        waiting = [t for t in node.inputs if not isinstance(t, Constant) and self._held(t).moves]
+        waiting = [t for t in node.inputs if not isinstance(t, Constant) and self.values.held(t).moves]
         if not waiting:
             return False
         if node.op in self.rules.reductions:
@@ -218,33 +148,28 @@ class _Walk:
     def _elementwise(self, node: Node) -> bool:
         shape = dims(node.outputs[0])
         computed = [t for t in node.inputs if not isinstance(t, Constant) and not t.is_empty()]
-        full = [self._held(t).moves for t in computed if t.shape == shape]
+        full = [self.values.held(t).moves for t in computed if t.shape == shape]
         if not full:
             return False
         moves = full[0]
         count = len(moves)
-        if not self._is_lookup(node, computed) and any(self._held(t) != self._held(computed[0]) for t in computed):
-            count = min(shared_end(moves, self._held(t).moves) for t in computed)
+        if not self._is_lookup(node, computed) and any(
+            self.values.held(t) != self.values.held(computed[0]) for t in computed
+        ):
+            count = min(shared_end(moves, self.values.held(t).moves) for t in computed)
         moves = moves[len(moves) - count :]
         constants = {t: self._constant(t, shape, moves) for t in node.inputs if isinstance(t, Constant)}
         if not count or None in constants.values():
             return False
-        inputs = [constants[t] or t if isinstance(t, Constant) else self._until(t, count) for t in node.inputs]
-        self._work(node, inputs, moves[0].before, moves)
+        inputs = [constants[t] or t if isinstance(t, Constant) else self.values.until(t, count) for t in node.inputs]
+        self.values.work(node, inputs, moves[0].before, moves)
         return True
 
     def _is_lookup(self, node: Node, computed: Iterable[Tensor]) -> bool:
         """Whether all that a product reads is made of one value by activations, in front of the same movements."""
-        held = [self._held(tensor) for tensor in computed]
+        held = [self.values.held(tensor) for tensor in computed]
         same = len({each.moves for each in held}) == 1 == len({root_of(each.source, self.rules.past) for each in held})
         return node.op == "Mul" and same
-
-    def _until(self, tensor: Tensor, count: int) -> Tensor:
-        """``tensor`` in the twin before its last ``count`` movements."""
-        if tensor.is_empty():
-            return Value.empty()
-        held = self._held(tensor)
-        return self._after(held.source, held.moves[: len(held.moves) - count])
 
     def _constant(self, tensor: Constant, shape: Dims, moves: Moves) -> Constant | None:
         """A constant operand as it is before ``moves``, in shape; None where it cannot be."""
@@ -257,7 +182,7 @@ class _Walk:
 
     def _reduction(self, node: Node) -> bool:
         """A reduction along an axis, before as many of the movements as leave it one axis."""
-        held, out = self._held(node.inputs[0]).moves, dims(node.outputs[0])
+        held, out = self.values.held(node.inputs[0]).moves, dims(node.outputs[0])
         for count in range(len(held), 0, -1) if node.attrs.get("keepdims", 1) else ():
             moves = undone(out, held[-count:])
             if moves is None or not is_passed(held[-count]):
@@ -266,26 +191,29 @@ class _Walk:
             axes = [axis for axis, (size, left) in sizes if size != left]
             if len(axes) == 1:
                 attrs = {**node.attrs, "axes": axes}
-                self._work(node, [self._until(node.inputs[0], count)], moves[0].before, moves, attrs)
+                self.values.work(node, [self.values.until(node.inputs[0], count)], moves[0].before, moves, attrs)
                 return True
         return False
 
     def _pieces(self, node: Node) -> bool:
         """Pieces of a value to which a Reshape added dims of 1, or dropped them: the axis is another then."""
-        moves = self._held(node.inputs[0]).moves
+        moves = self.values.held(node.inputs[0]).moves
         shapes = [piece_before(dims(out), moves[-1]) for out in node.outputs] if moves else [None]
         if None in shapes:
             return False
         outs = [value_like(*pair) for pair in zip(node.outputs, shapes, strict=True)]
-        inputs = [self._until(node.inputs[0], 1), *(self._held(tensor).source for tensor in node.inputs[1:])]
-        self._add(Node(node.op, node.name, dict(node.attrs), inputs, outs), node)
+        inputs = [
+            self.values.until(node.inputs[0], 1),
+            *(self.values.held(tensor).source for tensor in node.inputs[1:]),
+        ]
+        self.values.add(Node(node.op, node.name, dict(node.attrs), inputs, outs), node)
         for old, out in zip(node.outputs, outs, strict=True):
-            self.held[old] = _Held(out, joined((), [reshape(dims(out), dims(old))]))
-        self.moved = True
+            self.values.hold(old, out, joined((), [reshape(dims(out), dims(old))]))
+        self.values.moved = True
         return True
 
     def _point(self, node: Node) -> bool:
-        moves, after = self._held(node.inputs[0]).moves, dims(node.inputs[0])
+        moves, after = self.values.held(node.inputs[0]).moves, dims(node.inputs[0])
         if not moves:  # those of the weights do not pass
             return False
         count = len(moves) if keeps_order(moves) else 1
@@ -294,8 +222,8 @@ class _Walk:
             return False
         shape = dims(node.outputs[0])
         to = (*shape[:2], *before[2:])
-        rest = [self._held(tensor).source for tensor in node.inputs[1:]]
-        self._work(node, [self._until(node.inputs[0], count), *rest], to, joined((), [reshape(to, shape)]))
+        rest = [self.values.held(tensor).source for tensor in node.inputs[1:]]
+        self.values.work(node, [self.values.until(node.inputs[0], count), *rest], to, joined((), [reshape(to, shape)]))
         return True
 
     def _product(self, node: Node) -> bool:
@@ -306,7 +234,7 @@ class _Walk:
             return False
         ones = (1,) * (4 - len(shape))
         first = transpose((*ones, *shape), _TO_CHANNELS)
-        held = self._held(data)
+        held = self.values.held(data)
         moves = joined(held.moves, [reshape(shape, first.before), first])
         source, before = held.source, dims(held.source)
         if data in self.expected or len(before) != 4 or before[:2] != first.after[:2] or not keeps_order(moves):
@@ -314,19 +242,19 @@ class _Walk:
         made = (before[0], out[-1], *before[2:])
         back = transpose((first.after[0], out[-1], *first.after[2:]), _FROM_CHANNELS)
         rest = [reshape(made, back.before), back, reshape(back.after, out)]
-        self._work(node, [source, self._held(node.inputs[1]).source], made, joined((), rest))
+        self.values.work(node, [source, self.values.held(node.inputs[1]).source], made, joined((), rest))
         return True
 
     def _left_product(self, node: Node) -> bool:
         """A constant matrix times the rows of a map, which are its channels: it reads the map."""
         matrix, data = node.inputs
-        moves, out = self._held(data).moves, dims(node.outputs[0])
+        moves, out = self.values.held(data).moves, dims(node.outputs[0])
         before = moves[-1].before if moves and moves[-1].perm is None else ()
         if len(before) != 4 or before[:2] != dims(data)[:2]:
             return False
         made = (*out[:2], *before[2:])
-        inputs = [self._until(data, 1), self._held(matrix).source]
-        self._work(node, inputs, made, joined((), [reshape(made, out)]))
+        inputs = [self.values.until(data, 1), self.values.held(matrix).source]
+        self.values.work(node, inputs, made, joined((), [reshape(made, out)]))
         return True
 
     def _kept(self, node: Node) -> bool:
@@ -336,29 +264,19 @@ class _Walk:
         except Unknown:
             return False
         kept = tuple(1 if axis in axes else size for axis, size in enumerate(dims(node.inputs[0])))
-        inputs = [self._real(tensor) for tensor in node.inputs]
+        inputs = [self.values.real(tensor) for tensor in node.inputs]
         moves = joined((), [reshape(kept, dims(node.outputs[0]))])
-        self._work(node, inputs, kept, moves, {**node.attrs, "keepdims": 1})
+        self.values.work(node, inputs, kept, moves, {**node.attrs, "keepdims": 1})
         return True
 
     def _flat_product(self, node: Node) -> bool:
         """A Gemm: its result is a map of one pixel, and the Reshape to rank 2 waits."""
         shape = dims(node.outputs[0])
-        inputs = [self._real(tensor) for tensor in node.inputs]
-        self._work(node, inputs, (*shape, 1, 1), (reshape((*shape, 1, 1), shape),))
+        inputs = [self.values.real(tensor) for tensor in node.inputs]
+        self.values.work(node, inputs, (*shape, 1, 1), (reshape((*shape, 1, 1), shape),))
         return True
 
     def _operand(self, data: Tensor, first: Move) -> Tensor:
         """What a product reads that does not pass: at rank 4 a Transpose is before it, and may cut the segment."""
-        real = self._real(data)
-        return self._after(real, (first,)) if len(dims(data)) == 4 else real
-
-    def _work(
-        self, node: Node, inputs: Iterable[Tensor], shape: Dims, moves: Moves, attrs: dict[str, object] | None = None
-    ) -> None:
-        """The node on values before ``moves``, which then wait behind it."""
-        old = node.outputs[0]
-        out = value_like(old, shape)
-        self._add(Node(node.op, node.name, dict(node.attrs) if attrs is None else attrs, list(inputs), [out]), node)
-        self.held[old] = _Held(out, moves)
-        self.moved = True
+        real = self.values.real(data)
+        return self.values.after(real, (first,)) if len(dims(data)) == 4 else real

@@ -1,0 +1,116 @@
+"""The twin of a graph while it is made: its nodes, and for every value of the graph what of it waits to be moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
+from surgery.target.folds import RESHAPES
+from surgery.target.movers import value_like
+from surgery.target.moves import Move, Moves
+from surgery.target.shapes import Dims
+
+
+@dataclass
+class Twin:
+    """The graph with everything moved; ``own`` leads from its nodes to those that they stand for."""
+
+    graph: Graph
+    own: dict[Node, Node] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A value of the model: what the movements that wait make of a value of the twin."""
+
+    source: Tensor
+    moves: Moves = ()
+
+
+class Values:
+    """Values of a graph in its twin, of whose movements each is done once, where something reads the value.
+
+    Attributes:
+        twin: made so far.
+        done: values of the graph whose movements had to be done.
+        moved: whether anything was moved.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.twin = Twin(Graph(name))
+        self.done: set[Tensor] = set()
+        self.moved = False
+        self._held: dict[Tensor, Held] = {}
+        self._made: dict[tuple[Tensor, Moves], Tensor] = {}
+        self._movers: dict[tuple[Tensor, Moves], Node] = {}
+
+    def held(self, tensor: Tensor) -> Held:
+        """How ``tensor`` is held; a copy of it where nothing made it."""
+        if tensor not in self._held:
+            known = Constant(tensor.name, tensor.weight) if isinstance(tensor, Constant) else None
+            self._held[tensor] = Held(known or value_like(tensor, tensor.shape))
+        return self._held[tensor]
+
+    def real(self, tensor: Tensor) -> Tensor:
+        """``tensor`` in the twin, with its movements done."""
+        held = self.held(tensor)
+        if held.moves:
+            self.done.add(tensor)
+        return self.after(held.source, held.moves)
+
+    def after(self, source: Tensor, moves: Moves) -> Tensor:
+        """What ``moves`` make of a value of the twin; each is done once, by the node that did it if there is one."""
+        for count, move in enumerate(moves, 1):
+            key = (source, moves[:count])
+            if key not in self._made:
+                before = self._made[source, moves[: count - 1]] if count > 1 else source
+                self._made[key] = self._move(before, move, self._movers.get(key))
+        return self._made[source, moves] if moves else source
+
+    def _move(self, source: Tensor, move: Move, node: Node | None) -> Tensor:
+        name = node.outputs[0].name if node is not None else f"{source.name}_moved"
+        out = Value(name, source.dtype, move.after)
+        if move.perm is not None:
+            self.add(Node("Transpose", "", {"perm": list(move.perm)}, [source], [out]), node)
+        elif node is not None and node.op in RESHAPES:
+            rest = [self.real(tensor) for tensor in node.inputs[1:]]
+            self.add(Node(node.op, "", dict(node.attrs), [source, *rest], [out]), node)
+        else:
+            shape = Constant(f"{name}_shape", np.array(move.after, np.int64))
+            self.add(Node("Reshape", "", {}, [source, shape], [out]), None)
+        return out
+
+    def add(self, new: Node, node: Node | None) -> Node:
+        """Put a node into the twin, for a node of the model or for none."""
+        new.graph, new.position = self.twin.graph, (len(self.twin.graph.nodes),)
+        new.name = node.name if node is not None else f"{new.outputs[0].name}_{new.op}"
+        self.twin.graph.nodes.append(new)
+        if node is not None:
+            self.twin.own[new] = node
+        return new
+
+    def hold(self, tensor: Tensor, source: Tensor, moves: Moves = (), by: Node | None = None) -> None:
+        """Have ``tensor`` be what ``moves`` make of a value of the twin; ``by`` did the last of them."""
+        self._held[tensor] = Held(source, moves)
+        if by is not None:
+            self._movers.setdefault((source, moves), by)
+
+    def until(self, tensor: Tensor, count: int) -> Tensor:
+        """``tensor`` in the twin before its last ``count`` movements."""
+        if tensor.is_empty():
+            return Value.empty()
+        held = self.held(tensor)
+        return self.after(held.source, held.moves[: len(held.moves) - count])
+
+    def work(
+        self, node: Node, inputs: Iterable[Tensor], shape: Dims, moves: Moves, attrs: dict[str, object] | None = None
+    ) -> None:
+        """The node on values before ``moves``, which then wait behind it."""
+        old = node.outputs[0]
+        out = value_like(old, shape)
+        self.add(Node(node.op, node.name, dict(node.attrs) if attrs is None else attrs, list(inputs), [out]), node)
+        self.hold(old, out, moves)
+        self.moved = True
