@@ -11,6 +11,7 @@ from surgery.errors import InputError
 
 if TYPE_CHECKING:
     from torch import nn
+    from typing_extensions import TypeIs
 
 EXTRA = "training"
 """The extra of this package that installs what is needed here."""
@@ -26,7 +27,7 @@ def need(name: str) -> ModuleType:
         raise InputError(f"{package} is not installed, which modules are exported with", hint=hint) from error
 
 
-def is_module(thing: object) -> bool:
+def is_module(thing: object) -> TypeIs[nn.Module]:
     """Whether ``thing`` is an ``nn.Module``: nothing is one as long as nobody imported torch."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(thing, torch.nn.Module)
