@@ -5,6 +5,7 @@ torch is imported when something here is called, so that this package imports wi
 
 from __future__ import annotations
 
+from surgery.training.audit import audit
 from surgery.training.export import export
 
-__all__ = ["export"]
+__all__ = ["audit", "export"]

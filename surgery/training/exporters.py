@@ -103,8 +103,9 @@ def lacks_operator(error: Exception) -> bool:
 
 
 def reason(error: BaseException) -> str:
-    """The first line of what an exception was caused by, in printable characters."""
+    """The first line of what an exception was caused by, in printable characters, without torch's dump of values."""
     while error.__cause__ is not None:
         error = error.__cause__
     line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return "".join(c if c.isprintable() else " " for c in line).strip()[:LONGEST]
+    said = line.partition("[Caused by the value")[0]
+    return "".join(c if c.isprintable() else " " for c in said).strip()[:LONGEST]

@@ -49,6 +49,29 @@ class Branching(nn.Module):
         return x * 2 if x.sum() > 0 else x
 
 
+SUMMED = "return torch.cumsum(self.act(x), 1)"
+
+
+class Summed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.act = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cumsum(self.act(x), 1)
+
+
+class Twice(nn.Module):
+    """The same line of code in two sub-modules."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(Summed(), Summed())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(x) + 1
+
+
 def around(inner: nn.Module) -> nn.Module:
     """``inner`` at path ``1.1``."""
     return nn.Sequential(nn.Conv2d(3, 3, 1), nn.Sequential(nn.ReLU(), inner))

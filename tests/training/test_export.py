@@ -14,7 +14,19 @@ from torch import nn
 from surgery.drift.runner import open_runner
 from surgery.errors import InputError
 from surgery.training import export
-from tests.training.modules import Attention, Branching, Counting, Misshapen, Unexportable, around, image, scripted
+from surgery.training.locations import location, module_path
+from tests.training.modules import (
+    SUMMED,
+    Attention,
+    Branching,
+    Counting,
+    Misshapen,
+    Twice,
+    Unexportable,
+    around,
+    image,
+    scripted,
+)
 
 NESTED = {"scale": {"k": (torch.full((1,), 3.0),)}, "x": image()}
 
@@ -71,13 +83,20 @@ def test_names_can_be_given() -> None:
     assert [v.name for v in (*model.graph.inputs, *model.graph.outputs)] == ["image", "logits"]
 
 
-def test_the_newer_exporter_writes_newer_opsets_without_paths(capfd: pytest.CaptureFixture[str]) -> None:
-    module = around(nn.BatchNorm2d(3))
-    model = export(module, image(), opset=18)
-    (found,) = open_runner(model).run({"input": image().numpy()}).values()
+def test_the_newer_exporter_writes_newer_opsets(capfd: pytest.CaptureFixture[str]) -> None:
+    module = Twice()
+    model = export(module, image(), opset=18, locations=True)
+    (found,) = open_runner(model).run({"x": image().numpy()}).values()
     np.testing.assert_allclose(found, module.eval()(image()).detach(), atol=1e-5)
     assert model.opset == 18
-    assert b"modules.py" not in model.to_proto().SerializeToString()
+    known = {path for path, _ in module.named_modules()}
+    sums = [node for node in model.nodes() if node.op == "CumSum"]
+    assert [(location(node).text, module_path(node, known)) for node in sums] == [
+        (SUMMED, "body.0"),
+        (SUMMED, "body.1"),
+    ]
+    assert b"modules.py" in model.to_proto().SerializeToString()
+    assert b"modules.py" not in export(module, image(), opset=18).to_proto().SerializeToString()
     assert capfd.readouterr() == ("", "")
 
 
