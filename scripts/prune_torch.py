@@ -56,10 +56,8 @@ def _layer(node: Node) -> torch.nn.Module:
 def _conv(node: Node, weight: torch.Tensor, bias: torch.Tensor | None) -> Any:
     pads, groups = ops.pads(node) or [0, 0, 0, 0], int(ops.attr(node, "group", 1))
     strides, dilations = ops.spatial(node, "strides", 2), ops.spatial(node, "dilations", 2)
-    return torch.nn.Conv2d(
-        weight.shape[1] * groups, weight.shape[0], tuple(weight.shape[2:]), tuple(strides), tuple(pads[:2]),
-        tuple(dilations), groups, bias is not None,
-    )  # fmt: skip
+    window: list[Any] = [tuple(weight.shape[2:]), tuple(strides), tuple(pads[:2]), tuple(dilations)]
+    return torch.nn.Conv2d(weight.shape[1] * groups, weight.shape[0], *window, groups, bias is not None)
 
 
 def _linear(node: Node, weight: torch.Tensor, bias: torch.Tensor | None) -> Any:

@@ -7,5 +7,6 @@ from __future__ import annotations
 
 from surgery.training.audit import audit
 from surgery.training.export import export
+from surgery.training.monitor import Monitor
 
-__all__ = ["audit", "export"]
+__all__ = ["Monitor", "audit", "export"]

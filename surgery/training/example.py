@@ -49,7 +49,7 @@ def arguments(module: nn.Module, example: Example) -> Arguments:
     Raises:
         InputError: it is no tensor, tuple or mapping, holds no tensor, or does not fit ``module.forward``.
     """
-    args, kwargs = _split(example)
+    args, kwargs = split(example)
     bound = _bound(module, args, kwargs)
     named = [pair for name, value in bound for pair in tensors(value, name)]
     if not named:
@@ -61,7 +61,8 @@ def arguments(module: nn.Module, example: Example) -> Arguments:
     return Arguments(*found.with_leaves(moved), found.names)
 
 
-def _split(example: Example) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def split(example: Example) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments by position and by name; InputError for what is no example."""
     if isinstance(example, need("torch").Tensor):
         return (example,), {}
     if isinstance(example, Mapping):

@@ -54,12 +54,12 @@ def export(
         InputError: torch is not installed, something given cannot be used, or the module cannot be exported: the
             exporter's reason, and the path of the sub-module where it fails.
     """
-    checked, ways = need_module(module), _ways(opset, exporter, locations)
+    checked, asked = need_module(module), ways(opset, exporter, locations=locations)
     with quiet() as said, evaluating(checked):
         given = arguments(checked, example)
         inputs = _named(input_names, given.names, "input")
-        outputs = _named(output_names, distinct(_returned(checked, given), inputs), "output")
-        model = Model.load(_proto(checked, given, ways, (inputs, outputs)))
+        outputs = _named(output_names, distinct(returned(checked, given), inputs), "output")
+        model = Model.load(_proto(checked, given, asked, (inputs, outputs)))
     model.normalised[:0] = _assumed(said)
     return model
 
@@ -72,7 +72,7 @@ def _assumed(said: Sequence[warnings.WarningMessage]) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def _ways(opset: int | None, exporter: str | None, locations: bool) -> list[Way]:
+def ways(opset: int | None, exporter: str | None, *, locations: bool = False) -> list[Way]:
     """The ways to export, to be tried in order."""
     if exporter is not None and exporter not in EXPORTERS:
         raise unknown("exporter", exporter, EXPORTERS)
@@ -95,7 +95,7 @@ def _named(given: Sequence[str] | None, made: Sequence[str], kind: str) -> list[
     return names
 
 
-def _returned(module: nn.Module, given: Arguments) -> list[str]:
+def returned(module: nn.Module, given: Arguments) -> list[str]:
     """The names of the tensors that ``forward`` returns."""
     with followed(module) as running:
         try:
@@ -109,9 +109,9 @@ def _returned(module: nn.Module, given: Arguments) -> list[str]:
     return names
 
 
-def _proto(module: nn.Module, given: Arguments, ways: list[Way], names: tuple[list[str], ...]) -> onnx.ModelProto:
+def _proto(module: nn.Module, given: Arguments, asked: list[Way], names: tuple[list[str], ...]) -> onnx.ModelProto:
     """The model, exported the first way that has the operators."""
-    way, *others = ways
+    way, *others = asked
     with followed(module) as running:
         try:
             return way.proto(module, given, names)

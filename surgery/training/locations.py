@@ -36,7 +36,7 @@ class Location(NamedTuple):
 
 def location(node: Node) -> Location:
     """The innermost line that is neither torch's nor of this package."""
-    library = str(Path(need("torch").__file__).parent)
+    library = str(Path(need("torch").__path__[0]))
     inner = (frame for frame in _frames(node) if not str(frame.file).startswith(library))
     return next(inner, Location())
 

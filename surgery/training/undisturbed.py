@@ -20,16 +20,22 @@ LOGGERS = ("torch", "torch.onnx", "torch.export", "onnxscript", "onnx_ir")
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Eval mode, without gradients; flags, buffers and random numbers are afterwards what they were before."""
+    """Eval mode, without gradients; flags, buffers and random numbers are afterwards what they were before.
+
+    Attention is computed by its operators: the fused kernel that torch has for this mode cannot be exported.
+    """
     torch = need("torch")
+    fused = torch.backends.mha.get_fastpath_enabled()
     flags = [(inner, inner.training) for inner in module.modules()]
     buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
     devices = {t.device for t in (*module.parameters(), *module.buffers()) if t.device.type == "cuda"}
     try:
         with torch.random.fork_rng(devices), torch.no_grad():
+            torch.backends.mha.set_fastpath_enabled(False)
             module.eval()
             yield
     finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
         for inner, training in flags:
             inner.training = training
         with torch.no_grad():
