@@ -23,12 +23,32 @@ BATCH, SIDE = 16, 32
 
 
 class Spent(NamedTuple):
-    """Seconds of one epoch, by the clock and of the training's process, and how many looks were logged and skipped."""
+    """Seconds of one epoch: by the clock, of its process, and of the training's thread within calls of the Monitor.
+
+    ``first`` are those of the first call alone; ``looks`` were logged, ``skipped`` were not taken.
+    """
 
     clock: float
     processor: float
-    looks: int = 0
-    skipped: int = 0
+    inside: float
+    first: float
+    looks: int
+    skipped: int
+
+
+class Timed:
+    """Calls a Monitor, if there is one, and adds up the processor time that the calling thread spends in it."""
+
+    def __init__(self, monitor: Monitor | None) -> None:
+        self.monitor, self.first, self.inside = monitor, 0.0, 0.0
+
+    def step(self, net: nn.Module, step: int) -> None:
+        """One step of the training."""
+        if self.monitor is not None:
+            start = time.thread_time()
+            self.monitor.step(net, step)
+            self.inside += time.thread_time() - start
+            self.first = self.first or self.inside
 
 
 def network() -> nn.Sequential:
@@ -53,13 +73,13 @@ def epoch(steps: int, every: int | None) -> Spent:
         if every is not None:
             monitor = Monitor(march="X5", example=images[:1], every=every, log=lambda _, step: logged.append(step))
             stack.enter_context(monitor)
+        timed = Timed(monitor)
         for step in range(steps):
             optimiser.zero_grad()
             nn.functional.cross_entropy(net(images), labels).backward()
             optimiser.step()
-            if monitor is not None:
-                monitor.step(net, step)
-    spent = time.perf_counter() - clock, time.process_time() - processor
+            timed.step(net, step)
+    spent = time.perf_counter() - clock, time.process_time() - processor, timed.inside, timed.first
     return Spent(*spent, len(logged), 0 if monitor is None else monitor.skipped)
 
 
@@ -67,24 +87,29 @@ def main() -> None:
     """Print every pair, and the medians of what the Monitor adds."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--every", type=int, default=100)
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    epoch(20, None)
-    clocks, processors = [], []
+    epoch(1, 1)  # imports
+    clocks, processors, shares = [], [], []
     for pair in range(asked.pairs):
         order = (None, asked.every) if pair % 2 == 0 else (asked.every, None)
         spent = {every: epoch(asked.steps, every) for every in order}
         without, watched = spent[None], spent[asked.every]
         clocks.append(100 * (watched.clock / without.clock - 1))
         processors.append(100 * (watched.processor / without.processor - 1))
+        shares.append(100 * watched.inside / (watched.processor - watched.inside))
         print(
-            f"without {without.clock:6.2f} s ({without.processor:6.2f} s of processor), with {watched.clock:6.2f} s "
-            f"({watched.processor:6.2f} s): {clocks[-1]:+.1f} % ({processors[-1]:+.1f} %), "
-            f"{watched.looks} looks logged, {watched.skipped} skipped"
+            f"without {without.clock:.2f} s ({without.processor:.2f} s of processor), with {watched.clock:.2f} s "
+            f"({watched.processor:.2f} s, {watched.inside:.2f} s of it in the Monitor, {watched.first:.2f} s in its "
+            f"first call), {watched.looks} looks logged, {watched.skipped} skipped",
+            flush=True,
         )
-    print(f"median: {median(clocks):+.1f} % by the clock, {median(processors):+.1f} % of processor time")
+    print(
+        f"medians: {median(clocks):+.1f} % by the clock, {median(processors):+.1f} % of the processor time of the "
+        f"process, {median(shares):.1f} % of it in calls of the Monitor"
+    )
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def _assumed(said: Sequence[warnings.WarningMessage]) -> list[str]:
     """What tracing took for constant though it depends on the values that the example has."""
     kind = need("torch.jit").TracerWarning
     told = (each for each in said if issubclass(each.category, kind))
-    texts = (f"traced at {each.filename}:{each.lineno}: {str(each.message).splitlines()[0]}" for each in told)
+    texts = (f"traced at {each.filename}:{each.lineno}: {str(each.message).partition('. ')[0]}" for each in told)
     return list(dict.fromkeys(texts))
 
 

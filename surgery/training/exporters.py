@@ -55,7 +55,7 @@ class Way:
         found = next(each.version for each in proto.opset_import if not each.domain)
         if found != self.opset:
             raise InputError(f"the exporter wrote opset {found}, it could not convert that to {self.opset}")
-        return proto if self.locations else _without_locations(proto)
+        return proto if self.locations else without_locations(proto)
 
     def _legacy(self, module: nn.Module, leaves: tuple[Tensor, ...], options: dict[str, Any]) -> onnx.ModelProto:
         file = io.BytesIO()
@@ -87,7 +87,7 @@ def _flat(module: nn.Module, given: Arguments) -> Iterator[None]:
         vars(module).update({} if own is None else {"forward": own})
 
 
-def _without_locations(proto: onnx.ModelProto) -> onnx.ModelProto:
+def without_locations(proto: onnx.ModelProto) -> onnx.ModelProto:
     """Paths of the machine that it was exported on do not belong into a model."""
     for node in (*proto.graph.node, *(node for function in proto.functions for node in function.node)):
         kept = [each for each in node.metadata_props if each.key != LOCATION]

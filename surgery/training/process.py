@@ -33,24 +33,13 @@ class Beside:
     def submit(self, job: Job) -> Future[Reply]:
         """The reply to come; one job at a time. The process that died in a job is replaced with the next one."""
         future: Future[Reply] = Future()
-        threading.Thread(target=self._talk, args=(job, future), daemon=True).start()
+        threading.Thread(target=_talk, args=(self._started(), job, future), daemon=True).start()
         return future
 
     def close(self) -> None:
         """End the process; a job that it is in is given up."""
         self._end()
         self._process = None
-
-    def _talk(self, job: Job, future: Future[Reply]) -> None:
-        try:
-            process = self._started()
-            pickle.dump(job, _pipe(process.stdin), protocol=pickle.HIGHEST_PROTOCOL)
-            _pipe(process.stdin).flush()
-            future.set_result(pickle.load(_pipe(process.stdout)))
-        except (OSError, EOFError, ValueError):  # the last when it is closed meanwhile
-            future.set_exception(SurgeryError("the process beside the training has gone"))
-        except Exception as error:  # noqa: BLE001  # such as a pipeline that cannot be pickled
-            future.set_exception(error)
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
@@ -61,6 +50,18 @@ class Beside:
             )
             self._end = weakref.finalize(self, _stop, self._process)
         return self._process
+
+
+def _talk(process: subprocess.Popen[bytes], job: Job, future: Future[Reply]) -> None:
+    """Give the job to the process, and the future the reply or what went wrong."""
+    try:
+        pickle.dump(job, _pipe(process.stdin), protocol=pickle.HIGHEST_PROTOCOL)
+        _pipe(process.stdin).flush()
+        future.set_result(pickle.load(_pipe(process.stdout)))
+    except (OSError, EOFError, ValueError):  # the last when it is closed meanwhile
+        future.set_exception(SurgeryError("the process beside the training has gone"))
+    except Exception as error:  # noqa: BLE001  # such as a pipeline that cannot be pickled
+        future.set_exception(error)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

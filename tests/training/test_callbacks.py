@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch.loggers.logger import DummyLogger
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from transformers import Trainer, TrainingArguments
+from transformers import Trainer, TrainerState, TrainingArguments
 
 from surgery.training import Monitor, huggingface, lightning, monitor
 from tests.training.beside import AtOnce
@@ -91,16 +91,24 @@ class Labelled(nn.Module):
         return found if labels is None else {"loss": nn.functional.mse_loss(found["logits"], labels), **found}
 
 
-@pytest.mark.parametrize("with_trainer", [True, False])
-def test_the_trainer_of_hugging_face_logs_the_figures(beside: AtOnce, with_trainer: bool, tmp_path: Path) -> None:
+def test_the_trainer_of_hugging_face_logs_the_figures(beside: AtOnce, tmp_path: Path) -> None:
     data = [{"pixels": one, "labels": torch.zeros(4)} for one in DATA]
     said = {"report_to": [], "save_strategy": "no", "disable_tqdm": True, "use_cpu": True, "logging_strategy": "no"}
     arguments = TrainingArguments(str(tmp_path), max_steps=6, per_device_train_batch_size=2, **said)
     trainer = Trainer(Labelled(), arguments, train_dataset=data)
     watching = Monitor(march="X5", example={"pixels": image()}, every=2)
-    trainer.add_callback(huggingface.MonitorCallback(watching, trainer if with_trainer else None))
+    trainer.add_callback(huggingface.MonitorCallback(watching, trainer))
     trainer.train()
     found = [entry for entry in trainer.state.log_history if "surgery/latency_ms" in entry]
     assert [entry["step"] for entry in found] == [3, 5, 6]
     assert all(entry["surgery/drift"] < 1e-5 for entry in found)
     assert beside.closed
+
+
+def test_without_the_trainer_the_history_has_the_figures(beside: AtOnce) -> None:
+    watching, state = Monitor(march="X5", example=image(), every=2), TrainerState(global_step=2)
+    callback = huggingface.MonitorCallback(watching)
+    callback.on_step_end(None, state, None, model=net())
+    callback.on_train_end(None, state, None)
+    (entry,) = state.log_history
+    assert (entry["step"], entry["surgery/drift"] < 1e-5, beside.closed) == (2, True, True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 import warnings
 from collections.abc import Callable
@@ -19,7 +18,6 @@ from surgery.drift.runner import open_runner
 from surgery.errors import InputError
 from surgery.ir import Model
 from surgery.training import Monitor, monitor
-from surgery.training.process import COMMAND
 from surgery.training.skeleton import skeleton, state_of
 from tests.training.beside import AtOnce, Kept
 from tests.training.modules import Summed, Unexportable, around, image
@@ -52,15 +50,16 @@ def fit(module: nn.Module, steps: int, then: Callable[[int], object] = lambda _:
     return module
 
 
-def test_the_figures_are_those_of_a_run_and_no_process_is_left() -> None:
+def test_the_figures_are_those_of_a_run_and_the_process_ends_with_its_input() -> None:
     module = nn.Sequential(net(), Summed())
     logged: list[tuple[dict[str, float], int]] = []
     with Monitor(march="X5", example=image(), every=7, log=lambda *said: logged.append(said)) as watching:
         assert watching.step(module, 7) == {}
         assert watching.step(module, 8) == {}
-        beside = watching._beside
-        watching._pending[1].result(60)
-        process = beside._process
+        watching._pending[1].result(120)
+        process = watching._beside._process
+        process.stdin.close()
+        assert process.wait(60) == 0
     after = surgery.run(module, march="X5", example=image()).report.after
     ((metrics, step),) = logged
     assert step == 7
@@ -72,14 +71,18 @@ def test_the_figures_are_those_of_a_run_and_no_process_is_left() -> None:
     assert metrics["surgery/drift"] < 1e-5
     assert metrics["surgery/export_drift"] < 1e-5
     assert (metrics["surgery/skipped"], metrics["surgery/failed"]) == (0, 0)
-    assert process is not None
+
+
+@pytest.mark.parametrize("finish", [True, False])
+def test_closing_leaves_no_process(finish: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = "import sys; sys.stdin.buffer.read()"
+    monkeypatch.setattr("surgery.training.process.COMMAND", (sys.executable, "-S", "-c", silent))
+    monkeypatch.setattr(monitor, "ENDING", 0.0)
+    watching = Monitor(march="X5", example=image(), every=1)
+    watching.step(net(), 0)
+    process = watching._beside._process
+    watching.close(finish=finish)
     assert process.poll() is not None
-
-
-def test_the_process_ends_with_the_one_that_started_it() -> None:
-    process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert process.communicate(timeout=60) == (b"", None)
-    assert process.returncode == 0
 
 
 def test_a_process_that_dies_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:

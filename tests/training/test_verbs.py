@@ -51,3 +51,8 @@ def test_a_module_needs_an_example_and_a_model_takes_none(verb: str) -> None:
         VERBS[verb](_module())
     with pytest.raises(InputError, match=re.escape("example: an example is what a torch.nn.Module is exported with")):
         VERBS[verb]("model.onnx", example=image())
+
+
+def test_the_package_is_found_where_the_verbs_are() -> None:
+    assert surgery.training.export is export
+    assert "training" in dir(surgery)
