@@ -55,7 +55,7 @@ class Beside:
 def _talk(process: subprocess.Popen[bytes], job: Job, future: Future[Reply]) -> None:
     """Give the job to the process, and the future the reply or what went wrong."""
     try:
-        pickle.dump(job, _pipe(process.stdin), protocol=pickle.HIGHEST_PROTOCOL)
+        _pipe(process.stdin).write(pickle.dumps(job))  # as a whole or, where it cannot be pickled, not at all
         _pipe(process.stdin).flush()
         future.set_result(pickle.load(_pipe(process.stdout)))
     except (OSError, EOFError, ValueError):  # the last when it is closed meanwhile
