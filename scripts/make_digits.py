@@ -115,7 +115,11 @@ class Export:
     def conv(self, x: str, name: str, layer: nn.Conv2d) -> str:
         """A convolution with all its attributes."""
         parameters = [self.weight(f"{name}.{k}", v) for k, v in layer.named_parameters()]
-        window = {"kernel_shape": layer.kernel_size, "strides": layer.stride, "dilations": layer.dilation}
+        window: dict[str, Any] = {
+            "kernel_shape": layer.kernel_size,
+            "strides": layer.stride,
+            "dilations": layer.dilation,
+        }
         return self.node("Conv", x, *parameters, **window, pads=[int(layer.padding[0])] * 4, group=1)
 
     def batchnorm(self, x: str, name: str, layer: nn.BatchNorm2d) -> str:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from surgery.channels import Plan
 from surgery.host.manifest import HostDocument
 from surgery.report import (
+    AuditDocument,
     BatchDocument,
     BisectDocument,
     CalibrationDocument,
@@ -32,7 +33,7 @@ FOLDER = Path(__file__).parent.parent / "docs" / "schemas"
 DOCUMENTS: tuple[type[BaseModel], ...] = (
     CheckDocument, CostDocument, DiffDocument, RunDocument, ExplainDocument, BisectDocument, PassesDocument,
     MarchesDocument, BatchDocument, CalibrationDocument, CostDiffDocument, ProfileDocument, LintDocument,
-    ConfigDocument, HostDocument, Plan, TradeoffDocument,
+    ConfigDocument, HostDocument, Plan, TradeoffDocument, AuditDocument,
 )  # fmt: skip
 
 

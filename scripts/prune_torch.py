@@ -56,10 +56,9 @@ def _layer(node: Node) -> torch.nn.Module:
 def _conv(node: Node, weight: torch.Tensor, bias: torch.Tensor | None) -> Any:
     pads, groups = ops.pads(node) or [0, 0, 0, 0], int(ops.attr(node, "group", 1))
     strides, dilations = ops.spatial(node, "strides", 2), ops.spatial(node, "dilations", 2)
-    return torch.nn.Conv2d(
-        weight.shape[1] * groups, weight.shape[0], tuple(weight.shape[2:]), tuple(strides), tuple(pads[:2]),
-        tuple(dilations), groups, bias is not None,
-    )  # fmt: skip
+    window: dict[str, Any] = {"kernel_size": tuple(weight.shape[2:]), "stride": tuple(strides)}
+    window |= {"padding": tuple(pads[:2]), "dilation": tuple(dilations), "groups": groups, "bias": bias is not None}
+    return torch.nn.Conv2d(weight.shape[1] * groups, weight.shape[0], **window)
 
 
 def _linear(node: Node, weight: torch.Tensor, bias: torch.Tensor | None) -> Any:

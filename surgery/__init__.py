@@ -49,6 +49,7 @@ _HOMES = {
 
 
 _PACKAGES = ("cost", "tradeoff")
+_SUBPACKAGES = ("training",)
 
 
 class _Verb(ModuleType):
@@ -75,7 +76,7 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("surgery")
-    if name in _PACKAGES:
+    if name in {*_PACKAGES, *_SUBPACKAGES}:
         return import_module(f"surgery.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -83,4 +84,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES, *_PACKAGES, "__version__"})
+    return sorted({*globals(), *_HOMES, *_PACKAGES, *_SUBPACKAGES, "__version__"})

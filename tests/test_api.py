@@ -84,7 +84,7 @@ def test_flags_mirror(verb: str) -> None:
     module = {"check": check, "cost": cost, "diff": diff, "run": run, "explain": explain, "bisect": bisect}[verb]
     flags = inspect.signature(getattr(module, verb), eval_str=True).parameters
     known = inspect.signature(getattr(api, verb)).parameters
-    assert set(flags) - CLI_ONLY - {"model"} == set(known) - {"progress", "keep", "model"}
+    assert set(flags) - CLI_ONLY - {"model"} == set(known) - {"progress", "keep", "model", "example"}
     for name, flag in flags.items():
         if name in known and known[name].default is not inspect.Parameter.empty:
             options = [extra for extra in flag.annotation.__metadata__ if isinstance(extra, OptionInfo)]

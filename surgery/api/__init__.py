@@ -1,7 +1,7 @@
 """The Python interface: the verbs of the command line as functions, their flags as parameters.
 
-Every function takes a model as a path, the bytes of a file, a ModelProto or a :class:`surgery.Model`, and never
-changes it. Documents are the ones that ``--json`` writes.
+Every function takes a model as a path, the bytes of a file, a ModelProto, a :class:`surgery.Model`, or a PyTorch module
+with an ``example`` of its inputs, and never changes it. Documents are the ones that ``--json`` writes.
 """
 
 from surgery.api.compare import bisect, diff

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from surgery.api.given import Data, Ranges, Shapes, Steps, at, pipeline_of
+from surgery.api.given import Data, Given, Ranges, Shapes, Steps, at, pipeline_of, sourced, sourced_all
 from surgery.drift.inputs import make_inputs
 from surgery.drift.taps import diff as measure
 from surgery.drift.thresholds import Method
@@ -17,14 +17,14 @@ from surgery.report.trace import BisectDocument, bisect_document
 from surgery.target import load_target
 
 if TYPE_CHECKING:
-    from surgery.ir.model import Source
     from surgery.target import Target
+    from surgery.training.example import Example
     from surgery.witnessed import Asked
 
 
 def diff(
-    reference: Source,
-    candidate: Source,
+    reference: Given,
+    candidate: Given,
     *,
     taps: bool = True,
     inputs: Data = None,
@@ -37,6 +37,7 @@ def diff(
     march: str | None = None,
     int8: bool = False,
     calibration: str = "max",
+    example: Example | None = None,
 ) -> DiffDocument:
     """How far the numbers of ``candidate`` are from those of ``reference``, value by value.
 
@@ -44,10 +45,11 @@ def diff(
     ``witness`` (a folder, ``"auto"``, or an open one) has the vendor's toolchain quantise both for ``march``, and
     compares their fake-quant and int8 outputs with the reference. ``int8`` simulates that without it, layer by layer,
     calibrated on the same inputs: thresholds by ``calibration`` (``max``, ``percentile`` or ``kl``).
+    ``example`` is what either is exported with that is a PyTorch module, or both.
     """
     method = method_of(calibration)
     target = _quantising(march, witness, int8, method)
-    left, right = Model.load(reference), Model.load(candidate)
+    left, right = map(Model.load, sourced_all((reference, candidate), example))
     data = make_inputs(left, samples=samples, seed=seed, given=inputs, shapes=input_shape, ranges=input_range)
     document = diff_document(left, right, measure(left, right, data, taps=taps, progress=progress), data.description)
     if target is not None and int8:
@@ -64,7 +66,7 @@ def diff(
 
 
 def bisect(
-    model: Source,
+    model: Given,
     *,
     march: str | None = None,
     pipeline: Steps = None,
@@ -75,9 +77,13 @@ def bisect(
     input_range: Ranges = None,
     assume: str | None = None,
     progress: Callable[[str], None] | None = None,
+    example: Example | None = None,
 ) -> BisectDocument:
-    """The first pass of ``pipeline``, and its first match, that breaks the numbers of ``model``."""
-    loaded, target = Model.load(model), None if march is None else load_target(march, assume)
+    """The first pass of ``pipeline``, and its first match, that breaks the numbers of ``model``.
+
+    ``example`` is what a PyTorch module is exported with.
+    """
+    loaded, target = Model.load(sourced(model, example)), None if march is None else load_target(march, assume)
     chosen = pipeline_of(pipeline, target.name if target else None).freezing(input_shape or {})
     frozen_at = chosen.frozen(loaded.graph)
     shapes = {**(input_shape or {}), **(frozen_at or {})}

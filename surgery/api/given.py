@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from surgery.errors import InputError
 from surgery.ir import Model
 from surgery.pipeline import Pipeline
 from surgery.pipeline.view import frozen
@@ -15,10 +16,14 @@ from surgery.report.run import RunDocument
 from surgery.report.trace import BisectDocument, ExplainDocument
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from surgery.ir.model import Source
     from surgery.overlaid import Overlay
     from surgery.target import Target
+    from surgery.training.example import Example
 
+Given: TypeAlias = "Source | nn.Module"
 Steps: TypeAlias = "Pipeline | str | os.PathLike[str] | None"
 Data: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | None"
 Log: TypeAlias = "str | os.PathLike[str] | None"
@@ -53,6 +58,34 @@ def overlaid(model: Model, target: Target | None, log: Log, pipeline: Pipeline |
 def with_log(document: L, corrected: Overlay | None) -> L:
     """The document with what a log said; as it is without one."""
     return document if corrected is None else document.model_copy(update={"log": corrected.part})
+
+
+def sourced(model: Given, example: Example | None) -> Source:
+    """The model itself; a PyTorch module as it is exported at ``example``.
+
+    Raises:
+        InputError: a module without an example, or an example without one; or the module cannot be exported.
+    """
+    (found,) = sourced_all((model,), example)
+    return found
+
+
+def sourced_all(models: Sequence[Given], example: Example | None) -> list[Source]:
+    """Each as :func:`sourced`; one ``example`` is for all modules among them."""
+    from surgery.training.torches import is_module
+
+    if example is not None and not any(map(is_module, models)):
+        raise InputError("an example is what a torch.nn.Module is exported with", where="example")
+    return [_exported(model, example) if is_module(model) else model for model in models]
+
+
+def _exported(module: nn.Module, example: Example | None) -> Model:
+    from surgery.training.export import export
+
+    if example is None:
+        hint = "example=torch.zeros(1, 3, 224, 224), or a tuple or mapping of what forward takes"
+        raise InputError("a module is exported with example inputs", where=type(module).__name__, hint=hint)
+    return export(module, example)
 
 
 def loaded_at(model: Source, shapes: Shapes) -> Model:

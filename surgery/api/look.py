@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from surgery.api.given import Log, Shapes, Steps, asking, at, loaded_at, overlaid, pipeline_of, with_log
+from surgery.api.given import (
+    Given,
+    Log,
+    Shapes,
+    Steps,
+    asking,
+    at,
+    loaded_at,
+    overlaid,
+    pipeline_of,
+    sourced,
+    sourced_all,
+    with_log,
+)
 from surgery.cost import NoCoefficients, estimate
 from surgery.cost import what_if as read_what_if
 from surgery.errors import InputError, unknown
@@ -26,7 +39,7 @@ from surgery.target import load_target, march_names
 
 if TYPE_CHECKING:
     from surgery.cost import WhatIf
-    from surgery.ir.model import Source
+    from surgery.training.example import Example
     from surgery.witnessed import Asked
 
 ADVICE = ("efficiency",)
@@ -34,7 +47,7 @@ ADVICE = ("efficiency",)
 
 
 def check(
-    model: Source,
+    model: Given,
     *,
     march: str,
     assume: str | None = None,
@@ -43,6 +56,7 @@ def check(
     witness: Asked | None = None,
     log: Log = None,
     advise: str | None = None,
+    example: Example | None = None,
 ) -> CheckDocument:
     """Where every node would run on ``march``, which limits it breaks, and which pass cures it. Needs no weights.
 
@@ -50,12 +64,14 @@ def check(
     ``input_shape`` has it looked at with its inputs at these sizes. ``witness`` asks the vendor's own toolchain, too:
     its folder, ``"auto"``, or an open one (:class:`surgery.toolchain.Witness`). ``log``
     is what its checker or converter printed, whose verdicts stand in for predicted ones. ``advise`` is ``"efficiency"``
-    to learn what every convolution makes of the march, and what its channels would cost in other groups.
+    to learn what every convolution makes of the march, and what its channels would cost in other groups. ``example``
+    is what a PyTorch module is exported with (:func:`surgery.training.export`).
     """
     if advise is not None and advise not in ADVICE:
         raise unknown("advice", advise, ADVICE)
     if run_on_bpu and witness is not None:
         raise InputError("the vendor's checker cannot be asked for nodes on the BPU", hint="surgery run --witness can")
+    model = sourced(model, example)
     loaded = loaded_at(model, input_shape)
     target = asking(load_target(march, assume), run_on_bpu, loaded)
     corrected = overlaid(loaded, target, log)
@@ -76,7 +92,7 @@ def check(
 
 
 def cost(
-    model: Source,
+    model: Given,
     *,
     march: str,
     assume: str | None = None,
@@ -84,33 +100,41 @@ def cost(
     input_shape: Shapes = None,
     log: Log = None,
     what_if: WhatIf | str | Mapping[str, Any] | None = None,
+    example: Example | None = None,
 ) -> CostDocument:
     """The predicted time of ``model`` on ``march``, node by node and in total. Needs no weights.
 
     ``run_on_bpu`` names what the toolchain is asked to run on the BPU; ``input_shape`` has the model looked at with its
     inputs at these sizes, ``log`` with the devices of the vendor's log. ``what_if`` is estimated beside it:
     ``"channels=16,int16,cores=2,batch=4,align=width:4"`` or values by key (:class:`surgery.cost.WhatIf`).
+    ``example`` is what a PyTorch module is exported with (:func:`surgery.training.export`).
     """
     options: dict[str, Any] = {"assume": assume, "run_on_bpu": run_on_bpu, "input_shape": input_shape, "log": log}
+    options["example"] = example
     return costed(model, march=march, what_if=what_if, **options).document
 
 
 def cost_diff(
-    before: Source,
-    after: Source,
+    before: Given,
+    after: Given,
     *,
     march: str,
     assume: str | None = None,
     run_on_bpu: Sequence[str] = (),
     input_shape: Shapes = None,
+    example: Example | None = None,
 ) -> CostDiffDocument:
-    """The predicted times of two models on ``march``, in total and layer by layer; the options are of :func:`cost`."""
+    """The predicted times of two models on ``march``, in total and layer by layer; the options are of :func:`cost`.
+
+    ``example`` is for either of them that is a PyTorch module, or both.
+    """
     options: dict[str, Any] = {"assume": assume, "run_on_bpu": run_on_bpu, "input_shape": input_shape}
-    return cost_diff_document(*(costed(model, march=march, **options) for model in (before, after)))
+    models = sourced_all((before, after), example)
+    return cost_diff_document(*(costed(model, march=march, **options) for model in models))
 
 
 def costed(
-    model: Source,
+    model: Given,
     *,
     march: str,
     assume: str | None = None,
@@ -118,10 +142,11 @@ def costed(
     input_shape: Shapes = None,
     log: Log = None,
     what_if: WhatIf | str | Mapping[str, Any] | None = None,
+    example: Example | None = None,
 ) -> Costed:
     """What :func:`cost` returns, and the estimate behind it."""
     asked = None if what_if is None else read_what_if(what_if)
-    loaded = loaded_at(model, input_shape)
+    loaded = loaded_at(sourced(model, example), input_shape)
     target = asking(load_target(march, assume), run_on_bpu, loaded)
     corrected = overlaid(loaded, target, log)
     target = corrected.target if corrected else target
@@ -140,7 +165,7 @@ def costed(
 
 
 def explain(
-    model: Source,
+    model: Given,
     pass_: str,
     *,
     march: str | None = None,
@@ -149,13 +174,15 @@ def explain(
     assume: str | None = None,
     input_shape: Shapes = None,
     log: Log = None,
+    example: Example | None = None,
 ) -> ExplainDocument:
     """Why the rules of the pass ``pass_`` fire or refuse on ``model``, or on one ``node`` of it.
 
     With a ``pipeline``, the passes before it run first; with an ``input_shape`` it is looked at with its inputs at
-    these sizes, with a ``log`` with the devices of the vendor's. Needs no weights but those that a rule looks at.
+    these sizes, with a ``log`` with the devices of the vendor's; a PyTorch module is exported with ``example``.
+    Needs no weights but those that a rule looks at.
     """
-    loaded, target = Model.load(model), None if march is None else load_target(march, assume)
+    loaded, target = Model.load(sourced(model, example)), None if march is None else load_target(march, assume)
     chosen = (Pipeline(()) if pipeline is None else pipeline_of(pipeline, None)).freezing(input_shape or {})
     corrected = overlaid(loaded, target, log, chosen)
     target = corrected.target if corrected else target

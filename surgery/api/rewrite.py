@@ -9,7 +9,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from surgery.api.given import Data, Log, Ranges, Shapes, Steps, asking, at, overlaid, pipeline_of, with_log
+from surgery.api.given import (
+    Data,
+    Given,
+    Log,
+    Ranges,
+    Shapes,
+    Steps,
+    asking,
+    at,
+    overlaid,
+    pipeline_of,
+    sourced,
+    with_log,
+)
 from surgery.errors import InputError
 from surgery.ir import Model
 from surgery.pipeline import Pipeline as Passes
@@ -25,6 +38,7 @@ if TYPE_CHECKING:
     from surgery.ir.model import Source
     from surgery.pipeline.result import RunResult
     from surgery.report.base import Span
+    from surgery.training.example import Example
     from surgery.witnessed import Asked
 
 Evaluator: TypeAlias = "Callable[[Any], float | Mapping[str, float]]"
@@ -83,13 +97,13 @@ class Run:
 class Pipeline(Passes):
     """Passes in order, from a file or in Python; its ``run`` returns what :func:`run` returns."""
 
-    def run(self, model: Source, *, march: str, **options: Any) -> Run:  # type: ignore[override]  # with a report
+    def run(self, model: Given, *, march: str, **options: Any) -> Run:  # type: ignore[override]  # with a report
         """Run this pipeline; the options are those of :func:`run`."""
         return run(model, march=march, pipeline=self, **options)
 
 
 def run(
-    model: Source,
+    model: Given,
     *,
     march: str,
     pipeline: Steps = None,
@@ -114,6 +128,7 @@ def run(
     witness_level: str = "O2",
     witness_limit: float = 600.0,
     log: Log = None,
+    example: Example | None = None,
 ) -> Run:
     """Rewrite ``model`` for ``march``, and prove how far the numbers moved.
 
@@ -144,11 +159,12 @@ def run(
         witness_level: at which of its levels, O0 to O3.
         witness_limit: seconds that it may compile a model.
         log: what the vendor's checker or converter printed about this model: passes act on its verdicts.
+        example: what a PyTorch module is exported with (:func:`surgery.training.export`, which has more options).
 
     Raises:
         SurgeryError: something given cannot be used; the message says what and what to do.
     """
-    target = load_target(march, assume)
+    model, target = sourced(model, example), load_target(march, assume)
     target = asking(target, run_on_bpu, Model.load(model)) if run_on_bpu else target
     if witness is not None:
         from surgery.witnessed import need_answerable

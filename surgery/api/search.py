@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from surgery.api.compare import method_of
-from surgery.api.given import Data, Ranges, Shapes
+from surgery.api.given import Data, Given, Ranges, Shapes, sourced
 from surgery.api.rewrite import Evaluator
 from surgery.ir import Model
 from surgery.report.tradeoff import TradeoffDocument
@@ -18,11 +18,11 @@ from surgery.tradeoff.prepare import drawn, loaded, measure_of, within
 from surgery.tradeoff.study import Wanted
 
 if TYPE_CHECKING:
-    from surgery.ir.model import Source
+    from surgery.training.example import Example
 
 
 def tradeoff(
-    model: Source,
+    model: Given,
     *,
     march: str,
     space: str | os.PathLike[str] | Space,
@@ -48,6 +48,7 @@ def tradeoff(
     verify: str = "each",
     assume: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    example: Example | None = None,
 ) -> TradeoffDocument:
     """Variants of a pipeline over ``model``, each with its accuracy and its predicted time, and the best of them.
 
@@ -70,10 +71,12 @@ def tradeoff(
         inputs: samples to verify and calibrate on; a ready measure takes all of them.
         samples, seed, input_shape, input_range, budget, protect, verify, assume: as of :func:`run`.
         progress: called with trials done and to do.
+        example: what a PyTorch module is exported with.
 
     Raises:
         InputError: something given cannot be used, or the model as it was given cannot be measured.
     """
+    model = sourced(model, example)
     original, target = loaded(model), load_target(march, assume)
     found = space if isinstance(space, Space) else Space.from_yaml(space, target.name, add)
     known: dict[str, Any] = {"given": inputs, "seed": seed, "shapes": input_shape, "ranges": input_range}

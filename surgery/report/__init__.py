@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from surgery.report.audit import AuditDocument
 from surgery.report.base import Document, ModelRef, Span
 from surgery.report.batch import BatchDocument
 from surgery.report.calibration import CalibrationDocument
@@ -20,6 +21,7 @@ from surgery.report.verdict import Closing, Finding, closing, findings
 from surgery.report.verdict_tradeoff import again  # with it, closing and findings know of searches
 
 __all__ = [
+    "AuditDocument",
     "BatchDocument",
     "BisectDocument",
     "CalibrationDocument",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from surgery.report.audit import AuditDocument
 from surgery.report.base import Document
 from surgery.report.batch import Failure
 from surgery.report.calibration import CalibrationDocument
@@ -20,6 +21,7 @@ from surgery.report.run import RunDocument
 from surgery.report.trace import BisectDocument, ExplainDocument
 from surgery.report.tradeoff import TradeoffDocument
 from surgery.report.verdict import Closing
+from surgery.report.view.audited import audit_page
 from surgery.report.view.content import Page
 from surgery.report.view.cost_diff import cost_diff_page
 from surgery.report.view.costs import cost_page
@@ -46,6 +48,7 @@ _PAGES: dict[type[Document], Callable[[Any], Page]] = {
     LintDocument: lint_page,
     ConfigDocument: config_page,
     TradeoffDocument: tradeoff_page,
+    AuditDocument: audit_page,
 }
 
 

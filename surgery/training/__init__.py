@@ -1,0 +1,12 @@
+"""Calls from training pipelines: PyTorch modules are exported, checked and followed while they are trained.
+
+torch is imported when something here is called, so that this package imports without it.
+"""
+
+from __future__ import annotations
+
+from surgery.training.audit import audit
+from surgery.training.export import export
+from surgery.training.monitor import Monitor
+
+__all__ = ["Monitor", "audit", "export"]
