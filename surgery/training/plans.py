@@ -60,7 +60,7 @@ def plan_of_module(twin: Twin, gone: Iterable[int]) -> Plan:
     uses: Counter[str] = Counter()
     foreign = []
     for kept in plan_of(twin.channels, gone).weights:
-        uses[kept.name] += 1
+        uses[kept.name] += bool(kept.node)
         origin = twin.origins.get(kept.name)
         if origin is None:
             foreign.append(kept.name)
@@ -145,10 +145,13 @@ def _need_parameters(twin: Twin, names: list[str]) -> None:
 
 
 def _need_all_uses(twin: Twin, uses: Counter[str]) -> None:
-    """Refuse to thin for one node what another reads whole."""
+    """Refuse to thin for one node what another reads whole.
+
+    Args:
+        uses: of vectors that several nodes read, how many of these nodes lose channels.
+    """
     for constant in constants(twin.model):
-        told_apart = constant.rank == 1 or sum(size > 1 for size in constant.shape) < 2
-        if told_apart and 0 < uses[constant.name] < len({id(reader) for reader in constant.consumers}):
+        if 0 < uses[constant.name] < len({id(reader) for reader in constant.consumers}):
             raise InputError(f"{constant.name!r} is read whole elsewhere, and would have to lose channels")
 
 

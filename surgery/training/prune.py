@@ -107,12 +107,7 @@ def _plan(twin: Twin, result: RunResult) -> Plan:
     done = result.passes[-1]
     if done.status is not Status.APPLIED or result.plan is None:
         raise InputError(done.reason or result.plan_reason or "no channel goes", where=PASS)
-    return plan_of_module(twin, _units(twin, result.plan))
-
-
-def _units(twin: Twin, plan: Plan) -> frozenset[int]:
-    """The units of a plan that is of the twin's own graph."""
-    return units_of(twin, plan, twin.model)
+    return plan_of_module(twin, units_of(twin, result.plan, twin.model))
 
 
 def _inputs(

@@ -46,9 +46,8 @@ class Handle:
 
 def handles(twin: Twin, group: Group) -> list[Handle]:
     """The parameters along whose output channels those of ``group`` lie, in the order of the graph."""
-    found = [handle for constant, reader, axis, is_scale in _sides(twin) if (
-        handle := _handle(twin, group, constant, reader, axis, is_scale)) is not None]  # fmt: skip
-    return list(dict.fromkeys(found))
+    found = (_handle(twin, group, *side) for side in _sides(twin))
+    return list(dict.fromkeys(handle for handle in found if handle is not None))
 
 
 def strengths(handle: Handle, values: Tensor, norm: str) -> Tensor:

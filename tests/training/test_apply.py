@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,12 +20,22 @@ from surgery.ir.session import open_session
 from surgery.pipeline.view import folded
 from surgery.training import apply_plan, export
 from surgery.training.plans import plan_of_module
+from surgery.training.proof import need_same
 from surgery.training.twin import twin_of
 from tests.training.networks import NETWORKS, Bare, Masked, Residual, Swapped, Tied, Written, example, settled
 
 
 def a_plan(net: nn.Module) -> Plan:
-    """Of every group every third channel from the second on goes, of the module's parameters."""
+    """Of every group every third channel from the second on goes, of the module's parameters, whatever their values."""
+    return _plan(type(net)) if type(net) is not nn.Sequential else _plan_of(net)
+
+
+@functools.cache
+def _plan(kind: type[nn.Module]) -> Plan:
+    return _plan_of(kind())
+
+
+def _plan_of(net: nn.Module) -> Plan:
     twin = twin_of(net, example())
     return plan_of_module(twin, [unit for group in twin.channels.groups for unit in group.units[1::3].tolist()])
 
@@ -232,3 +243,13 @@ def test_the_exporter_of_torch_export_names_the_same_parameters() -> None:
     other = copy.deepcopy(net)
     assert apply_plan(net, a_plan(net), example(), exporter="dynamo") == apply_plan(other, a_plan(other), example())
     np.testing.assert_array_equal(output(net), output(other))
+
+
+def test_outputs_that_are_apart_are_refused() -> None:
+    wanted = np.linspace(-1, 1, 12, dtype=np.float32).reshape(1, 3, 4)
+    need_same([wanted + 1e-6], [wanted], noise=0.0)
+    with pytest.raises(InputError, match=r"does not compute what its graph does without these channels: 0\.0\d+ of"):
+        need_same([wanted + 0.01], [wanted], noise=0.0)
+    need_same([wanted + 0.01], [wanted], noise=0.01)
+    with pytest.raises(InputError, match=r"output 0 has the shape \[1, 3, 3\] without these channels, not \[1, 3, 4\]"):
+        need_same([wanted[:, :, :3]], [wanted], noise=0.0)
