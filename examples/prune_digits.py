@@ -114,8 +114,8 @@ def latency(net: Net, example: Tensor) -> float:
 def main() -> None:
     """Train, prune, train on; print the figures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--epochs", type=int, default=8, help="of the first training")
-    parser.add_argument("--tune", type=int, default=10, help="epochs after pruning")
+    parser.add_argument("--epochs", type=int, default=6, help="of the first training")
+    parser.add_argument("--tune", type=int, default=6, help="epochs after pruning")
     parser.add_argument("--wide", type=int, default=2048, help="channels of the widest layers")
     parser.add_argument("--images", type=int, default=1437, help="to train on, at most")
     parser.add_argument("--share", type=float, default=0.5, help="of the predicted latency that is to be left")
