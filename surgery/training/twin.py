@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from surgery.training.example import Example
 
+DTYPES = frozenset({"torch.float16", "torch.float32", "torch.float64"})
 OPSET = 17
 """The first that has normalisation over the last axes as one operator, whose channels can be followed."""
 
@@ -55,11 +56,14 @@ def twin_of(module: nn.Module, example: Example, exporter: str | None = None) ->
     again in what was made of it.
 
     Raises:
-        InputError: the module has no parameters, or cannot be exported.
+        InputError: the module has no parameters or some of a type that numpy lacks, or cannot be exported.
     """
     tensors = named_tensors(need_module(module))
     if not tensors:
         raise InputError(f"{type(module).__name__} has no parameters")
+    if odd := next((name for name, tensor in tensors.items() if str(tensor.dtype) not in DTYPES), None):
+        what = f"is of {tensors[odd].dtype}, which numpy does not have"
+        raise InputError(what, where=odd, hint="give the module in float32: module.float()")
     opset = None if exporter == "dynamo" else OPSET
     with labelled(module) as labels:
         marked = export(module, example, opset=opset, exporter=exporter, folding=False)

@@ -231,6 +231,11 @@ def test_a_module_without_parameters_is_refused() -> None:
         apply_plan(Bare(), Plan(weights=()), example())
 
 
+def test_parameters_of_a_type_that_numpy_lacks_are_refused() -> None:
+    with pytest.raises(InputError, match=r"stem\.weight: is of torch\.bfloat16[\s\S]*module\.float\(\)"):
+        apply_plan(Residual().bfloat16(), Plan(weights=()), example())
+
+
 def test_a_plan_of_nothing_changes_nothing() -> None:
     net = settled(Residual())
     before = state(net)
