@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from surgery.channels.layers import LAYERS, weight_of
 from surgery.channels.moves import MOVES
@@ -62,6 +63,12 @@ class Channels:
             if block is not None:
                 return self._label[block.atoms]
         return None
+
+    def stays(self, gone: Collection[int]) -> NDArray[np.bool_]:
+        """Of every unit whether it stays when ``gone`` go."""
+        found = np.ones(len(self._label), np.bool_)
+        found[list(gone)] = False
+        return found
 
     def label(self, block: Block) -> Atoms:
         """The unit of every index of ``block``."""
@@ -174,10 +181,11 @@ def _hold_end(tensor: Tensor, kind: str, ties: Ties, but: range | None) -> None:
 
 def _is_output(block: Block) -> bool:
     """Whether an axis of a weight holds output channels, by the layer that reads it."""
-    return any(block.axis == _output_axis(reader, block.tensor) for reader in block.tensor.consumers)
+    return any(block.axis == output_axis(reader, block.tensor) for reader in block.tensor.consumers)
 
 
-def _output_axis(node: Node, weight: Tensor) -> int | None:
+def output_axis(node: Node, weight: Tensor) -> int | None:
+    """The axis of a layer's ``weight`` that holds output channels; None where it is no layer."""
     if node.op in ("Conv", "ConvTranspose"):
         return 0 if node.op == "Conv" else 1
     if node.op not in ("Gemm", "MatMul") or weight.rank is None:

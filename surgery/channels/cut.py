@@ -38,10 +38,10 @@ class Cut:
     opset: int
     name: Callable[[str], str]
     sizes_only: bool = False
-    _gone: NDArray[np.int64] = field(init=False)
+    _stays: Mask = field(init=False)
 
     def __post_init__(self) -> None:
-        self._gone = np.fromiter(self.gone, np.int64)
+        self._stays = self.channels.stays(self.gone)
 
     def mask(self, tensor: Tensor, axis: int, node: Node) -> Mask:
         """Of every index of an axis of what ``node`` reads or computes, whether it stays."""
@@ -49,7 +49,7 @@ class Cut:
         if units is None:
             size = (tensor.shape or ())[axis]
             return np.ones(size if isinstance(size, int) else 1, np.bool_)
-        return ~np.isin(units, self._gone)
+        return self._stays[units]
 
     def changed(self, tensor: Tensor, node: Node) -> Mapping[int, Mask]:
         """The axes of which something goes, each with its mask."""
@@ -79,7 +79,7 @@ class Cut:
         """By tensor (and reader, for what is told apart by reader) the masks of the axes of which something goes."""
         cuts: dict[tuple[int, int], tuple[Block, dict[int, Mask]]] = {}
         for block, units in self.channels.blocks():
-            mask = ~np.isin(units, self._gone)
+            mask = self._stays[units]
             if not mask.all():
                 _, masks = cuts.setdefault((id(block.tensor), id(block.reader)), (block, {}))
                 masks[block.axis] = mask

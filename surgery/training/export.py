@@ -34,6 +34,7 @@ def export(
     input_names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
     locations: bool = False,
+    folding: bool = True,
 ) -> Model:
     """The model that ``module`` computes in eval mode, at the shapes of ``example``.
 
@@ -49,12 +50,13 @@ def export(
             parameters (``x``; ``x_0`` and so on within one).
         output_names: of the tensors that are returned; by default ``output``, ``output_0`` and so on, or their keys.
         locations: keep at each node the lines of code that it came from.
+        folding: let the exporter compute constants and fold normalisation; else every parameter is an initializer.
 
     Raises:
         InputError: torch is not installed, something given cannot be used, or the module cannot be exported: the
             exporter's reason, and the path of the sub-module where it fails.
     """
-    checked, asked = need_module(module), ways(opset, exporter, locations=locations)
+    checked, asked = need_module(module), ways(opset, exporter, locations=locations, folding=folding)
     with quiet() as said, evaluating(checked):
         given = arguments(checked, example)
         inputs = _named(input_names, given.names, "input")
@@ -72,19 +74,19 @@ def _assumed(said: Sequence[warnings.WarningMessage]) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def ways(opset: int | None, exporter: str | None, *, locations: bool = False) -> list[Way]:
+def ways(opset: int | None, exporter: str | None, *, locations: bool = False, folding: bool = True) -> list[Way]:
     """The ways to export, to be tried in order."""
     if exporter is not None and exporter not in EXPORTERS:
         raise unknown("exporter", exporter, EXPORTERS)
     if opset is None:
         opsets = (EXPORTERS["dynamo"][0],) if exporter == "dynamo" else PREFERRED
-        return [Way(exporter or "legacy", each, locations) for each in opsets]
+        return [Way(exporter or "legacy", each, locations, folding) for each in opsets]
     able = [name for name, opsets in EXPORTERS.items() if opset in opsets and exporter in {None, name}]
     if not able:
         asked = {name: opsets for name, opsets in EXPORTERS.items() if exporter in {None, name}}
         written = " and ".join(f"{name} writes {each[0]} to {each[-1]}" for name, each in asked.items())
         raise InputError(f"opset {opset} cannot be exported", where="opset", hint=f"exporter {written}")
-    return [Way(able[-1], opset, locations)]
+    return [Way(able[-1], opset, locations, folding)]
 
 
 def _named(given: Sequence[str] | None, made: Sequence[str], kind: str) -> list[str]:

@@ -36,11 +36,13 @@ class Way:
         exporter: ``legacy`` or ``dynamo``.
         opset: of the model.
         locations: keep at each node which lines of which files it came from.
+        folding: let it compute constants and fold normalisation into weights.
     """
 
     exporter: str
     opset: int
     locations: bool = False
+    folding: bool = True
 
     def proto(self, module: nn.Module, given: Arguments, names: Sequence[Sequence[str]]) -> onnx.ModelProto:
         """The model of ``module``, called with ``given``; ``names`` are those of its inputs and of its outputs.
@@ -58,13 +60,17 @@ class Way:
         return proto if self.locations else without_locations(proto)
 
     def _legacy(self, module: nn.Module, leaves: tuple[Tensor, ...], options: dict[str, Any]) -> onnx.ModelProto:
-        file = io.BytesIO()
-        need("torch.onnx").export(module, leaves, file, dynamo=False, verbose=self.locations, **options)
+        file, onnx_ = io.BytesIO(), need("torch.onnx")
+        if not self.folding:
+            options |= {"training": onnx_.TrainingMode.PRESERVE, "do_constant_folding": False}
+        onnx_.export(module, leaves, file, dynamo=False, verbose=self.locations, **options)
         return onnx.ModelProto.FromString(file.getvalue())
 
     def _dynamo(self, module: nn.Module, leaves: tuple[Tensor, ...], options: dict[str, Any]) -> onnx.ModelProto:
         need("onnxscript")
-        program = need("torch.onnx").export(module, leaves, dynamo=True, verbose=False, **options)
+        program = need("torch.onnx").export(
+            module, leaves, dynamo=True, verbose=False, optimize=self.folding, **options
+        )
         proto: onnx.ModelProto = program.model_proto
         return proto
 
