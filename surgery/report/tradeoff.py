@@ -26,11 +26,33 @@ class Applied(Part):
     reason: Text = ""
 
 
+class Paired(Part):
+    """A metric of a variant against that of the original, over the same ``samples`` of each.
+
+    ``low`` and ``high`` are the 95 % interval of ``difference``, ``p`` is the probability of one as large where there
+    is none. ``mcnemar`` is exact, for samples that are right or wrong; ``t`` takes the samples' own values, or those of
+    the jackknife for a metric that is no mean.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p: float
+    samples: int
+    method: Literal["mcnemar", "t"]
+
+    @property
+    def sign(self) -> int:
+        """1 or -1 for a metric that is higher or lower for sure, 0 where it cannot be told from the original's."""
+        return int(self.low > 0) - int(self.high < 0)
+
+
 class Variant(Part):
     """One choice, and what became of it.
 
     ``add``, ``skip`` and ``settings`` are what ``surgery run`` takes to make it again. ``metrics`` are of the float
-    model with its interface as it was, ``int8`` of the same as the integers of the march have it. ``model`` is a hash
+    model with its interface as it was, ``int8`` of the same as the integers of the march have it; ``paired`` and
+    ``paired_int8`` hold them against the original's, where the evaluator told of its samples. ``model`` is a hash
     of the rewritten model and of what moved out of it: variants with the same one compute the same. Where the status is
     not ``ok``, ``reason`` says why, and what was not measured is missing.
     """
@@ -43,6 +65,8 @@ class Variant(Part):
     settings: dict[str, Text] = Field(default_factory=dict)
     metrics: dict[Text, float] = Field(default_factory=dict)
     int8: dict[Text, float] = Field(default_factory=dict)
+    paired: dict[Text, Paired] = Field(default_factory=dict)
+    paired_int8: dict[Text, Paired] = Field(default_factory=dict)
     latency_ms: Span | None = None
     bpu_ms: Span | None = None
     speedup: Span | None = None
@@ -63,6 +87,9 @@ class Searched(Part):
     seed: int
     trials: int
     points: int | None = None
+
+
+Verdict = Literal["better", "worse", "not distinguishable"]
 
 
 class TradeoffDocument(Document):
@@ -103,6 +130,15 @@ class TradeoffDocument(Document):
     def value(self, variant: Variant) -> float | None:
         """What is traded, of a variant; None where it was not measured."""
         return (variant.int8 if self.int8 else variant.metrics).get(self.metric)
+
+    def against(self, variant: Variant) -> Paired | None:
+        """What is traded, of a variant against the original; None where no samples are known."""
+        return (variant.paired_int8 if self.int8 else variant.paired).get(self.metric)
+
+    def verdict(self, pair: Paired) -> Verdict:
+        """What the interval of a difference from the original says."""
+        sign = -pair.sign if self.least else pair.sign
+        return "better" if sign > 0 else "worse" if sign < 0 else "not distinguishable"
 
     def best(self) -> Variant | None:
         """The fastest of the front that is no worse than the model as it was given, else the most accurate of it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from surgery.report.text import interval, number, plural
-from surgery.report.tradeoff import TradeoffDocument, Variant
+from surgery.report.tradeoff import Paired, TradeoffDocument, Variant
 from surgery.report.verdict import Closing, Finding, closing, command, findings
 
 
@@ -26,8 +26,17 @@ def _(document: TradeoffDocument) -> Closing:
     what = "is the fastest that loses no" if kept else "loses least"
     metric = f"{document.metric} (int8)" if document.int8 else document.metric
     said = f"Of {tried}, number {best.number} {what} {metric}: {number(value, 5)}, {number(before, 5)} as given"
+    sure = f" ({held(document, pair)})" if (pair := document.against(best)) else ""
     time = f"; {interval(best.latency_ms)} on {document.march}" if best.latency_ms else ""
-    return Closing(not findings(document), f"{said}{time}.", again(document, best))
+    return Closing(not findings(document), f"{said}{sure}{time}.", again(document, best))
+
+
+def held(document: TradeoffDocument, pair: Paired) -> str:
+    """What a paired test says, in words."""
+    verdict, samples = document.verdict(pair), plural(pair.samples, "sample")
+    if verdict == "not distinguishable":
+        return f"not distinguishable from the original on {samples}"
+    return f"{verdict} than the original, as {samples} show"
 
 
 def again(document: TradeoffDocument, variant: Variant) -> str:

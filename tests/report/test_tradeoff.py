@@ -8,9 +8,10 @@ import pytest
 
 from surgery.report import Finding, TradeoffDocument, again, closing, findings
 from surgery.report.tradeoff import Variant, front_of
+from surgery.report.verdict_tradeoff import held
 from surgery.report.view import page, to_html, to_markdown
 from surgery.report.view.content import Dot, Scatter
-from surgery.report.view.scatter import Axis, scatter
+from surgery.report.view.scatter import Axis, Drawn, scatter
 from tests.report import samples
 from tests.report.test_views import parsed, terminal
 
@@ -45,12 +46,49 @@ def test_the_fastest_that_loses_nothing_is_the_best() -> None:
     assert best is not None
     assert best.number == 1
     assert closing(document).sentence == (
-        "Of 5 variants, number 1 is the fastest that loses no accuracy (int8): 0.97, 0.97 as given; "
-        "2 ms (1.4–3.2) on bayes-e."
+        "Of 5 variants, number 1 is the fastest that loses no accuracy (int8): 0.97, 0.97 as given "
+        "(not distinguishable from the original on 360 samples); 2 ms (1.4–3.2) on bayes-e."
     )
     worse = document.variants[1].model_copy(update={"int8": {"accuracy": 0.5}})
     lossy = document.model_copy(update={"variants": (document.variants[0], worse, *document.variants[2:])})
     assert "number 1 loses least accuracy" in closing(lossy).sentence
+
+
+def test_what_a_paired_test_says_depends_on_what_is_better() -> None:
+    document = samples.tradeoff()
+    least = document.model_copy(update={"least": True})
+    lower, equal = samples.pair(-0.02, 0.001), samples.pair()
+    assert [held(each, lower) for each in (document, least)] == [
+        "worse than the original, as 360 samples show",
+        "better than the original, as 360 samples show",
+    ]
+    assert held(document, equal) == held(least, equal) == "not distinguishable from the original on 360 samples"
+
+
+def test_intervals_are_in_the_chart_the_tables_and_the_parts() -> None:
+    document = samples.tradeoff()
+    html, text = to_html(page(document)), terminal(document, details=True)
+    (dot,) = [placed for placed in drawn_of(document).dots if placed.dot.kind == "front"]
+    assert dot.top < dot.y < dot.bottom
+    assert html.count('class="reach front"') == 2
+    assert "upright are the 95 % interval" in html
+    for words in ("0 (−0.01 to +0.01)", "not distinguishable", "−0.02 (−0.021 to −0.019)", "worse"):
+        assert words in text
+        assert words in html
+    assert "p 0.5 (McNemar's exact test): not distinguishable from the original on 360 samples" in text
+
+
+def test_without_samples_nothing_is_said_of_intervals() -> None:
+    variants = [v.model_copy(update={"paired_int8": {}}) for v in samples.tradeoff().variants]
+    document = samples.tradeoff().model_copy(update={"variants": tuple(variants)})
+    html = to_html(page(document))
+    assert "95 %" not in html
+    assert "distinguishable" not in html
+
+
+def drawn_of(document: TradeoffDocument) -> Drawn:
+    blocks = (block for section in page(document).sections for block in section.blocks)
+    return scatter(next(block for block in blocks if isinstance(block, Scatter)))
 
 
 def test_a_failed_variant_is_a_finding() -> None:

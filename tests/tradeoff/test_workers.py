@@ -43,7 +43,7 @@ def test_the_trial_of_a_lost_worker_is_tried_again(tmp_path: Path) -> None:
 def test_a_trial_that_ends_every_worker_has_failed_and_is_no_result(tmp_path: Path) -> None:
     with processes(small.setup(tmp_path, small.ends_its_process), 1) as tried:
         found = dict(tried(CHOICES[:1]))
-    assert (found[0].status, found[0].reason) == ("failed", LOST)
+    assert (found[0].variant.status, found[0].variant.reason) == ("failed", LOST)
 
 
 @pytest.fixture(scope="module")

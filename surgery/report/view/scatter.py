@@ -18,7 +18,8 @@ MARGIN = 0.04
 class Placed:
     """A dot on the page: its middle and the ends of its interval, in per cent from the left and from the top.
 
-    An interval that goes beyond the axis ends there. Of labels that would lie on each other, the first has all.
+    An interval that goes beyond the axis ends there; ``top`` and ``bottom`` are ``y`` where there is none. Of labels
+    that would lie on each other, the first has all.
     """
 
     dot: Dot
@@ -26,6 +27,8 @@ class Placed:
     y: float
     left: float
     right: float
+    top: float
+    bottom: float
     label: str
 
 
@@ -97,16 +100,27 @@ def _step(rough: float) -> float:
     return next((m * power for m in (1, 2, 2.5, 5) if m * power >= rough), 10 * power)
 
 
+def _placed(dot: Dot, across: Axis, up: Axis, label: str) -> Placed:
+    low, high = dot.reach or (dot.y, dot.y)
+    return Placed(
+        dot=dot,
+        x=across.at(dot.x),
+        y=100.0 - up.at(dot.y),
+        left=across.within(dot.low),
+        right=across.within(dot.high),
+        top=100.0 - up.at(high),
+        bottom=100.0 - up.at(low),
+        label=label,
+    )
+
+
 def scatter(block: Scatter) -> Drawn:
-    """The geometry of ``block``, what lies on top last; the axes are over the middles of what is drawn."""
-    across, up = Axis.over([dot.x for dot in block.dots]), Axis.over([dot.y for dot in block.dots])
+    """The geometry of ``block``, what lies on top last; the first axis is over the middles of what is drawn."""
+    across = Axis.over([dot.x for dot in block.dots])
+    up = Axis.over([value for dot in block.dots for value in (dot.y, *(dot.reach or ()))])
     labels = _labels(block.dots, across, up)
-    dots = [
-        Placed(
-            dot, across.at(dot.x), 100.0 - up.at(dot.y), across.within(dot.low), across.within(dot.high), labels[dot]
-        )
-        for dot in sorted(block.dots, key=lambda dot: dot.kind == "front")
-    ]
+    ranked = sorted(block.dots, key=lambda dot: dot.kind == "front")
+    dots = [_placed(dot, across, up, labels[dot]) for dot in ranked]
     line = sorted((placed.x, placed.y) for placed in dots if placed.dot.kind == "front")
     return Drawn(
         across=tuple(across.ticks),
