@@ -19,6 +19,7 @@ from surgery.tradeoff.study import Wanted
 
 if TYPE_CHECKING:
     from surgery.ir.model import Source
+    from surgery.tradeoff.detection import Decode
 
 
 def tradeoff(
@@ -29,6 +30,7 @@ def tradeoff(
     add: Sequence[str] = (),
     eval_: Evaluator | str | None = None,
     labels: str | os.PathLike[str] | None = None,
+    decode: Decode | None = None,
     metric: str | None = None,
     least: bool = False,
     int8: bool = False,
@@ -56,9 +58,12 @@ def tradeoff(
         march: name, board or march file.
         space: what may be varied: a file, or a :class:`surgery.tradeoff.Space`.
         add: names of passes to append to the pipeline of the file.
-        eval_: as of :func:`run`, or a ready measure: ``top-k``, ``mean-iou``, ``regression`` with ``labels``, or
-            ``agreement`` with the original, which is the one when None; picklable where other processes call it.
-        labels: npy or npz, a row for each sample of ``inputs``.
+        eval_: as of :func:`run`, or a ready measure: ``top-k``, ``mean-iou``, ``regression``, ``detection`` with
+            ``labels``, or ``agreement`` with the original, which is the one when None; picklable where other processes
+            call it.
+        labels: npy or npz, a row for each sample of ``inputs``; for ``detection`` an npz of boxes.
+        decode: for ``detection``, from outputs by name to boxes, scores and classes; see
+            :class:`surgery.tradeoff.detection.Detection`.
         metric: what is traded for time; the first that is measured when None.
         least: whether less of it is better.
         int8: measure the simulated integers of the march, too, and trade these; ``calibration`` finds their thresholds
@@ -78,7 +83,7 @@ def tradeoff(
     found = space if isinstance(space, Space) else Space.from_yaml(space, target.name, add)
     known: dict[str, Any] = {"given": inputs, "seed": seed, "shapes": input_shape, "ranges": input_range}
     data = drawn(original, samples=samples, **known)
-    measure, name = measure_of(eval_, original, data, labels, **known)
+    measure, name = measure_of(eval_, original, data, labels, decode, **known)
     setup = Setup(
         model=original if isinstance(model, Model) else model,
         march=march,

@@ -29,13 +29,17 @@ Eval = Annotated[
     str | None,
     Option(
         "--eval",
-        metavar="MODULE:FUNCTION|top-k|mean-iou|regression|agreement",
+        metavar="MODULE:FUNCTION|top-k|mean-iou|regression|detection|agreement",
         help="The measure; agreement with the original otherwise.",
         rich_help_panel=_MEASURE,
     ),
 ]
 Labels = Annotated[
     Path | None, Option(metavar="F.npy|F.npz", help="Labels of a ready measure.", rich_help_panel=_MEASURE)
+]
+Decode = Annotated[
+    str | None,
+    Option(metavar="MODULE:FUNCTION", help="What outputs detect, for detection.", rich_help_panel=_MEASURE),
 ]
 Metric = Annotated[
     str | None, Option(metavar="NAME", help="What is traded for time; the first otherwise.", rich_help_panel=_MEASURE)
@@ -55,6 +59,7 @@ def tradeoff(
     march: opt.March,
     eval_: Eval = None,
     labels: Labels = None,
+    decode: Decode = None,
     metric: Metric = None,
     least: Least = False,
     int8: Int8 = False,
@@ -99,6 +104,7 @@ def tradeoff(
             add=add or (),
             eval_=_measure(eval_),
             labels=labels,
+            decode=None if decode is None else _named(decode, "--decode"),
             metric=metric,
             least=least,
             int8=int8,
@@ -125,9 +131,11 @@ def tradeoff(
 
 def _measure(text: str | None) -> Callable[[Any], Any] | str | None:
     """A ready measure's name, or the user's own function, which has to be there."""
+    return text if text is None or ":" not in text else _named(text, "--eval")
+
+
+def _named(text: str, option: str) -> Callable[[Any], Any]:
     from surgery.cli.evaluator import Named, load_evaluator
 
-    if text is None or ":" not in text:
-        return text
-    load_evaluator(text)
+    load_evaluator(text, option)
     return Named(text)

@@ -21,10 +21,17 @@ class Figure:
         value: the metric.
         samples: a number for each sample, in their order, whose mean is the metric, or about it where the metric is no
             mean (:meth:`jackknife`); none where these are not known.
+        of: how many samples there are, where the numbers are of equal parts of them.
     """
 
     value: float
     samples: tuple[float, ...] = ()
+    of: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many samples the numbers are of."""
+        return self.of or len(self.samples)
 
     @classmethod
     def mean(cls, samples: Array) -> Figure:
@@ -52,9 +59,9 @@ class Figure:
         return cls.left_out(whole, of(total - rows))
 
     @classmethod
-    def left_out(cls, whole: float, without: Array) -> Figure:
+    def left_out(cls, whole: float, without: Array, of: int = 0) -> Figure:
         """The metric ``whole``, and what it is without each of N equal parts of the samples, [N], as pseudo-values."""
-        return cls(whole, tuple((len(without) * whole - (len(without) - 1) * without).tolist()))
+        return cls(whole, tuple((len(without) * whole - (len(without) - 1) * without).tolist()), of)
 
 
 Said: TypeAlias = "float | Array | Figure"

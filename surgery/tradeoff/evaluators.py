@@ -19,6 +19,8 @@ from surgery.drift.figures import Figure
 from surgery.drift.given import read_given
 from surgery.drift.inputs import InputSet
 from surgery.errors import InputError, unknown
+from surgery.tradeoff.detection import NAME as DETECTION
+from surgery.tradeoff.detection import Decode, detection
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 Feeds: TypeAlias = "Mapping[str, Array]"
@@ -220,16 +222,22 @@ AGREEMENT = "agreement"
 """The name of the measure that needs none."""
 
 
-def ready(name: str, data: InputSet, labels: str | PathLike[str] | None) -> Measure:
-    """The measure ``name`` over ``data``.
+def ready(name: str, data: InputSet, labels: str | PathLike[str] | None, decode: Decode | None = None) -> Measure:
+    """The measure ``name`` over ``data``; ``decode`` is for detections.
 
     Raises:
         InputError: no such measure; no labels, labels that cannot be read, or not as many as samples.
     """
-    if name not in READY:
-        raise unknown("measure", name, [*READY, AGREEMENT], where="--eval")
+    if name not in (*READY, DETECTION):
+        raise unknown("measure", name, [*READY, DETECTION, AGREEMENT], where="--eval")
+    if decode is not None and name != DETECTION:
+        raise InputError(f"{name} decodes nothing", where="--decode", hint="it is for --eval detection")
+    if labels is None and name == DETECTION:
+        raise InputError(f"{name} needs labels", where="--eval", hint="--labels F.npz, with boxes, classes and images")
     if labels is None:
         raise InputError(f"{name} needs labels", where="--eval", hint="--labels F.npy, one row per sample of --inputs")
+    if name == DETECTION:
+        return detection(data.samples, labels, decode)
     try:
         return READY[name](Labelled(data.samples, read_labels(labels)))
     except InputError as error:

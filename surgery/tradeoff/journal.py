@@ -95,8 +95,11 @@ def _read(path: Path, head: Mapping[str, Any]) -> tuple[dict[str, Tried], int]:
     return done, len(first) + sum(map(len, rest))
 
 
-def _samples(tried: Tried) -> dict[str, dict[str, tuple[float, ...]]]:
-    return {kind: {n: figure.samples for n, figure in found.items()} for kind, found in tried.measured.items()}
+def _samples(tried: Tried) -> dict[str, dict[str, Any]]:
+    return {
+        kind: {name: {"of": figure.of, "rows": figure.samples} for name, figure in found.items()}
+        for kind, found in tried.measured.items()
+    }
 
 
 def _tried(row: Mapping[str, Any]) -> Tried:
@@ -105,7 +108,7 @@ def _tried(row: Mapping[str, Any]) -> Tried:
     return Tried(
         variant,
         {
-            kind: {name: Figure(named[kind][name], tuple(rows)) for name, rows in found.items()}
+            kind: {name: Figure(named[kind][name], tuple(kept["rows"]), kept["of"]) for name, kept in found.items()}
             for kind, found in row["samples"].items()
         },
     )

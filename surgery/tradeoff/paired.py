@@ -29,7 +29,14 @@ def paired(before: Figure, after: Figure) -> Paired | None:
         low, high, p = _student(after.value - before.value, change)
         method = "t"
     return Paired.model_validate(
-        {"difference": after.value - before.value, "low": low, "high": high, "p": p, "samples": count, "method": method}
+        {
+            "difference": after.value - before.value,
+            "low": low,
+            "high": high,
+            "p": p,
+            "samples": after.count,
+            "method": method,
+        }
     )
 
 
