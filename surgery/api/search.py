@@ -16,10 +16,13 @@ from surgery.target import load_target
 from surgery.tradeoff import Setup, Space, search
 from surgery.tradeoff.prepare import drawn, loaded, measure_of, within
 from surgery.tradeoff.study import Wanted
+from surgery.tradeoff.witnessed import Question, witnessed
+from surgery.witnessed import need_answerable, opened
 
 if TYPE_CHECKING:
     from surgery.ir.model import Source
     from surgery.tradeoff.detection import Decode
+    from surgery.witnessed import Asked
 
 
 def tradeoff(
@@ -49,6 +52,9 @@ def tradeoff(
     protect: str | None = None,
     verify: str = "each",
     assume: str | None = None,
+    witness: Asked | None = None,
+    witness_level: str = "O2",
+    witness_limit: float = 600.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> TradeoffDocument:
     """Variants of a pipeline over ``model``, each with its accuracy and its predicted time, and the best of them.
@@ -74,12 +80,18 @@ def tradeoff(
         storage: file of the trials that are done; the same search goes on with it.
         inputs: samples to verify and calibrate on; a ready measure takes all of them.
         samples, seed, input_shape, input_range, budget, protect, verify, assume: as of :func:`run`.
+        witness: after the search, have the vendor's own toolchain quantise the original and the front (measured as the
+            others, thresholds by ``calibration``) and compile them: its folder, ``"auto"``, or an open one.
+        witness_level, witness_limit: as of :func:`run`.
         progress: called with trials done and to do.
 
     Raises:
         InputError: something given cannot be used, or the model as it was given cannot be measured.
     """
     original, target = loaded(model), load_target(march, assume)
+    method = method_of(calibration)
+    if witness is not None:
+        need_answerable(witness, target.name, witness_level)
     found = space if isinstance(space, Space) else Space.from_yaml(space, target.name, add)
     known: dict[str, Any] = {"given": inputs, "seed": seed, "shapes": input_shape, "ranges": input_range}
     data = drawn(original, samples=samples, **known)
@@ -91,10 +103,15 @@ def tradeoff(
         data=data,
         measure=measure,
         assume=assume,
-        int8=method_of(calibration) if int8 else None,
+        int8=method if int8 else None,
         max_latency_ms=max_latency_ms,
         shapes=input_shape,
         options={"verify": verify, "protect": protect, "input_ranges": input_range},
     )
     place = None if storage is None else Path(storage)
-    return search(original, setup, Wanted(name, metric, least, trials, seed, workers, scheduler, place, progress))
+    wanted = Wanted(name, metric, least, trials, seed, workers, scheduler, place, progress)
+    document = search(original, setup, wanted)
+    if witness is None:
+        return document
+    with opened(witness) as asked:
+        return witnessed(document, setup, Question(asked, witness_level, witness_limit, method.value), progress)

@@ -74,6 +74,9 @@ def tradeoff(
     protect: Protect = None,
     verify: When = Verify.EACH,
     assume: opt.Assume = None,
+    witness: opt.Witness = None,
+    witness_level: opt.WitnessLevel = "O2",
+    witness_limit: opt.WitnessLimit = 600.0,
     inputs: opt.Inputs = None,
     samples: opt.Samples = 32,
     seed: opt.Seed = 0,
@@ -92,10 +95,11 @@ def tradeoff(
     from surgery.cli import parse
     from surgery.cli.output import Output
     from surgery.cli.progress import progress
+    from surgery.cli.witness import asked
 
     taken = (model, space, labels, storage, Path(inputs) if inputs else None)
     out = Output(json, tuple(report or ()), taken=taken, quiet=quiet, verbose=verbose)
-    with progress(quiet=quiet, verbose=verbose) as bar:
+    with progress(quiet=quiet, verbose=verbose) as bar, asked(witness) as toolchain:
         bar.start("tradeoff")
         document = api.tradeoff(
             model,
@@ -123,6 +127,9 @@ def tradeoff(
             protect=protect,
             verify=verify.value,
             assume=assume,
+            witness=toolchain,
+            witness_level=witness_level,
+            witness_limit=witness_limit,
             progress=bar.count,
         )
     out.add(document)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from surgery.report.base import Document, InputShape, ModelRef, Number, Part, Span, Text, schema
 from surgery.report.run import Left, RunDocument, Status, Verified
+from surgery.report.witness import WitnessSide
 
 Outcome = Literal["ok", "infeasible", "failed"]
 BASELINE = 0
@@ -80,6 +81,30 @@ class Variant(Part):
     model: str = ""
 
 
+class WitnessedVariant(Part):
+    """A variant as the vendor's toolchain has it.
+
+    ``int8`` are the metrics of its own integers, ``paired`` these against the original in float; ``reason`` says why
+    there are none. ``compiled`` has the BPU's time, to be held against ``bpu_ms`` of the variant.
+    """
+
+    number: int
+    int8: dict[Text, float] = Field(default_factory=dict)
+    paired: dict[Text, Paired] = Field(default_factory=dict)
+    reason: Text = ""
+    compiled: WitnessSide
+
+
+class WitnessTradeoff(Part):
+    """The original and the front by the vendor's toolchain: thresholds by ``method`` from ``samples``."""
+
+    versions: dict[str, str]
+    level: str
+    method: str
+    samples: int
+    variants: tuple[WitnessedVariant, ...]
+
+
 class Searched(Part):
     """How variants were chosen: ``points`` is the size of the space, None where it has no end."""
 
@@ -98,7 +123,7 @@ class TradeoffDocument(Document):
     ``metric`` is what is traded for time, of the int8 simulation where ``int8``; ``least`` says that less of it is
     better. ``variants`` begins with the model as it was given; ``front`` holds the numbers of those that no other one
     beats in both, fastest first; variants of the same time and metric stand there once. ``given`` is where ``samples``
-    come from that were not made up.
+    come from that were not made up. ``witness`` is there where the vendor's toolchain was asked about the front.
     """
 
     kind: Literal["surgery.tradeoff/1"] = schema("surgery.tradeoff/1")
@@ -120,6 +145,7 @@ class TradeoffDocument(Document):
     space: dict[Text, Any]
     variants: tuple[Variant, ...]
     front: tuple[int, ...]
+    witness: WitnessTradeoff | None = None
     replay: dict[str, Any] = Field(default_factory=dict)
 
     @property

@@ -28,7 +28,22 @@ def _(document: TradeoffDocument) -> Closing:
     said = f"Of {tried}, number {best.number} {what} {metric}: {number(value, 5)}, {number(before, 5)} as given"
     sure = f" ({held(document, pair)})" if (pair := document.against(best)) else ""
     time = f"; {interval(best.latency_ms)} on {document.march}" if best.latency_ms else ""
-    return Closing(not findings(document), f"{said}{sure}{time}.", again(document, best))
+    sentence = f"{said}{sure}{time}.{_witnessed(document, best)}"
+    return Closing(not findings(document), sentence, again(document, best))
+
+
+def _witnessed(document: TradeoffDocument, best: Variant) -> str:
+    """What the vendor's toolchain has of the best variant; "" where it was not asked."""
+    rows = document.witness.variants if document.witness else ()
+    row = next((row for row in rows if row.number == best.number), None)
+    if document.witness is None or row is None:
+        return ""
+    if not row.compiled.accepted:
+        return f" The toolchain does not take it: {row.compiled.reason}"
+    value, micro = row.int8.get(document.metric), row.compiled.latency_us
+    metric = "" if value is None else f"{document.metric} {number(value, 5)}, "
+    time = "nothing" if micro is None else f"{number(micro * 1e-3, 4)} ms"
+    return f" By the toolchain: {metric}{time} on the BPU at {document.witness.level}."
 
 
 def held(document: TradeoffDocument, pair: Paired) -> str:

@@ -101,7 +101,7 @@ def trial(setup: Setup, choice: Choice | None) -> Tried:
     """
     made = _named(setup.space, choice)
     try:
-        result = _rewritten(setup, choice)
+        result = rewritten(setup, Pipeline(()) if choice is None else setup.space.of(choice))
         left = cures(result.model, result.after.placement)
         made = _with_choice(variant_of(run_document(result, cures=left), _digest(result)), made)
         if choice is not None:
@@ -132,8 +132,8 @@ def _with_choice(variant: Variant, named: Variant) -> Variant:
     return variant.model_copy(update={"add": named.add, "skip": named.skip, "settings": named.settings})
 
 
-def _rewritten(setup: Setup, choice: Choice | None) -> RunResult:
-    pipeline = Pipeline(()) if choice is None else setup.space.of(choice)
+def rewritten(setup: Setup, pipeline: Pipeline) -> RunResult:
+    """What becomes of the model by ``pipeline``."""
     return run_pipeline(
         setup.model,
         march=setup.target,

@@ -11,6 +11,7 @@ from surgery.report.verdict_tradeoff import again, held
 from surgery.report.view.content import Block, Cell, Dot, Note, Page, Scatter, Section, Table, Tone, code, table
 from surgery.report.view.placed import violation_blocks
 from surgery.report.view.ran import STATUS, VERIFIED
+from surgery.report.view.tradeoff_witness import witness_blocks
 
 OUTCOME: dict[str, Tone] = {"ok": "good", "infeasible": "muted", "failed": "bad"}
 """Every status of a variant with its tone."""
@@ -23,6 +24,7 @@ def tradeoff_page(document: TradeoffDocument) -> Page:
     sections = (
         Section("Accuracy and time", _chart(document), detail=True, open=True),
         Section("The front, fastest first", (_table(document, front),) if front else ()),
+        Section("By the vendor's toolchain", witness_blocks(document)),
         Section("Every variant", (_live(_table(document, document.variants)),), detail=True, open=True),
         Section("Not measured", _reasons(document)),
         *(_part(document, variant) for variant in document.variants),
