@@ -17,6 +17,7 @@ from surgery.errors import DefectError, SurgeryError
 from surgery.ir.exporter import Weights
 from surgery.pipeline import Pipeline
 from surgery.pipeline.cures import cures
+from surgery.pipeline.prefixes import Prefixes
 from surgery.pipeline.run import run as run_pipeline
 from surgery.report.run import run_document
 from surgery.report.text import number
@@ -60,6 +61,7 @@ class Setup:
         max_latency_ms: what is predicted slower is not measured.
         options: further ones of :func:`surgery.pipeline.run.run`.
         seen: what was measured here, by the digest of the model: choices often come to the same one.
+        prefixes: what was rewritten here: choices often begin with the same passes.
     """
 
     model: Source
@@ -72,7 +74,8 @@ class Setup:
     max_latency_ms: float | None = None
     shapes: Mapping[str, Sequence[int]] | None = None
     options: Mapping[str, Any] | None = None
-    seen: dict[str, Measured] = field(default_factory=dict, compare=False)
+    seen: dict[str, Measured] = field(default_factory=dict, init=False, compare=False)
+    prefixes: Prefixes = field(default_factory=Prefixes, init=False, compare=False)
 
     @property
     def target(self) -> Target:
@@ -143,6 +146,7 @@ def rewritten(setup: Setup, pipeline: Pipeline) -> RunResult:
         seed=setup.data.seed,
         input_shapes=setup.shapes,
         evaluate=_bounded(setup),
+        prefixes=setup.prefixes,
         **(setup.options or {}),
     )
 
