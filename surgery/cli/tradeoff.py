@@ -83,6 +83,7 @@ def tradeoff(
     input_shape: opt.InputShapes = None,
     input_range: opt.InputRanges = None,
     report: opt.Reports = None,
+    open_: opt.Open = False,
     json: opt.Json = None,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -98,7 +99,7 @@ def tradeoff(
     from surgery.cli.witness import asked
 
     taken = (model, space, labels, storage, Path(inputs) if inputs else None)
-    out = Output(json, tuple(report or ()), taken=taken, quiet=quiet, verbose=verbose)
+    out = Output(json, tuple(report or ()), taken=taken, quiet=quiet, verbose=verbose, browse=open_)
     with progress(quiet=quiet, verbose=verbose) as bar, asked(witness) as toolchain:
         bar.start("tradeoff")
         document = api.tradeoff(

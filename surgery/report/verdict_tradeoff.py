@@ -56,9 +56,7 @@ def held(document: TradeoffDocument, pair: Paired) -> str:
 
 def again(document: TradeoffDocument, variant: Variant) -> str:
     """The command that makes a variant."""
-    path = document.model.path or "MODEL"
-    out = f"{PurePath(path).stem}.{document.march}.{variant.number}.onnx"
-    words = ["run", path, "-o", out, "--march", document.march]
+    words = ["run", document.model.path or "MODEL", "-o", output_of(document, variant), "--march", document.march]
     words += ["-p", document.pipeline] if document.pipeline else []
     words += [w for name, sizes in document.input_shape.items() for w in ("--input-shape", _sizes(name, sizes))]
     words += [w for name in variant.add for w in ("--add", name)]
@@ -67,6 +65,11 @@ def again(document: TradeoffDocument, variant: Variant) -> str:
     words += [w for name, bound in document.budget.items() for w in ("--budget", f"{name}={bound:g}")]
     words += ["--inputs", document.given] if document.given else []
     return command(*words, "--samples", str(document.samples))
+
+
+def output_of(document: TradeoffDocument, variant: Variant) -> str:
+    """The file that a variant is written to."""
+    return f"{PurePath(document.model.path or 'MODEL').stem}.{document.march}.{variant.number}.onnx"
 
 
 def _sizes(name: str, sizes: tuple[int, ...]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from surgery.report.text import change, interval, number, plural
 from surgery.report.tradeoff import BASELINE, Applied, Paired, TradeoffDocument, Variant, Verdict
+from surgery.report.tradeoff_next import steps
 from surgery.report.verdict import closing
 from surgery.report.verdict_tradeoff import again, held
 from surgery.report.view.content import Block, Cell, Dot, Note, Page, Scatter, Section, Table, Tone, code, table
@@ -23,6 +24,7 @@ def tradeoff_page(document: TradeoffDocument) -> Page:
     front = [document.variants[at] for at in document.front]
     sections = (
         Section("Accuracy and time", _chart(document), detail=True, open=True),
+        Section("What to do next", _next(document)),
         Section("The front, fastest first", (_table(document, front),) if front else ()),
         Section("By the vendor's toolchain", witness_blocks(document)),
         Section("Every variant", (_live(_table(document, document.variants)),), detail=True, open=True),
@@ -153,6 +155,12 @@ def _compared(document: TradeoffDocument, variant: Variant) -> tuple[Cell, Cell]
 
 def _range(pair: Paired) -> str:
     return f"{change(pair.difference)} ({change(pair.low, 2)} to {change(pair.high, 2)})"
+
+
+def _next(document: TradeoffDocument) -> tuple[Block, ...]:
+    """What there is to do, and the command for it, if it is one."""
+    rows = [(step.text, code(step.command)) for step in steps(document)]
+    return (table("Step|Command", rows),) if rows else ()
 
 
 def _live(plain: Table) -> Table:

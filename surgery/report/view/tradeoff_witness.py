@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from surgery.report.text import change, interval, number, plural
 from surgery.report.tradeoff import TradeoffDocument, WitnessedVariant, WitnessTradeoff
-from surgery.report.verdict_tradeoff import held
 from surgery.report.view.content import Block, Cell, Note, table
 from surgery.report.view.witness import answered
 
@@ -17,11 +16,10 @@ def witness_blocks(document: TradeoffDocument) -> tuple[Block, ...]:
     if found is None:
         return ()
     metric = document.metric.replace("|", "¦")
-    metrics = "|".join(f"#{metric}, {kind}" for kind in ("float", "int8 simulated", "int8 witnessed"))
-    times = f"#BPU time at {found.level}, ms|#… as estimated|#Estimate over compiled"
-    rows = table(
-        f"#No.|Taken|{metrics}|Against the original in float|{times}", (_row(document, r) for r in found.variants)
+    head = (
+        f"#No.|Taken|#{metric}, float|#int8 simulated|#int8 witnessed|Against float original|#BPU, ms at {found.level}"
     )
+    rows = table(f"{head}|#… estimated|#… over compiled", (_row(document, row) for row in found.variants))
     reasons = (Note(f"{row.number}: {said}", "warn") for row in found.variants if (said := _reason(row)))
     return (Note(_provenance(found), "muted"), rows, *reasons, *_off(document))
 
@@ -42,7 +40,7 @@ def _row(document: TradeoffDocument, row: WitnessedVariant) -> list[Cell | str]:
         number(variant.metrics.get(document.metric), 5),
         number(variant.int8.get(document.metric), 5),
         number(row.int8.get(document.metric), 5),
-        "–" if pair is None else held(document, pair),
+        "–" if pair is None else document.verdict(pair),
         number(_milliseconds(row), 4),
         interval(variant.bpu_ms).removesuffix(" ms").replace(" ms ", " "),
         number(_ratio(document, row)),
