@@ -84,7 +84,8 @@ def parts(trials: int) -> int:
     """Search in this process, and print where the time goes."""
     spent: Counter[str] = Counter()
     _timed(manager._PassRunner, "run", "passes", spent)
-    _timed(session.Session, "run", "onnxruntime", spent)
+    for name in ("__init__", "run"):
+        _timed(session.Session, name, "onnxruntime", spent)
     start = time.process_time()
     found, _ = searched(trials=trials)
     whole = time.process_time() - start

@@ -82,6 +82,10 @@ class Setup:
         """The march."""
         return load_target(self.march, self.assume)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what was found here, which is no part of the task: Dask's workers hand it on to each other."""
+        return {**self.__dict__, "seen": {}, "prefixes": Prefixes()}
+
 
 class Unfit(Exception):
     """A variant that is not to be measured, or could not be.
