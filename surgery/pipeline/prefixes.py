@@ -68,24 +68,24 @@ class Prefixes:
     _opened: dict[str, Opened] = field(default_factory=dict)
     _kept: OrderedDict[Key, tuple[Snapshot, int]] = field(default_factory=OrderedDict)
 
-    def opened(self, sizes: str, make: Callable[[], Opened]) -> Opened:
-        """What is there before the first pass, for inputs of these ``sizes``."""
-        if sizes not in self._opened:
-            self._opened[sizes] = make()
-        return self._opened[sizes]
+    def opened(self, start: str, make: Callable[[], Opened]) -> Opened:
+        """What is there before the first pass, for runs that ``start`` with the same sizes and budget."""
+        if start not in self._opened:
+            self._opened[start] = make()
+        return self._opened[start]
 
-    def longest(self, sizes: str, steps: Sequence[Step]) -> Snapshot | None:
+    def longest(self, start: str, steps: Sequence[Step]) -> Snapshot | None:
         """The run after as many of ``steps`` as one has begun with before."""
-        key = _key(sizes, steps)
+        key = _key(start, steps)
         for end in range(len(key), 1, -1):
             if key[:end] in self._kept:
                 self._kept.move_to_end(key[:end])
                 return self._kept[key[:end]][0]
         return None
 
-    def keep(self, sizes: str, steps: Sequence[Step], manager: Manager, original: Model, before: State | None) -> None:
+    def keep(self, start: str, steps: Sequence[Step], manager: Manager, original: Model, before: State | None) -> None:
         """Keep where ``manager`` is, which has done ``steps`` to a copy of ``original``."""
-        key = _key(sizes, steps)
+        key = _key(start, steps)
         if manager.looked_ahead or key in self._kept:
             return
         snapshot = Snapshot(manager.model.copy(), manager.io, copy(manager.verifier), tuple(manager.results), before)
@@ -94,8 +94,8 @@ class Prefixes:
             self._kept.popitem(last=False)
 
 
-def _key(sizes: str, steps: Sequence[Step]) -> Key:
-    return (sizes, *map(repr, steps))
+def _key(start: str, steps: Sequence[Step]) -> Key:
+    return (start, *map(repr, steps))
 
 
 def _size(snapshot: Snapshot, original: Model) -> int:

@@ -109,9 +109,9 @@ class _Run:
         if self.budget and options.verify == "off":
             raise InputError("a budget is measured, which verify='off' forbids", where="--budget")
         self.before: State | None = None
-        self.sizes = repr(pipeline.frozen(original.graph))
+        self.start = repr((pipeline.frozen(original.graph), self.budget))
         shared = options.prefixes
-        opened = self._opened() if shared is None else shared.opened(self.sizes, self._opened)
+        opened = self._opened() if shared is None else shared.opened(self.start, self._opened)
         self.original, self.inputs, self.reasons = opened.original, opened.inputs, opened.reasons
         self.drops, self.verifier = opened.drops, copy(opened.verifier)
         self.pipeline = pipeline.settled(self.inputs.sizes if self.inputs else None)
@@ -211,7 +211,7 @@ class _Run:
     def _resume(self, manager: Manager, pipeline: Pipeline) -> None:
         """Go on from where another run has been, if there is one."""
         shared = self.options.prefixes
-        if shared is None or (known := shared.longest(self.sizes, pipeline.steps)) is None:
+        if shared is None or (known := shared.longest(self.start, pipeline.steps)) is None:
             return
         known.resume(manager)
         self.before, self.verifier = known.before, manager.verifier or self.verifier
@@ -227,7 +227,7 @@ class _Run:
                 self.before = state_of(place_as_seen(self.original, self.target, twin))
             if self.options.prefixes is not None:
                 done = pipeline.steps[: len(manager.results)]
-                self.options.prefixes.keep(self.sizes, done, manager, self.original, self.before)
+                self.options.prefixes.keep(self.start, done, manager, self.original, self.before)
 
         return note
 

@@ -9,7 +9,7 @@ import pytest
 from surgery.ir import Model
 from surgery.pipeline import Pipeline, manager
 from surgery.pipeline.prefixes import Prefixes
-from surgery.pipeline.result import RunResult
+from surgery.pipeline.result import RunResult, Status
 from surgery.pipeline.run import run
 from surgery.report.run import run_document
 from tests.support import model_of
@@ -19,6 +19,10 @@ from tests.tradeoff.test_int8 import TEXT
 COMMON = ("fold-constants", "remove-noops", "share-equals")
 ENDS: tuple[Any, ...] = ((), ("clamp-conv-channels",), ({"clamp-conv-channels": {"mode": "pad"}},), ("fuse-convs",))
 PIPELINES = [Pipeline.of(*COMMON, *end) for end in ENDS]
+
+TWICE = f"""g (float[1,3,8,8] x) => (float[1,3,8,8] y)
+<float[16,3,3,3] v = {{{small.WEIGHT}}}, float[3,16,3,3] w = {{{small.WEIGHT}}}>
+{{ a = Conv <pads = [1,1,1,1]> (x, v) b = Relu (a) y = Conv <pads = [1,1,1,1]> (b, w) }}"""
 
 
 @pytest.fixture
@@ -66,6 +70,17 @@ def test_what_moved_to_the_host_is_kept_with_it(ran: list[str]) -> None:
     assert [said(result) for result in together] == [
         said(one(model_of(TEXT, opset=11), pipeline, None)) for pipeline in pipelines
     ]
+
+
+def test_a_budget_is_that_of_the_run_itself() -> None:
+    model = model_of(TWICE, opset=11)
+    prune = {"clamp-conv-channels": {"mode": "prune", "ratio": 0.5}}
+    free, bounded = Pipeline.of(*COMMON), Pipeline.of(*COMMON, prune, budget={"cosine": 0.1})
+    shared = Prefixes()
+    one(model, free, shared)
+    found = one(model, bounded, shared)
+    assert found.passes[-1].status is Status.APPLIED
+    assert said(found) == said(one(model, bounded, None))
 
 
 def test_nothing_is_kept_after_a_pass_that_asked_what_follows(ran: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
