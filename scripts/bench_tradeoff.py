@@ -90,7 +90,10 @@ def parts(trials: int) -> int:
     found, _ = searched(trials=trials)
     whole = time.process_time() - start
     told = ", ".join(f"{name} {spent[name]:.1f} s" for name in ("passes", "onnxruntime"))
-    print(f"{len(found.variants)} models: {whole:.1f} s of the processor, of which {told} outside of passes")
+    measured = sum(variant.status == "ok" for variant in found.variants)
+    print(
+        f"{measured} models of {len(found.variants)}: {whole:.1f} s of the processor, of which {told} outside of passes"
+    )
     print(f"{spent['passes, times']} passes ran, {sum(len(v.passes) for v in found.variants)} without sharing")
     print(f"the whole is {whole / (spent['passes'] + spent['onnxruntime']):.2f} times passes and onnxruntime")
     return 0
