@@ -19,7 +19,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -82,7 +82,7 @@ def line(variant: Variant, told: WitnessedVariant | None) -> str:
 
 def parts(trials: int) -> int:
     """Search in this process, and print where the time goes."""
-    spent: Counter[str] = Counter()
+    spent: defaultdict[str, float] = defaultdict(float)
     _timed(manager._PassRunner, "run", "passes", spent)
     for name in ("__init__", "run"):
         _timed(session.Session, name, "onnxruntime", spent)
@@ -94,12 +94,12 @@ def parts(trials: int) -> int:
     print(
         f"{measured} models of {len(found.variants)}: {whole:.1f} s of the processor, of which {told} outside of passes"
     )
-    print(f"{spent['passes, times']} passes ran, {sum(len(v.passes) for v in found.variants)} without sharing")
+    print(f"{spent['passes, times']:.0f} passes ran, {sum(len(v.passes) for v in found.variants)} without sharing")
     print(f"the whole is {whole / (spent['passes'] + spent['onnxruntime']):.2f} times passes and onnxruntime")
     return 0
 
 
-def _timed(owner: type, name: str, kind: str, spent: Counter[str]) -> None:
+def _timed(owner: type, name: str, kind: str, spent: defaultdict[str, float]) -> None:
     """Have a method count its seconds of the processor; what is called within another one that counts is its part."""
     inner = getattr(owner, name)
 
