@@ -52,7 +52,7 @@ class Pool:
     def __call__(self, choices: Sequence[Choice | None]) -> Iterator[tuple[int, Tried]]:
         """What becomes of each choice."""
         executor = self._executor = self._executor or self._open(self._workers)
-        places = {self._submit(executor, choice): place for place, choice in enumerate(choices)}
+        places = {self._submit(executor, choices[place]): place for place in spread(len(choices), self._workers)}
         gone: list[int] = []
         for future in as_completed(places):
             try:
@@ -77,6 +77,18 @@ class Pool:
             return self._submit(self._open(1), choice).result()
         except self._lost:
             return Tried(Variant(status="failed", reason=LOST))
+
+
+def spread(count: int, workers: int) -> list[int]:
+    """An order in which workers that take turns get neighbours, which have the most passes in common.
+
+    >>> spread(5, 2)
+    [0, 3, 1, 4, 2]
+    """
+    each = -(-count // workers)
+    return [
+        start + at for at in range(each) for start in range(0, count, each) if start + at < min(count, start + each)
+    ]
 
 
 @contextmanager
