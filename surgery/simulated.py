@@ -7,6 +7,7 @@ fusion, not what only moves, and not what a convolution hands to the host, which
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -102,7 +103,6 @@ class Simulation:
         grid: what is rounded.
         assumed: nodes that count as on the BPU though nothing public says that they run there.
         made: the quantised form.
-        drift: of that from the model, values of one name included.
     """
 
     def __init__(
@@ -116,7 +116,12 @@ class Simulation:
         found = thresholds(self.model, [known[name] for name in grid.values], inputs.samples, method)
         self.grid = grid
         self.made = quantised(self.model, grid, found)
-        self.drift: Drift = diff(self.model, self.made, inputs, noise=False)
+        self._inputs = inputs
+
+    @cached_property
+    def drift(self) -> Drift:
+        """Of the quantised form from the model, values of one name included."""
+        return diff(self.model, self.made, self._inputs, noise=False)
 
     @property
     def sqnr(self) -> dict[str, float]:

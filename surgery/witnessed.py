@@ -114,6 +114,14 @@ def run_witnessed(
     return witness_run(before, after, new.versions or old.versions, level, steps)
 
 
+def compiled(
+    model: Model, witness: Witness, target: Target, level: str, limit: float
+) -> tuple[dict[str, str], WitnessSide]:
+    """Versions of the toolchain, and ``model`` as it is in memory, compiled at ``level`` within ``limit`` seconds."""
+    answer, side = _compiled(model, model, partial(_compile, witness, target, level, limit))
+    return answer.versions, side
+
+
 def compiled_ms(given: Source, model: Model, witness: Witness, target: Target, limit: float = COMPILE_SECONDS) -> float:
     """Milliseconds on the BPU of ``given``, which was loaded as ``model``, as compiled at O2.
 

@@ -39,14 +39,14 @@ def test_accuracy_is_what_the_readme_says() -> None:
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(str(MODEL), options, providers=["CPUExecutionProvider"])
     found = accuracy(lambda feeds: {"scores": session.run(None, dict(feeds))[0]})
-    assert found["accuracy"] == pytest.approx(0.9861, abs=1 / 360)
+    assert found["accuracy"].mean() == pytest.approx(0.9861, abs=1 / 360)
     assert f"accuracy {0.9861} on 360" in (MODEL.parent / "README.md").read_text()
 
 
 def test_accuracy_of_a_runner_that_always_says_three() -> None:
     scores = np.zeros((1, 2, 4, 4, 10), np.float32)
     scores[..., 3] = 1
-    assert accuracy(lambda _: {"scores": scores}) == {"accuracy": float(np.mean(held_out()[1] == 3))}
+    assert np.array_equal(accuracy(lambda _: {"scores": scores})["accuracy"], held_out()[1] == 3)
 
 
 def test_inputs_and_outputs_are_quantised(graph: onnx.GraphProto) -> None:

@@ -155,7 +155,10 @@ def test_the_toolchain_rounds_the_same():
     ours = simulated.Simulation(model, X5, inputs, Method.MAX).drift.outputs[0]
     with Witness(find("auto")) as witness, witness.quantise(model, "bayes-e", inputs.samples) as made:
         theirs = made.run_all(inputs.samples, Stage.CALIBRATED)
+        inside = made.inside(inputs.samples, ["a", "y", "gone"])
     session = surgery.ir.session.open_session(Model.load(model))
     floats = np.stack([session.run(sample)["y"] for sample in inputs.samples])
     error = np.stack([value["y"] for value in theirs]) - floats
     assert ours.sqnr_db == pytest.approx(10 * np.log10((floats**2).sum() / (error**2).sum()), abs=1.5)
+    assert "gone" not in inside[0]
+    assert np.array_equal(inside[0]["y"], theirs[0]["y"])

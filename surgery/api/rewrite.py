@@ -23,6 +23,7 @@ from surgery.api.given import (
     sourced,
     with_log,
 )
+from surgery.drift.figures import figures, values
 from surgery.errors import InputError
 from surgery.ir import Model
 from surgery.pipeline import Pipeline as Passes
@@ -34,6 +35,7 @@ from surgery.target import load_target
 from surgery.versions import versions
 
 if TYPE_CHECKING:
+    from surgery.drift.figures import Said
     from surgery.host import HostCode
     from surgery.ir.model import Source
     from surgery.pipeline.result import RunResult
@@ -41,7 +43,8 @@ if TYPE_CHECKING:
     from surgery.training.example import Example
     from surgery.witnessed import Asked
 
-Evaluator: TypeAlias = "Callable[[Any], float | Mapping[str, float]]"
+Evaluator: TypeAlias = "Callable[[Any], Said | Mapping[str, Said]]"
+"""Called with what runs a model; returns a metric, or metrics by name: numbers, or a number or truth per sample [N]."""
 
 
 @dataclass(frozen=True)
@@ -148,8 +151,8 @@ def run(
         input_range: lowest and highest made-up value, by name of the input.
         budget: bounds that approximate rewrites may use up, by metric.
         protect: regular expression of node names that nothing may touch.
-        eval_: called with something that has ``run(feeds) -> outputs``, before and after; returns a number or
-            numbers by metric.
+        eval_: called with something that has ``run(feeds) -> outputs``, before and after; returns a number, an array
+            [N] with a number or truth for each sample, or such by metric.
         assume: march whose limits stand in for unknown ones.
         run_on_bpu: what the toolchain is asked to run on the BPU: names of nodes or operators, with wildcards.
         keep_input_initializers: leave initializers that are also inputs among the inputs.
@@ -225,11 +228,7 @@ def _metrics(evaluate: Evaluator | None) -> Callable[[Any], Mapping[str, float]]
     if evaluate is None:
         return None
 
-    def measured(runner: Any) -> Mapping[str, float]:
-        found = evaluate(runner)
-        return found if isinstance(found, Mapping) else {"score": float(found)}
-
-    return measured
+    return lambda runner: values(figures(evaluate(runner)))
 
 
 def _name(evaluate: Evaluator | None) -> str:

@@ -16,9 +16,13 @@ from surgery.target import load_target
 from surgery.tradeoff import Setup, Space, search
 from surgery.tradeoff.prepare import drawn, loaded, measure_of, within
 from surgery.tradeoff.study import Wanted
+from surgery.tradeoff.witnessed import Question, witnessed
+from surgery.witnessed import need_answerable, opened
 
 if TYPE_CHECKING:
+    from surgery.tradeoff.detection import Decode
     from surgery.training.example import Example
+    from surgery.witnessed import Asked
 
 
 def tradeoff(
@@ -29,6 +33,7 @@ def tradeoff(
     add: Sequence[str] = (),
     eval_: Evaluator | str | None = None,
     labels: str | os.PathLike[str] | None = None,
+    decode: Decode | None = None,
     metric: str | None = None,
     least: bool = False,
     int8: bool = False,
@@ -47,6 +52,9 @@ def tradeoff(
     protect: str | None = None,
     verify: str = "each",
     assume: str | None = None,
+    witness: Asked | None = None,
+    witness_level: str = "O2",
+    witness_limit: float = 600.0,
     progress: Callable[[int, int], None] | None = None,
     example: Example | None = None,
 ) -> TradeoffDocument:
@@ -57,9 +65,12 @@ def tradeoff(
         march: name, board or march file.
         space: what may be varied: a file, or a :class:`surgery.tradeoff.Space`.
         add: names of passes to append to the pipeline of the file.
-        eval_: as of :func:`run`, or a ready measure: ``top-k``, ``mean-iou``, ``regression`` with ``labels``, or
-            ``agreement`` with the original, which is the one when None; picklable where other processes call it.
-        labels: npy or npz, a row for each sample of ``inputs``.
+        eval_: as of :func:`run`, or a ready measure: ``top-k``, ``mean-iou``, ``regression``, ``detection`` with
+            ``labels``, or ``agreement`` with the original, which is the one when None; picklable where other processes
+            call it.
+        labels: npy or npz, a row for each sample of ``inputs``; for ``detection`` an npz of boxes.
+        decode: for ``detection``, from outputs by name to boxes, scores and classes; see
+            :class:`surgery.tradeoff.detection.Detection`.
         metric: what is traded for time; the first that is measured when None.
         least: whether less of it is better.
         int8: measure the simulated integers of the march, too, and trade these; ``calibration`` finds their thresholds
@@ -70,6 +81,9 @@ def tradeoff(
         storage: file of the trials that are done; the same search goes on with it.
         inputs: samples to verify and calibrate on; a ready measure takes all of them.
         samples, seed, input_shape, input_range, budget, protect, verify, assume: as of :func:`run`.
+        witness: after the search, have the vendor's own toolchain quantise the original and the front (measured as the
+            others, thresholds by ``calibration``) and compile them: its folder, ``"auto"``, or an open one.
+        witness_level, witness_limit: as of :func:`run`.
         progress: called with trials done and to do.
         example: what a PyTorch module is exported with.
 
@@ -78,10 +92,13 @@ def tradeoff(
     """
     model = sourced(model, example)
     original, target = loaded(model), load_target(march, assume)
+    method = method_of(calibration)
+    if witness is not None:
+        need_answerable(witness, target.name, witness_level)
     found = space if isinstance(space, Space) else Space.from_yaml(space, target.name, add)
     known: dict[str, Any] = {"given": inputs, "seed": seed, "shapes": input_shape, "ranges": input_range}
     data = drawn(original, samples=samples, **known)
-    measure, name = measure_of(eval_, original, data, labels, **known)
+    measure, name = measure_of(eval_, original, data, labels, decode, **known)
     setup = Setup(
         model=original if isinstance(model, Model) else model,
         march=march,
@@ -89,10 +106,15 @@ def tradeoff(
         data=data,
         measure=measure,
         assume=assume,
-        int8=method_of(calibration) if int8 else None,
+        int8=method if int8 else None,
         max_latency_ms=max_latency_ms,
         shapes=input_shape,
         options={"verify": verify, "protect": protect, "input_ranges": input_range},
     )
     place = None if storage is None else Path(storage)
-    return search(original, setup, Wanted(name, metric, least, trials, seed, workers, scheduler, place, progress))
+    wanted = Wanted(name, metric, least, trials, seed, workers, scheduler, place, progress)
+    document = search(original, setup, wanted)
+    if witness is None:
+        return document
+    with opened(witness) as asked:
+        return witnessed(document, setup, Question(asked, witness_level, witness_limit, method.value), progress)

@@ -15,19 +15,19 @@ from typing import Any
 from surgery.errors import InputError
 
 
-def load_evaluator(text: str) -> Callable[[Any], Any]:
-    """The function that ``text`` names; InputError when there is none."""
+def load_evaluator(text: str, option: str = "--eval") -> Callable[[Any], Any]:
+    """The function that ``text`` names; InputError, which names the ``option``, when there is none."""
     module, colon, name = text.rpartition(":")
     if not (module and colon and name):
-        raise InputError(f"{text!r} has not the form module:function", where="--eval")
+        raise InputError(f"{text!r} has not the form module:function", where=option)
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
         found = getattr(_of_file(Path(module)) if module.endswith(".py") else import_module(module), name)
     except (ImportError, AttributeError, OSError) as error:
-        raise InputError(f"{text!r} cannot be imported: {error}", where="--eval") from error
+        raise InputError(f"{text!r} cannot be imported: {error}", where=option) from error
     if not callable(found):
-        raise InputError(f"{text!r} is no function", where="--eval")
+        raise InputError(f"{text!r} is no function", where=option)
     return found  # type: ignore[no-any-return]
 
 

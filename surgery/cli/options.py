@@ -93,6 +93,7 @@ Reports = Annotated[
     list[Path] | None,
     Option("--report", metavar="R.html|R.md|R.json", help="Write a report; repeatable.", rich_help_panel=_OUT),
 ]
+Open = Annotated[bool, Option("--open", help="Show the HTML report in a browser.", rich_help_panel=_OUT)]
 Quiet = Annotated[bool, Option("--quiet", "-q", help="Only the closing lines, and errors.", rich_help_panel=_OUT)]
 Verbose = Annotated[bool, Option("--verbose", "-v", help="Every row, progress, tracebacks.", rich_help_panel=_OUT)]
 FailOn = Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,9 +37,10 @@ class Output:
         taken: files that no result may overwrite: the models read and written.
         fail_on: the findings that make the exit code 1; all when empty.
         content: from a document to what is shown of it; the usual page when None.
+        browse: open the report in HTML when it is written.
 
     Raises:
-        InputError: a file cannot be written.
+        InputError: a file cannot be written, or there is no report to open.
     """
 
     json: str | None = None
@@ -49,6 +51,7 @@ class Output:
     verbose: bool = False
     html: Path | None = None
     content: Callable[[Any], Page] | None = None
+    browse: bool = False
     documents: list[Document] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     code: int = 0
@@ -56,6 +59,8 @@ class Output:
     def __post_init__(self) -> None:
         from surgery.report.write import check_report, check_writable
 
+        if self.browse and not any(map(_is_html, self.reports)):
+            raise InputError("there is no report to open", where="--open", hint="--report R.html writes one")
         files = [Path(self.json)] if self.json not in (None, "-") else []
         files += [*self.reports, self.html] if self.html else self.reports
         taken = [file.resolve() for file in (*self.taken, *files) if file is not None]
@@ -98,6 +103,8 @@ class Output:
             write_text(as_json(self.documents, self.failures), Path(self.json))
         for path in self.reports if self.documents else ():
             write_report(self.documents, path)
+        if self.browse and self.documents:
+            webbrowser.open(next(filter(_is_html, self.reports)).resolve().as_uri())
         if self.html:
             write_html(map(self._page, self.documents), self.failures, self.html)
         raise typer.Exit(self.code)
@@ -118,6 +125,10 @@ class Output:
         from surgery.report.view import page
 
         return (self.content or page)(document)
+
+
+def _is_html(path: Path) -> bool:
+    return path.suffix in (".html", ".htm")
 
 
 def _console() -> Console:

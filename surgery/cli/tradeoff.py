@@ -29,13 +29,17 @@ Eval = Annotated[
     str | None,
     Option(
         "--eval",
-        metavar="MODULE:FUNCTION|top-k|mean-iou|regression|agreement",
+        metavar="MODULE:FUNCTION|top-k|mean-iou|regression|detection|agreement",
         help="The measure; agreement with the original otherwise.",
         rich_help_panel=_MEASURE,
     ),
 ]
 Labels = Annotated[
     Path | None, Option(metavar="F.npy|F.npz", help="Labels of a ready measure.", rich_help_panel=_MEASURE)
+]
+Decode = Annotated[
+    str | None,
+    Option(metavar="MODULE:FUNCTION", help="What outputs detect, for detection.", rich_help_panel=_MEASURE),
 ]
 Metric = Annotated[
     str | None, Option(metavar="NAME", help="What is traded for time; the first otherwise.", rich_help_panel=_MEASURE)
@@ -55,6 +59,7 @@ def tradeoff(
     march: opt.March,
     eval_: Eval = None,
     labels: Labels = None,
+    decode: Decode = None,
     metric: Metric = None,
     least: Least = False,
     int8: Int8 = False,
@@ -69,12 +74,16 @@ def tradeoff(
     protect: Protect = None,
     verify: When = Verify.EACH,
     assume: opt.Assume = None,
+    witness: opt.Witness = None,
+    witness_level: opt.WitnessLevel = "O2",
+    witness_limit: opt.WitnessLimit = 600.0,
     inputs: opt.Inputs = None,
     samples: opt.Samples = 32,
     seed: opt.Seed = 0,
     input_shape: opt.InputShapes = None,
     input_range: opt.InputRanges = None,
     report: opt.Reports = None,
+    open_: opt.Open = False,
     json: opt.Json = None,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -87,10 +96,11 @@ def tradeoff(
     from surgery.cli import parse
     from surgery.cli.output import Output
     from surgery.cli.progress import progress
+    from surgery.cli.witness import asked
 
     taken = (model, space, labels, storage, Path(inputs) if inputs else None)
-    out = Output(json, tuple(report or ()), taken=taken, quiet=quiet, verbose=verbose)
-    with progress(quiet=quiet, verbose=verbose) as bar:
+    out = Output(json, tuple(report or ()), taken=taken, quiet=quiet, verbose=verbose, browse=open_)
+    with progress(quiet=quiet, verbose=verbose) as bar, asked(witness) as toolchain:
         bar.start("tradeoff")
         document = api.tradeoff(
             model,
@@ -99,6 +109,7 @@ def tradeoff(
             add=add or (),
             eval_=_measure(eval_),
             labels=labels,
+            decode=None if decode is None else _named(decode, "--decode"),
             metric=metric,
             least=least,
             int8=int8,
@@ -117,6 +128,9 @@ def tradeoff(
             protect=protect,
             verify=verify.value,
             assume=assume,
+            witness=toolchain,
+            witness_level=witness_level,
+            witness_limit=witness_limit,
             progress=bar.count,
         )
     out.add(document)
@@ -125,9 +139,11 @@ def tradeoff(
 
 def _measure(text: str | None) -> Callable[[Any], Any] | str | None:
     """A ready measure's name, or the user's own function, which has to be there."""
+    return text if text is None or ":" not in text else _named(text, "--eval")
+
+
+def _named(text: str, option: str) -> Callable[[Any], Any]:
     from surgery.cli.evaluator import Named, load_evaluator
 
-    if text is None or ":" not in text:
-        return text
-    load_evaluator(text)
+    load_evaluator(text, option)
     return Named(text)

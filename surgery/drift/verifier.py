@@ -116,6 +116,11 @@ class Verifier:
         self._approximate |= step.exactness == "approximate"
 
     @property
+    def held(self) -> int:
+        """Bytes of the outputs of the last accepted step."""
+        return sum(array.nbytes for outputs in self._previous for array in outputs.values())
+
+    @property
     def drift(self) -> list[OutputDrift]:
         """The outputs of the last accepted step against the original's; empty when nothing was run."""
         return [tally.drift() for tally in self._compare(self.reference, self._previous).values()]

@@ -39,6 +39,7 @@ class Manager:
         samples: for passes that measure: what the model computes on them.
         io: how the interface moved so far.
         seen: the model as the march sees it now, where that is known.
+        looked_ahead: a pass tried rules of later ones, so that what it did depends on what follows.
     """
 
     model: Model
@@ -49,6 +50,7 @@ class Manager:
     samples: Sequence[Mapping[str, Array]] = ()
     io: IoMap | None = None
     seen: State | None = None
+    looked_ahead: bool = False
     results: list[PassResult] = field(default_factory=list)
 
     def run(
@@ -57,6 +59,7 @@ class Manager:
         progress: Callable[[str], None] | None = None,
         limits: dict[str, int] | None = None,
         after: Callable[[PassResult], None] | None = None,
+        start: int = 0,
     ) -> list[PassResult]:
         """Run ``steps`` (id and pass) in order.
 
@@ -64,9 +67,10 @@ class Manager:
             progress: called with the id of each pass before it runs.
             limits: most applied matches, by id (for bisecting).
             after: called with each result, when the model is what the next pass will see.
+            start: how many of the steps were done before.
         """
         legalisers = [self._legalisers(step) for _, step in steps]
-        for index, (name, step) in enumerate(steps):
+        for index, (name, step) in list(enumerate(steps))[start:]:
             if progress is not None:
                 progress(name)
             later = [rule for rules in legalisers[index:] for rule in rules]
@@ -182,6 +186,7 @@ class _PassRunner:
         stats = outcome.stats
         fired = dict.fromkeys(rule.purpose for rule in stats.fired_rules.values())
         applied = status is Status.APPLIED
+        self.manager.looked_ahead |= self.policy.looked_ahead
         self.manager.seen = self.after if applied else vars(self.ctx).get("at_start", self.manager.seen)
         return PassResult(
             name=self.name,

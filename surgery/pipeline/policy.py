@@ -33,11 +33,12 @@ class ByPurpose(Policy):
     Attributes:
         careful: judge every rewrite by an estimate of the whole model instead of the nodes around it.
         now: the model as the march saw it last, after what was kept; None when nobody looked.
+        looked_ahead: rules of later passes were tried, so that what was kept depends on them.
     """
 
     def __init__(self, ctx: PassContext, later: Sequence[Rule[Any]]) -> None:
         self.ctx, self.later = ctx, later
-        self.careful = False
+        self.careful = self.looked_ahead = False
         self._judged = 0
         self._stuck: list[Node] = []
         self._last: set[Node] = set()
@@ -188,6 +189,7 @@ class ByPurpose(Policy):
         waiting = [n for n in made if open_to(n)]
         if not waiting:
             return None
+        self.looked_ahead = True
         nested = _Nested(self, rw, made, removed, touched, open_to)
         Engine("legalise", self.later, self.ctx, rw, nested).run(waiting)
         rw.made, rw.removed, rw.touched = made, removed, touched

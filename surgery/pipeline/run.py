@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -23,6 +24,7 @@ from surgery.ir.session import SessionError
 from surgery.pipeline.bisect import Bisector, Guilty
 from surgery.pipeline.manager import Manager
 from surgery.pipeline.pipeline import FREEZING, Pipeline
+from surgery.pipeline.prefixes import Opened, Prefixes
 from surgery.pipeline.result import PassResult, RunResult, Status
 from surgery.pipeline.state import State, compare, state_of
 from surgery.pipeline.view import FOLDING, folded, frozen, place_as_seen
@@ -50,6 +52,7 @@ class Options:
     evaluate: Evaluator | None = None
     trace: bool = False
     progress: Callable[[str], None] | None = None
+    prefixes: Prefixes | None = None
 
 
 def run(
@@ -72,7 +75,8 @@ def run(
         options: the fields of :class:`Options`: ``verify`` ("each": after every pass; "end": once, dropping passes
             that are found guilty; "off"), ``inputs`` (npz, folder or arrays by name), ``samples``, ``seed``,
             ``input_shapes``, ``input_ranges``, ``budget``, ``protect`` (regular expression of node names),
-            ``evaluate`` (called with a runner before and after), ``trace``, ``progress``.
+            ``evaluate`` (called with a runner before and after), ``trace``, ``progress``, ``prefixes`` (shared by runs
+            that differ in their pipelines alone).
 
     Raises:
         InputError, ModelError: something given cannot be used.
@@ -99,20 +103,28 @@ def run(
 
 class _Run:
     def __init__(self, original: Model, target: Target, pipeline: Pipeline, options: Options) -> None:
-        self.original, self.target, self.pipeline, self.options = original, target, pipeline, options
+        self.original, self.target, self.given, self.options = original, target, pipeline, options
         self.budget = {**pipeline.budget, **(options.budget or {})}
         self.protect = _pattern(options.protect)
         if self.budget and options.verify == "off":
             raise InputError("a budget is measured, which verify='off' forbids", where="--budget")
-        self.reasons: list[str] = []
         self.before: State | None = None
-        self.inputs = self._inputs()
+        self.start = repr((pipeline.frozen(original.graph), self.budget))
+        shared = options.prefixes
+        opened = self._opened() if shared is None else shared.opened(self.start, self._opened)
+        self.original, self.inputs, self.reasons = opened.original, opened.inputs, opened.reasons
+        self.drops, self.verifier = opened.drops, copy(opened.verifier)
         self.pipeline = pipeline.settled(self.inputs.sizes if self.inputs else None)
+
+    def _opened(self) -> Opened:
+        """What is there before the first pass."""
         bounds, falls = parted(self.budget)
-        self.drops = Drops(falls, options.evaluate, original)
+        reasons: list[str] = []
+        inputs = self._inputs(reasons)
+        drops = Drops(falls, self.options.evaluate, self.original)
         drift = bounds if self.budget else None
-        verifier = Verifier(original, self.inputs, budget=drift, drops=self.drops) if self.inputs else None
-        self.verifier = verifier
+        verifier = Verifier(self.original, inputs, budget=drift, drops=drops) if inputs else None
+        return Opened(self.original, inputs, tuple(reasons), drops, verifier)
 
     def result(self) -> RunResult:
         """Run the passes and put everything together."""
@@ -168,9 +180,9 @@ class _Run:
             return "off"
         return self.verifier.verified if self.verifier else "none"
 
-    def _inputs(self) -> InputSet | None:
+    def _inputs(self, reasons: list[str]) -> InputSet | None:
         """What to verify on; None when nothing is to be verified, or no inputs can be made."""
-        options, frozen = self.options, self.pipeline.frozen(self.original.graph)
+        options, frozen = self.options, self.given.frozen(self.original.graph)
         if options.verify == "off":
             return None
         try:
@@ -184,17 +196,27 @@ class _Run:
                 frozen=frozen is not None,
             )
         except SessionError as error:
-            self.reasons.append(error.what)
+            reasons.append(error.what)
             return None
 
     def _passes(self, pipeline: Pipeline, verifier: Verifier | None) -> Manager:
         samples = self.inputs.samples if self.inputs else ()
-        copy, trace = self.original.copy(), self.options.trace
-        manager = Manager(copy, self.target, verifier, self.protect, trace=trace, samples=samples)
-        manager.run([(s.id, s.step) for s in pipeline.steps], self.options.progress, after=self._after(manager))
+        copied, trace = self.original.copy(), self.options.trace
+        manager = Manager(copied, self.target, verifier, self.protect, trace=trace, samples=samples)
+        self._resume(manager, pipeline)
+        steps, done = [(s.id, s.step) for s in pipeline.steps], len(manager.results)
+        manager.run(steps, self.options.progress, after=self._after(manager, pipeline), start=done)
         return manager
 
-    def _after(self, manager: Manager) -> Callable[[PassResult], None]:
+    def _resume(self, manager: Manager, pipeline: Pipeline) -> None:
+        """Go on from where another run has been, if there is one."""
+        shared = self.options.prefixes
+        if shared is None or (known := shared.longest(self.start, pipeline.steps)) is None:
+            return
+        known.resume(manager)
+        self.before, self.verifier = known.before, manager.verifier or self.verifier
+
+    def _after(self, manager: Manager, pipeline: Pipeline) -> Callable[[PassResult], None]:
         """Notes how the toolchain sees the original: as it is after the folding that it begins with, too."""
 
         def note(result: PassResult) -> None:
@@ -203,6 +225,9 @@ class _Run:
                 same = all(r.status is not Status.APPLIED for r in manager.results)
                 twin = self.original if same else manager.model.copy()
                 self.before = state_of(place_as_seen(self.original, self.target, twin))
+            if self.options.prefixes is not None:
+                done = pipeline.steps[: len(manager.results)]
+                self.options.prefixes.keep(self.start, done, manager, self.original, self.before)
 
         return note
 

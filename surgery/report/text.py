@@ -111,6 +111,15 @@ def interval(span: Interval | None, unit: str = "ms") -> str:
     return f"{number(span.mid)}{suffix} ({number(span.low, 2)}–{number(span.high, 2)})"
 
 
+def change(value: float, digits: int = 3) -> str:
+    """A number with its sign, at ``digits`` significant digits.
+
+    >>> change(0.0125), change(-2.0), change(0.0)
+    ('+0.0125', '−2', '0')
+    """
+    return f"{'−' if value < 0 else '+'}{number(abs(value), digits)}" if value else "0"
+
+
 def plural(count: int, noun: str) -> str:
     """``count`` and ``noun``, with an s unless there is exactly one.
 

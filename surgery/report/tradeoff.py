@@ -9,6 +9,7 @@ from pydantic import Field
 
 from surgery.report.base import Document, InputShape, ModelRef, Number, Part, Span, Text, schema
 from surgery.report.run import Left, RunDocument, Status, Verified
+from surgery.report.witness import WitnessSide
 
 Outcome = Literal["ok", "infeasible", "failed"]
 BASELINE = 0
@@ -26,11 +27,33 @@ class Applied(Part):
     reason: Text = ""
 
 
+class Paired(Part):
+    """A metric of a variant against that of the original, over the same ``samples`` of each.
+
+    ``low`` and ``high`` are the 95 % interval of ``difference``, ``p`` is the probability of one as large where there
+    is none. ``mcnemar`` is exact, for samples that are right or wrong; ``t`` takes the samples' own values, or those of
+    the jackknife for a metric that is no mean.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p: float
+    samples: int
+    method: Literal["mcnemar", "t"]
+
+    @property
+    def sign(self) -> int:
+        """1 or -1 for a metric that is higher or lower for sure, 0 where it cannot be told from the original's."""
+        return int(self.low > 0) - int(self.high < 0)
+
+
 class Variant(Part):
     """One choice, and what became of it.
 
     ``add``, ``skip`` and ``settings`` are what ``surgery run`` takes to make it again. ``metrics`` are of the float
-    model with its interface as it was, ``int8`` of the same as the integers of the march have it. ``model`` is a hash
+    model with its interface as it was, ``int8`` of the same as the integers of the march have it; ``paired`` and
+    ``paired_int8`` hold them against the original's, where the evaluator told of its samples. ``model`` is a hash
     of the rewritten model and of what moved out of it: variants with the same one compute the same. Where the status is
     not ``ok``, ``reason`` says why, and what was not measured is missing.
     """
@@ -43,6 +66,8 @@ class Variant(Part):
     settings: dict[str, Text] = Field(default_factory=dict)
     metrics: dict[Text, float] = Field(default_factory=dict)
     int8: dict[Text, float] = Field(default_factory=dict)
+    paired: dict[Text, Paired] = Field(default_factory=dict)
+    paired_int8: dict[Text, Paired] = Field(default_factory=dict)
     latency_ms: Span | None = None
     bpu_ms: Span | None = None
     speedup: Span | None = None
@@ -56,6 +81,30 @@ class Variant(Part):
     model: str = ""
 
 
+class WitnessedVariant(Part):
+    """A variant as the vendor's toolchain has it.
+
+    ``int8`` are the metrics of its own integers, ``paired`` these against the original in float; ``reason`` says why
+    there are none. ``compiled`` has the BPU's time, to be held against ``bpu_ms`` of the variant.
+    """
+
+    number: int
+    int8: dict[Text, float] = Field(default_factory=dict)
+    paired: dict[Text, Paired] = Field(default_factory=dict)
+    reason: Text = ""
+    compiled: WitnessSide
+
+
+class WitnessTradeoff(Part):
+    """The original and the front by the vendor's toolchain: thresholds by ``method`` from ``samples``."""
+
+    versions: dict[str, str]
+    level: str
+    method: str
+    samples: int
+    variants: tuple[WitnessedVariant, ...]
+
+
 class Searched(Part):
     """How variants were chosen: ``points`` is the size of the space, None where it has no end."""
 
@@ -65,13 +114,16 @@ class Searched(Part):
     points: int | None = None
 
 
+Verdict = Literal["better", "worse", "not distinguishable"]
+
+
 class TradeoffDocument(Document):
     """A search over variants of a pipeline.
 
     ``metric`` is what is traded for time, of the int8 simulation where ``int8``; ``least`` says that less of it is
     better. ``variants`` begins with the model as it was given; ``front`` holds the numbers of those that no other one
     beats in both, fastest first; variants of the same time and metric stand there once. ``given`` is where ``samples``
-    come from that were not made up.
+    come from that were not made up. ``witness`` is there where the vendor's toolchain was asked about the front.
     """
 
     kind: Literal["surgery.tradeoff/1"] = schema("surgery.tradeoff/1")
@@ -93,6 +145,7 @@ class TradeoffDocument(Document):
     space: dict[Text, Any]
     variants: tuple[Variant, ...]
     front: tuple[int, ...]
+    witness: WitnessTradeoff | None = None
     replay: dict[str, Any] = Field(default_factory=dict)
 
     @property
@@ -103,6 +156,15 @@ class TradeoffDocument(Document):
     def value(self, variant: Variant) -> float | None:
         """What is traded, of a variant; None where it was not measured."""
         return (variant.int8 if self.int8 else variant.metrics).get(self.metric)
+
+    def against(self, variant: Variant) -> Paired | None:
+        """What is traded, of a variant against the original; None where no samples are known."""
+        return (variant.paired_int8 if self.int8 else variant.paired).get(self.metric)
+
+    def verdict(self, pair: Paired) -> Verdict:
+        """What the interval of a difference from the original says."""
+        sign = -pair.sign if self.least else pair.sign
+        return "better" if sign > 0 else "worse" if sign < 0 else "not distinguishable"
 
     def best(self) -> Variant | None:
         """The fastest of the front that is no worse than the model as it was given, else the most accurate of it."""

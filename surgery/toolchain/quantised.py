@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import onnx
 
 from surgery.ir import Model
 from surgery.toolchain.config import PREFIX, calibration_folders
@@ -16,6 +17,9 @@ from surgery.toolchain.worker import WitnessError, Worker
 
 Array = np.ndarray[Any, Any]
 RUN_SECONDS = 600.0
+_ROUNDED = "_calibrated"
+"""What the toolchain adds to the name of a value once it is rounded."""
+_TAPPED = f"{PREFIX}_tapped_model.onnx"
 
 
 class QuantiseError(WitnessError):
@@ -48,17 +52,34 @@ class Quantised:
         Raises:
             QuantiseError: it does not run.
         """
+        return self._infer(f"{PREFIX}_{stage.value}_model.onnx", samples, self.output_names)
+
+    def inside(self, samples: Sequence[Mapping[str, Array]], names: Sequence[str]) -> list[dict[str, Array]]:
+        """Values of the fake-quant model for every sample, as rounded, by the names that they have in the float one.
+
+        What the toolchain fused away, or names otherwise, is left out.
+        """
+        model = onnx.load(self._folder / f"{PREFIX}_{Stage.CALIBRATED.value}_model.onnx")
+        made = {output for node in model.graph.node for output in node.output}
+        forms = {name: [f"{name}{_ROUNDED}", name] for name in names}
+        known = {n: found for n, each in forms.items() if (found := next((f for f in each if f in made), None))}
+        ends = {output.name for output in model.graph.output}
+        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in known.values() if name not in ends)
+        onnx.save(model, self._folder / _TAPPED)
+        rows = self._infer(_TAPPED, samples, tuple(known.values()))
+        return [{name: row[form] for name, form in known.items()} for row in rows]
+
+    def _infer(self, file: str, samples: Sequence[Mapping[str, Array]], names: Sequence[str]) -> list[dict[str, Array]]:
         values = {f"{index}/{name}": value for index, feeds in enumerate(samples) for name, value in feeds.items()}
         np.savez(self._folder / "inputs.npz", **values)  # type: ignore[arg-type]  # its stub wants a flag by name
         made = self._folder / "outputs.npz"
         made.unlink(missing_ok=True)
-        argv = [f"{PREFIX}_{stage.value}_model.onnx"]
-        self._worker.submit("infer", argv, self._folder, RUN_SECONDS).result()
+        self._worker.submit("infer", [file], self._folder, RUN_SECONDS).result()
         if not made.exists():
             said = (self._folder / "output.txt").read_text(errors="replace").strip().splitlines()
-            raise QuantiseError(f"the {stage.value} model does not run: {said[-1] if said else 'killed'}")
+            raise QuantiseError(f"{file} does not run: {said[-1] if said else 'killed'}")
         with np.load(made) as found:
-            return [{name: found[f"{index}/{name}"] for name in self.output_names} for index in range(len(samples))]
+            return [{name: found[f"{index}/{name}"] for name in names} for index in range(len(samples))]
 
     def close(self) -> None:
         """Remove its files."""

@@ -33,10 +33,19 @@ def simulated(model: Model, io: IoMap | None, target: Target, data: InputSet, me
 def fed(model: Model, io: IoMap, samples: Sequence[Sample]) -> list[Sample]:
     """What reaches the inputs of ``model`` when ``samples`` go through the prologue of ``io``."""
     names = [value.name for value in model.graph.inputs]
-    if not io.prologue.node:
-        return [{name: sample[name] for name in names} for sample in samples]
-    before = onnx.helper.make_model(
-        io.prologue, opset_imports=model.header.opset_import, ir_version=model.header.ir_version
-    )
-    session = open_session(Model.load(before))
-    return [{name: value for name, value in {**s, **session.run(s)}.items() if name in names} for s in samples]
+    return [{name: sample[name] for name in names} for sample in _through(io.prologue, model, samples)]
+
+
+def given_back(model: Model, io: IoMap, outputs: Sequence[Sample]) -> list[Sample]:
+    """The outputs of the original when those of ``model`` go through the epilogue of ``io``."""
+    return [{name: each[name] for name in io.outputs} for each in _through(io.epilogue, model, outputs)]
+
+
+def _through(graph: onnx.GraphProto, model: Model, values: Sequence[Sample]) -> list[Sample]:
+    """Values by name, and with them what ``graph``, which moved out of ``model``, makes of them."""
+    if not graph.node:
+        return list(values)
+    made = onnx.helper.make_model(graph, opset_imports=model.header.opset_import, ir_version=model.header.ir_version)
+    session = open_session(Model.load(made))
+    reads = [value.name for value in graph.input]
+    return [{**each, **session.run({name: each[name] for name in reads})} for each in values]

@@ -1,6 +1,7 @@
 """Trials that are done, in a file, so that a search that was killed goes on where it was.
 
-One JSON object per line: the first says which search it is, each other one a choice and what became of it. A line is
+One JSON object per line: the first says which search it is, each other one a choice, what became of it, and what its
+metrics were of every sample. A line is
 written whole and synced before the next trial counts as done; a last line that was torn off is left out. Since a
 search proposes the same choices when it is begun again, looking up what is done is all that resuming takes.
 """
@@ -18,8 +19,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from surgery.drift.figures import Figure
 from surgery.errors import InputError
 from surgery.report.tradeoff import Variant
+from surgery.tradeoff.trial import Tried
 
 KIND = "surgery.search/1"
 
@@ -27,18 +30,19 @@ KIND = "surgery.search/1"
 class Journal:
     """What is done, by choice; without a file it is kept in memory alone."""
 
-    def __init__(self, done: Mapping[str, Variant] | None = None, file: TextIOWrapper | None = None) -> None:
+    def __init__(self, done: Mapping[str, Tried] | None = None, file: TextIOWrapper | None = None) -> None:
         self._done, self._file = dict(done or {}), file
 
-    def get(self, key: str) -> Variant | None:
+    def get(self, key: str) -> Tried | None:
         """What became of a choice; None when it was not tried."""
         return self._done.get(key)
 
-    def add(self, key: str, variant: Variant) -> None:
+    def add(self, key: str, tried: Tried) -> None:
         """Keep what became of a choice."""
-        self._done[key] = variant
+        self._done[key] = tried
         if self._file is not None:
-            _write(self._file, {"choice": key, "variant": variant.model_dump(mode="json", by_alias=True)})
+            variant = tried.variant.model_dump(mode="json", by_alias=True)
+            _write(self._file, {"choice": key, "variant": variant, "samples": _samples(tried)})
 
 
 @contextmanager
@@ -76,7 +80,7 @@ def _lock(file: TextIOWrapper, path: Path) -> None:
         raise InputError("another search is writing to it", where=str(path)) from error
 
 
-def _read(path: Path, head: Mapping[str, Any]) -> tuple[dict[str, Variant], int]:
+def _read(path: Path, head: Mapping[str, Any]) -> tuple[dict[str, Tried], int]:
     """What is in the file, and the byte where the last whole line ends."""
     content = path.read_bytes()
     first, *rest = content[: content.rfind(b"\n") + 1].splitlines(keepends=True) or [b""]
@@ -85,10 +89,29 @@ def _read(path: Path, head: Mapping[str, Any]) -> tuple[dict[str, Variant], int]
     _need_same(_object(first, path), head, path)
     rows = [_object(line, path) for line in rest]
     try:
-        done = {str(row["choice"]): Variant.model_validate(row["variant"]) for row in rows}
-    except (KeyError, ValidationError) as error:
+        done = {str(row["choice"]): _tried(row) for row in rows}
+    except (KeyError, TypeError, ValidationError) as error:
         raise InputError("is no journal of this version's searches", where=str(path)) from error
     return done, len(first) + sum(map(len, rest))
+
+
+def _samples(tried: Tried) -> dict[str, dict[str, Any]]:
+    return {
+        kind: {name: {"of": figure.of, "rows": figure.samples} for name, figure in found.items()}
+        for kind, found in tried.measured.items()
+    }
+
+
+def _tried(row: Mapping[str, Any]) -> Tried:
+    variant = Variant.model_validate(row["variant"])
+    named = {"metrics": variant.metrics, "int8": variant.int8}
+    return Tried(
+        variant,
+        {
+            kind: {name: Figure(named[kind][name], tuple(kept["rows"]), kept["of"]) for name, kept in found.items()}
+            for kind, found in row["samples"].items()
+        },
+    )
 
 
 def _none_of(content: bytes, path: Path) -> int:

@@ -13,6 +13,7 @@ from surgery.errors import InputError, WeightsMissing
 from surgery.ir import Model
 from surgery.ir.notes import some
 from surgery.pipeline import Pipeline
+from surgery.tradeoff.detection import Decode
 from surgery.tradeoff.evaluators import AGREEMENT, Agreement, Measure, ready
 from surgery.tradeoff.space import Space
 
@@ -56,6 +57,7 @@ def measure_of(
     model: Model,
     data: InputSet,
     labels: str | PathLike[str] | None,
+    decode: Decode | None = None,
     **options: Any,
 ) -> tuple[Measure, str]:
     """What measures a variant, and its name.
@@ -65,16 +67,21 @@ def measure_of(
         model: as it was given.
         data: what agreement is measured on.
         labels: of a ready measure, which takes every sample that was given.
+        decode: what a model's outputs detect, for the measure that asks for it.
         options: those of :func:`make_inputs`.
     """
     if wanted is not None and not isinstance(wanted, str):
         if labels is not None:
             raise InputError("labels are for ready measures; a function has its own", where="--labels")
+        if decode is not None:
+            raise InputError("a function decodes for itself", where="--decode", hint="it is for --eval detection")
         return wanted, name_of(wanted)
     if wanted is None or wanted == AGREEMENT:
+        if decode is not None:
+            raise InputError(f"{AGREEMENT} decodes nothing", where="--decode", hint="it is for --eval detection")
         return Agreement.with_original(open_runner(model), data.samples), AGREEMENT
     every = make_inputs(model, samples=EVERY, **options) if options.get("given") is not None else data
-    return ready(wanted, every, labels), wanted
+    return ready(wanted, every, labels, decode), wanted
 
 
 def name_of(measure: Callable[[Any], Any]) -> str:

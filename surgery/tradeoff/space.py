@@ -73,7 +73,13 @@ class Space:
 
     def of(self, choice: Choice) -> Pipeline:
         """The pipeline of a choice."""
-        return self.pipeline.skipping(self.off(choice)).with_options(self.settings(choice))
+        return self.made(self.added(choice), self.off(choice), self.settings(choice))
+
+    def made(self, add: Sequence[str], skip: Sequence[str], settings: Mapping[str, str]) -> Pipeline:
+        """The pipeline that ``surgery run`` makes with these."""
+        ids = [step.id for step in self.pipeline.steps]
+        gone = [name for name in ids if name in skip or (name not in self.held and name not in add)]
+        return self.pipeline.skipping(gone).with_options(settings)
 
     def off(self, choice: Choice) -> list[str]:
         """The passes that are taken out."""

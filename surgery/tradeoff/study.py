@@ -12,12 +12,14 @@ from typing import Any
 from surgery.errors import InputError, unknown
 from surgery.ir import Model
 from surgery.report.base import ModelRef
-from surgery.report.tradeoff import TradeoffDocument, Variant, front_of
+from surgery.report.text import plural
+from surgery.report.tradeoff import Paired, TradeoffDocument, Variant, front_of
 from surgery.tradeoff.axis import Axis, Choice, Range
 from surgery.tradeoff.dask import cluster
 from surgery.tradeoff.journal import Journal, journal
+from surgery.tradeoff.paired import paired
 from surgery.tradeoff.strategy import key_of, strategy
-from surgery.tradeoff.trial import Setup
+from surgery.tradeoff.trial import Measured, Setup, Tried
 from surgery.tradeoff.workers import LOST, Try, here, processes
 from surgery.versions import versions
 
@@ -69,7 +71,8 @@ def _workers(setup: Setup, wanted: Wanted) -> AbstractContextManager[Try]:
 class _Search:
     def __init__(self, model: Model, setup: Setup, wanted: Wanted, tried: Try, done: Journal) -> None:
         self.model, self.setup, self.wanted, self.tried, self.done = model, setup, wanted, tried, done
-        self.baseline = self._original()
+        self.original = self._original()
+        self.baseline = self.original.variant
         self.metric = self._metric()
         timed = self.baseline.latency_ms is not None
         self.strategy = strategy(setup.space, wanted.trials, wanted.seed, timed=timed, least=wanted.least)
@@ -78,7 +81,7 @@ class _Search:
     def document(self) -> TradeoffDocument:
         """Search, and put everything together."""
         while choices := self.strategy.batch():
-            found = [self._same(variant) for variant in self._results(choices)]
+            found = [self._held(tried) for tried in self._results(choices)]
             self.variants += found
             self.strategy.tell([(variant, self._value(variant)) for variant in found])
         numbered = tuple(v.model_copy(update={"number": at}) for at, v in enumerate(self.variants))
@@ -92,10 +95,10 @@ class _Search:
             **_described(self.model, self.setup, self.wanted),
         )
 
-    def _original(self) -> Variant:
+    def _original(self) -> Tried:
         (found,) = self._results([None])
-        if found.status != "ok":
-            raise InputError(f"the model as it was given cannot be measured: {found.reason}", where="--eval")
+        if found.variant.status != "ok":
+            raise InputError(f"the model as it was given cannot be measured: {found.variant.reason}", where="--eval")
         return found
 
     def _metric(self) -> str:
@@ -104,16 +107,16 @@ class _Search:
             raise unknown("metric", name, self.baseline.metrics, where="--metric")
         return name
 
-    def _results(self, choices: Sequence[Choice | None]) -> list[Variant]:
+    def _results(self, choices: Sequence[Choice | None]) -> list[Tried]:
         """What became of each choice, from the journal or from a trial."""
         keys = [key_of(choice) for choice in choices]
-        found = {key: variant for key in keys if (variant := self.done.get(key)) is not None}
+        found = {key: tried for key in keys if (tried := self.done.get(key)) is not None}
         left = [choice for choice, key in zip(choices, keys, strict=True) if key not in found]
         self._progress(len(found))
-        for place, variant in self.tried(left) if left else ():
-            found[key_of(left[place])] = variant
-            if variant.reason != LOST:
-                self.done.add(key_of(left[place]), variant)
+        for place, tried in self.tried(left) if left else ():
+            found[key_of(left[place])] = tried
+            if tried.variant.reason != LOST:
+                self.done.add(key_of(left[place]), tried)
             self._progress(len(found))
         return [found[key] for key in keys]
 
@@ -121,17 +124,38 @@ class _Search:
         if self.wanted.progress is not None and hasattr(self, "variants"):
             self.wanted.progress(len(self.variants) - 1 + done, self.strategy.searched.trials)
 
-    def _same(self, variant: Variant) -> Variant:
-        """The variant; failed, if its metrics are others than those of the original."""
-        wanted, found = self.baseline.metrics, variant.metrics
-        if variant.status != "ok" or found.keys() == wanted.keys():
-            return variant
-        reason = f"the evaluator returned {', '.join(found)}; of the original {', '.join(wanted)}"
-        return variant.model_copy(update={"status": "failed", "reason": reason})
+    def _held(self, tried: Tried) -> Variant:
+        """The variant, held against the original; failed, if it was measured otherwise."""
+        if tried.variant.status != "ok":
+            return tried.variant
+        if odd := _odd(self.original.measured, tried.measured):
+            return tried.variant.model_copy(update={"status": "failed", "reason": f"the evaluator returned {odd}"})
+        return tried.variant.model_copy(update=_paired(self.original.measured, tried.measured))
 
     def _value(self, variant: Variant) -> float | None:
         metrics = variant.int8 if self.setup.int8 is not None else variant.metrics
         return metrics.get(self.metric) if variant.status == "ok" else None
+
+
+def _odd(original: Measured, found: Measured) -> str:
+    """How metrics or their samples are others than those of the original; "" where they are not."""
+    for kind, wanted in original.items():
+        if wanted.keys() != found[kind].keys():
+            return f"{', '.join(found[kind])}; of the original {', '.join(wanted)}"
+        for name, figure in wanted.items():
+            sizes = [len(each.samples) for each in (found[kind][name], figure)]
+            if sizes[0] != sizes[1]:
+                return f"{plural(sizes[0], 'sample')} of {name}; of the original {sizes[1]}"
+    return ""
+
+
+def _paired(original: Measured, found: Measured) -> dict[str, dict[str, Paired]]:
+    """The fields of a variant that hold it against the original."""
+    fields = {"metrics": "paired", "int8": "paired_int8"}
+    return {
+        fields[kind]: {name: pair for name, figure in wanted.items() if (pair := paired(figure, found[kind][name]))}
+        for kind, wanted in original.items()
+    }
 
 
 def _described(model: Model, setup: Setup, wanted: Wanted) -> dict[str, Any]:

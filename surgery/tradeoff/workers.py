@@ -14,9 +14,9 @@ from typing import TypeAlias
 
 from surgery.report.tradeoff import Variant
 from surgery.tradeoff.axis import Choice
-from surgery.tradeoff.trial import Setup, trial
+from surgery.tradeoff.trial import Setup, Tried, trial
 
-Try: TypeAlias = "Callable[[Sequence[Choice | None]], Iterator[tuple[int, Variant]]]"
+Try: TypeAlias = "Callable[[Sequence[Choice | None]], Iterator[tuple[int, Tried]]]"
 LOST = "its worker was lost, and that of a second try, too"
 """The reason of a trial that ends its workers."""
 
@@ -41,7 +41,7 @@ class Pool:
     def __init__(
         self,
         open_: Callable[[int], Executor],
-        call: Callable[..., Variant],
+        call: Callable[..., Tried],
         told: tuple[object, ...],
         lost: tuple[type[Exception], ...],
         workers: int,
@@ -49,10 +49,10 @@ class Pool:
         self._open, self._call, self._told, self._lost, self._workers = open_, call, told, lost, workers
         self._executor: Executor | None = None
 
-    def __call__(self, choices: Sequence[Choice | None]) -> Iterator[tuple[int, Variant]]:
+    def __call__(self, choices: Sequence[Choice | None]) -> Iterator[tuple[int, Tried]]:
         """What becomes of each choice."""
         executor = self._executor = self._executor or self._open(self._workers)
-        places = {self._submit(executor, choice): place for place, choice in enumerate(choices)}
+        places = {self._submit(executor, choices[place]): place for place in spread(len(choices), self._workers)}
         gone: list[int] = []
         for future in as_completed(places):
             try:
@@ -62,21 +62,33 @@ class Pool:
         for place in sorted(gone):
             yield place, self._again(choices[place])
 
-    def _submit(self, executor: Executor, choice: Choice | None) -> Future[Variant]:
+    def _submit(self, executor: Executor, choice: Choice | None) -> Future[Tried]:
         try:
             return executor.submit(self._call, *self._told, choice)
         except self._lost as error:  # a pool that has lost a worker takes nothing more
-            failed: Future[Variant] = Future()
+            failed: Future[Tried] = Future()
             failed.set_exception(error)
             return failed
 
-    def _again(self, choice: Choice | None) -> Variant:
+    def _again(self, choice: Choice | None) -> Tried:
         """A second try, with nobody else's trial in the same executor."""
         self._executor = None
         try:
             return self._submit(self._open(1), choice).result()
         except self._lost:
-            return Variant(status="failed", reason=LOST)
+            return Tried(Variant(status="failed", reason=LOST))
+
+
+def spread(count: int, workers: int) -> list[int]:
+    """An order in which workers that take turns get neighbours, which have the most passes in common.
+
+    >>> spread(5, 2)
+    [0, 3, 1, 4, 2]
+    """
+    each = -(-count // workers)
+    return [
+        start + at for at in range(each) for start in range(0, count, each) if start + at < min(count, start + each)
+    ]
 
 
 @contextmanager
@@ -104,5 +116,5 @@ def _install(setup: Setup) -> None:
     _SETUP[:] = [setup]
 
 
-def _try(choice: Choice | None) -> Variant:
+def _try(choice: Choice | None) -> Tried:
     return trial(_SETUP[0], choice)

@@ -42,6 +42,16 @@ def test_the_reports_are_of_one_document(surgery: Surgery) -> None:
     assert document.to_markdown() == Path("t.md").read_text()
 
 
+def test_a_report_is_opened_when_asked_and_only_then(surgery: Surgery, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    call = (*CALL, "--report", "t.md", "--report", "t.html", "-q")
+    assert surgery(*call).code == 0
+    assert opened == []
+    assert surgery(*call, "--open").code == 0
+    assert opened == [Path("t.html").resolve().as_uri()]
+
+
 def test_an_evaluator_of_the_users_own_and_int8(surgery: Surgery) -> None:
     called = surgery(*CALL, "--eval", "measures:mean", "--int8", "--json", "-", "--metric", "calls")
     assert called.code == 0, called.err
@@ -107,6 +117,13 @@ def test_space_of_the_passes(surgery: Surgery) -> None:
         (("--eval", "topk"), "did you mean top-k"),
         (("--eval", "top-k"), "top-k needs labels"),
         (("--eval", "measures:mean", "--labels", "l.npy"), "labels are for ready measures"),
+        (("--decode", "measures:gone"), "--decode: 'measures:gone' cannot be imported"),
+        (("--decode", "measures:mean"), "agreement decodes nothing"),
+        (("--eval", "measures:mean", "--decode", "measures:mean"), "a function decodes for itself"),
+        (("--open",), "--open: there is no report to open"),
+        (("--open", "--report", "t.md"), "--report R.html writes one"),
+        (("--witness", "nowhere"), "nowhere"),
+        (("--witness", "auto", "--witness-level", "O9"), "O9"),
         (("--metric", "cosin"), "did you mean cosine"),
         (("--int8", "--calibration", "maxi"), "did you mean max"),
         (("--storage", "space.yaml"), "is no journal of a search"),

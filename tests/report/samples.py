@@ -10,7 +10,7 @@ from surgery.report.diff import DiffDocument, FirstBad, ValueDrift
 from surgery.report.padding import PaddedSize, PaddingNote
 from surgery.report.run import Accuracy, Bound, Edit, Interface, Left, PassRow, Port, RunDocument, Side, ThinnedWeight
 from surgery.report.totals import KindTime, SegmentTime, SlotTime
-from surgery.report.tradeoff import Applied, Searched, TradeoffDocument, Variant
+from surgery.report.tradeoff import Applied, Paired, Searched, TradeoffDocument, Variant
 from surgery.report.usage import Ceilings, Efficiency
 from surgery.report.what_if import Throughput, WhatIfPart
 
@@ -215,19 +215,26 @@ def run(name: str = "conv_1", verified: str = "full") -> RunDocument:
     )
 
 
+def pair(difference: float = 0.0, reach: float = 0.01) -> Paired:
+    return Paired(
+        difference=difference, low=difference - reach, high=difference + reach, p=0.5, samples=360, method="mcnemar"
+    )
+
+
 def tradeoff(name: str = "Conv_1", *, metric: str = "accuracy") -> TradeoffDocument:
     left = Left(**violation().model_dump(), node=name, op="Conv")
     done = Applied(name="tile-kernels", status="applied", exactness="rounding", applied=1, drift_total=1e-6)
     made = {"accepted": True, "cpu": 0, "segments": 1, "verified": "full"}
     measured = Variant(metrics={metric: 0.98}, int8={metric: 0.97}, latency_ms=span(4.0), **made)
     faster = {"number": 1, "latency_ms": span(2.0), "skip": ("share-equals",), "settings": {"a.b": "true", "a.c": "1"}}
-    faster |= {"passes": (done,), "violations": (left,), "drift": 1e-6}
+    faster |= {"passes": (done,), "violations": (left,), "drift": 1e-6, "paired_int8": {metric: pair()}}
+    worse = {"number": 4, "latency_ms": span(5.0), "model": "x", "paired_int8": {metric: pair(-0.02, 0.001)}}
     variants = (
         measured,
         measured.model_copy(update=faster),
         Variant(number=2, status="failed", reason=f"the evaluator raised {name}", add=("strip-io-nodes",)),
         Variant(number=3, status="infeasible", reason="3 ms are predicted", latency_ms=span(3.0)),
-        measured.model_copy(update={"number": 4, "latency_ms": span(5.0), "model": "x"}),
+        measured.model_copy(update=worse),
         measured.model_copy(update={"number": 5, "latency_ms": span(5.0), "model": "x"}),
     )
     return TradeoffDocument(

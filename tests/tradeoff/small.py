@@ -74,6 +74,19 @@ def text(_runner: Any) -> str:
     return "good"
 
 
+def per_sample(runner: Any) -> dict[str, Any]:
+    halves = np.split(outputs(runner).ravel(), 2)
+    return {"mean": np.array([half.mean() for half in halves]), "most": float(outputs(runner).max())}
+
+
+def nan_of_a_sample(_runner: Any) -> dict[str, Any]:
+    return {"mean": np.array([1.0, np.nan])}
+
+
+def square(_runner: Any) -> dict[str, Any]:
+    return {"mean": np.zeros((2, 2))}
+
+
 class OfOriginalOnly:
     """Measures the model as it was given, and does ``otherwise`` with every one without the Mul by one."""
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from surgery.drift.figures import Figure, values
 from surgery.drift.inputs import InputSet
 from surgery.errors import InputError
 from surgery.tradeoff.evaluators import READY, Agreement, Labelled, MeanIou, Regression, TopK, read_labels, ready
@@ -30,12 +31,15 @@ def rows(*values: Any) -> list[dict[str, Any]]:
 def test_top_k() -> None:
     scores = np.eye(12, dtype=np.float32)[[3, 4, 5]] + np.arange(12) * 1e-3
     data = Labelled(rows(*scores), np.array([3, 11, 0]))
-    assert TopK(data)(Says()) == {"top-1": pytest.approx(1 / 3), "top-5": pytest.approx(2 / 3)}
+    found = TopK(data)(Says())
+    assert values(found) == {"top-1": pytest.approx(1 / 3), "top-5": pytest.approx(2 / 3)}
+    assert found["top-1"].samples == (1.0, 0.0, 0.0)
+    assert found["top-5"].samples == (1.0, 1.0, 0.0)
 
 
 def test_top_k_of_few_classes_and_of_pixels_of_one() -> None:
     data = Labelled(rows(np.array([[[0.1]], [[0.9]]])), np.array([1]))
-    assert TopK(data)(Says()) == {"top-1": 1.0}
+    assert TopK(data)(Says()) == {"top-1": Figure(1.0, (1.0,))}
 
 
 def test_scores_of_no_class_are_refused() -> None:
@@ -48,7 +52,20 @@ def test_mean_iou(scored: bool) -> None:
     classes = np.array([[0, 0], [1, 1]])
     fed = np.stack([classes == 0, classes == 1]).astype(np.float32) if scored else classes
     labels = np.array([[[0, 1], [1, 255]]])
-    assert MeanIou(Labelled(rows(fed), labels))(Says()) == {"mean-iou": pytest.approx((1 / 2 + 1 / 2) / 2)}
+    assert values(MeanIou(Labelled(rows(fed), labels))(Says())) == {"mean-iou": pytest.approx((1 / 2 + 1 / 2) / 2)}
+
+
+def test_the_samples_of_mean_iou_are_those_of_leaving_each_out() -> None:
+    found, labels = np.array([[0, 1], [1, 1], [0, 0]]), np.array([[0, 1], [0, 1], [2, 0]])
+
+    def over(kept: list[int]) -> float:
+        return MeanIou(Labelled(rows(*found[kept]), labels[kept]))(Says())["mean-iou"].value
+
+    whole = over([0, 1, 2])
+    left = [over([1, 2]), over([0, 2]), over([0, 1])]
+    figure = MeanIou(Labelled(rows(*found), labels))(Says())["mean-iou"]
+    assert figure.value == whole
+    assert figure.samples == pytest.approx([3 * whole - 2 * each for each in left])
 
 
 def test_classes_of_another_size_are_refused() -> None:
@@ -59,7 +76,9 @@ def test_classes_of_another_size_are_refused() -> None:
 def test_regression() -> None:
     data = Labelled(rows([1.0], [2.0], [3.0]), np.array([1.0, 2.0, 4.0]))
     found = Regression(data)(Says())
-    assert found == pytest.approx({"mae": 1 / 3, "rmse": np.sqrt(1 / 3), "r2": 1 - 1 / (14 / 3)})
+    assert values(found) == pytest.approx({"mae": 1 / 3, "rmse": np.sqrt(1 / 3), "r2": 1 - 1 / (14 / 3)})
+    assert found["mae"].samples == (0.0, 0.0, 1.0)
+    assert found["rmse"].samples == pytest.approx([np.sqrt(3) - 2 * np.sqrt(0.5)] * 2 + [np.sqrt(3)])
 
 
 def test_regression_of_another_size_is_refused() -> None:
@@ -70,11 +89,13 @@ def test_regression_of_another_size_is_refused() -> None:
 def test_agreement_with_the_original() -> None:
     samples = rows([1.0, 2.0], [-3.0, 1.0])
     measure = Agreement.with_original(Says(), samples)
-    assert measure(Says()) == {"cosine": pytest.approx(1.0), "psnr_db": 200.0}
-    half = measure(Says(0.5))
+    assert values(measure(Says())) == {"cosine": pytest.approx(1.0), "psnr_db": pytest.approx(200.0)}
+    half = values(measure(Says(0.5)))
     assert half["cosine"] == pytest.approx(1.0)
     assert half["psnr_db"] == pytest.approx(10 * np.log10(25 / (15 / 4 / 4)))
-    assert measure(Says(-1))["cosine"] == pytest.approx(-1.0)
+    assert values(measure(Says(-1)))["cosine"] == pytest.approx(-1.0)
+    nothing = Agreement.with_original(Says(0), samples)
+    assert [values(nothing(Says(factor)))["cosine"] for factor in (0, 1)] == [1.0, 0.0]
 
 
 @pytest.mark.parametrize("name", READY)

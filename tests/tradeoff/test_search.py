@@ -84,7 +84,7 @@ def test_a_filter_comes_before_the_evaluator(tmp_path: Path) -> None:
 
 def test_a_model_that_the_toolchain_refuses_is_infeasible(tmp_path: Path) -> None:
     setup = replace(small.setup(tmp_path), march="bernoulli2", model=small.model_of(small.TEXT, opset=17).to_proto())
-    found = trial(setup, {"clamp-conv-channels": False})
+    found = trial(setup, {"clamp-conv-channels": False}).variant
     assert (found.status, found.accepted) == ("infeasible", False)
     assert found.reason.startswith("the bernoulli2 toolchain refuses it: model.opset")
     assert found.metrics == {}
@@ -98,6 +98,9 @@ def test_a_model_that_the_toolchain_refuses_is_infeasible(tmp_path: Path) -> Non
         (small.nothing, "the evaluator returned no metric"),
         (small.text, "the evaluator raised ValueError: could not convert string to float: 'good'"),
         (small.other_keys, "the evaluator returned median; of the original mean, most"),
+        (small.per_sample, "the evaluator returned 2 samples of mean; of the original 0"),
+        (small.nan_of_a_sample, "the evaluator returned nan for mean"),
+        (small.square, "the evaluator raised ValueError: samples of shape 2x2 are none of N"),
     ],
 )
 def test_an_evaluator_that_fails_costs_the_variant_alone(otherwise: Any, told: str, tmp_path: Path) -> None:
@@ -114,6 +117,16 @@ def test_an_original_that_cannot_be_measured_ends_the_search(measure: Any, tmp_p
         searched(small.setup(tmp_path, measure))
 
 
+def test_variants_are_held_against_the_original_sample_by_sample(tmp_path: Path) -> None:
+    document = searched(small.setup(tmp_path, small.per_sample, int8=Method.MAX))
+    first, *others = document.variants
+    assert (first.paired, first.paired_int8) == ({}, {})
+    for variant in others:
+        assert variant.paired.keys() == variant.paired_int8.keys() == {"mean"}
+        assert variant.paired["mean"].samples == 2
+        assert variant.paired["mean"].difference == variant.metrics["mean"] - first.metrics["mean"]
+
+
 def test_a_metric_that_is_not_measured(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="did you mean mean"):
         searched(small.setup(tmp_path), metric="meen")
@@ -125,7 +138,7 @@ def test_a_number_is_the_metric_score(tmp_path: Path) -> None:
 
 
 def test_a_pass_that_cannot_run_is_the_variants_own_failure(tmp_path: Path) -> None:
-    found = trial(small.setup(tmp_path), {"clamp-conv-channels": True, "clamp-conv-channels.multiple": 1})
+    found = trial(small.setup(tmp_path), {"clamp-conv-channels": True, "clamp-conv-channels.multiple": 1}).variant
     assert found.status == "failed"
     assert "greater than or equal to 2" in found.reason
 
@@ -133,13 +146,11 @@ def test_a_pass_that_cannot_run_is_the_variants_own_failure(tmp_path: Path) -> N
 def test_a_budget_on_the_measure_itself(tmp_path: Path) -> None:
     setup = small.setup(tmp_path)
     bounded = replace(setup, space=small.space(tmp_path, budget={"mean_drop": -1.0}))
-    found = trial(bounded, {"clamp-conv-channels": False})
+    found = trial(bounded, {"clamp-conv-channels": False}).variant
     assert (found.status, found.metrics) == ("infeasible", {})
     assert "over budget: mean falls by" in found.reason
-    raising = replace(bounded, measure=small.raises)
-    assert (
-        trial(raising, {"clamp-conv-channels": False}).reason == "the evaluator raised ValueError: no such class: a|b"
-    )
+    raising = trial(replace(bounded, measure=small.raises), {"clamp-conv-channels": False}).variant
+    assert raising.reason == "the evaluator raised ValueError: no such class: a|b"
 
 
 # --- guided search
@@ -197,10 +208,11 @@ def _killed_after(count: int) -> Any:
 
 @pytest.mark.parametrize("trials", [8, 10])
 def test_a_search_that_was_killed_repeats_nothing_and_ends_the_same(trials: int, tmp_path: Path) -> None:
-    whole = searched(small.setup(tmp_path), trials=trials)
+    whole = searched(small.setup(tmp_path, small.per_sample), trials=trials)
+    assert whole.variants[-1].paired
     storage = tmp_path / "s.jsonl"
     with pytest.raises(Interrupted):
-        searched(small.setup(tmp_path), trials=trials, storage=storage, progress=_killed_after(5))
+        searched(small.setup(tmp_path, small.per_sample), trials=trials, storage=storage, progress=_killed_after(5))
     assert len(storage.read_text().splitlines()) == 1 + 1 + 5
     storage.write_bytes(storage.read_bytes() + b'{"choice": "torn')
     done = _counted(tmp_path, trials, storage)
@@ -227,7 +239,7 @@ def _counted(folder: Path, trials: int, storage: Path) -> tuple[int, TradeoffDoc
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(study, "here", here)
-        document = searched(small.setup(folder), trials=trials, storage=storage)
+        document = searched(small.setup(folder, small.per_sample), trials=trials, storage=storage)
     return tried, document
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from surgery.errors import InputError
 from surgery.report.tradeoff import TradeoffDocument
 from surgery.tradeoff import Setup, dask
 from surgery.tradeoff.study import Wanted, search
+from surgery.tradeoff.trial import trial
 from surgery.tradeoff.workers import LOST, here, processes
 from tests.support import ROOT
 from tests.tradeoff import small
@@ -40,10 +42,19 @@ def test_the_trial_of_a_lost_worker_is_tried_again(tmp_path: Path) -> None:
     assert flag.exists()
 
 
+def test_a_setup_is_handed_on_without_what_was_found_with_it(tmp_path: Path) -> None:
+    setup = small.setup(tmp_path)
+    found = trial(setup, CHOICES[1])
+    assert setup.seen
+    handed = pickle.loads(pickle.dumps(setup))
+    assert handed.seen == {}
+    assert trial(handed, CHOICES[1]) == found
+
+
 def test_a_trial_that_ends_every_worker_has_failed_and_is_no_result(tmp_path: Path) -> None:
     with processes(small.setup(tmp_path, small.ends_its_process), 1) as tried:
         found = dict(tried(CHOICES[:1]))
-    assert (found[0].status, found[0].reason) == ("failed", LOST)
+    assert (found[0].variant.status, found[0].variant.reason) == ("failed", LOST)
 
 
 @pytest.fixture(scope="module")

@@ -130,7 +130,10 @@ class Roofline:
 
 @dataclass(frozen=True)
 class Dot:
-    """A point of a scatter with an interval along the first axis; ``anchor`` names the section that it is about."""
+    """A point of a scatter with an interval along the first axis; ``anchor`` names the section that it is about.
+
+    ``reach`` is its interval along the second axis, if it has one.
+    """
 
     x: float
     low: float
@@ -140,6 +143,7 @@ class Dot:
     title: str
     label: str = ""
     anchor: str = ""
+    reach: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,16 @@ from surgery.report.view.content import Dot, Scatter
 
 MARGIN = 0.04
 """Share of the span of the values that is left free on either side."""
+WIDE = 4.0
+"""Highest over lowest value from which an axis is logarithmic."""
 
 
 @dataclass(frozen=True)
 class Placed:
     """A dot on the page: its middle and the ends of its interval, in per cent from the left and from the top.
 
-    An interval that goes beyond the axis ends there. Of labels that would lie on each other, the first has all.
+    An interval that goes beyond the axis ends there; ``top`` and ``bottom`` are ``y`` where there is none. Of labels
+    that would lie on each other, the first has all.
     """
 
     dot: Dot
@@ -26,6 +29,8 @@ class Placed:
     y: float
     left: float
     right: float
+    top: float
+    bottom: float
     label: str
 
 
@@ -41,15 +46,16 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Axis:
-    """A linear axis: its ends and its round values."""
+    """An axis, linear or logarithmic: its ends and its round values."""
 
     low: float
     high: float
     values: tuple[float, ...]
+    log: bool = False
 
     @classmethod
     def over(cls, values: Sequence[float]) -> Axis:
-        """An axis around ``values``.
+        """A linear axis around ``values``.
 
         >>> Axis.over([1.0, 3.0]).values
         (1.0, 1.5, 2.0, 2.5, 3.0)
@@ -62,9 +68,27 @@ class Axis:
         count = math.floor(high / step + 1e-9) - first + 1
         return cls(low, high, tuple(round((first + i) * step, 12) for i in range(count)))
 
+    @classmethod
+    def fitting(cls, values: Sequence[float]) -> Axis:
+        """A logarithmic axis around ``values`` that are far apart, all of them positive; else a linear one.
+
+        >>> Axis.fitting([0.4, 4.0]).values
+        (0.5, 1.0, 2.0)
+        """
+        low, high = min(values), max(values)
+        if low <= 0 or high < WIDE * low:
+            return cls.over(values)
+        margin = (high / low) ** MARGIN
+        low, high = low / margin, high * margin
+        powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        round_ = (factor * 10.0**power for power in powers for factor in (1, 2, 5))
+        return cls(low, high, tuple(value for value in round_ if low <= value <= high), log=True)
+
     def at(self, value: float) -> float:
-        """Where ``value`` is, 0 to 100."""
-        return 100.0 * (value - self.low) / (self.high - self.low)
+        """Where ``value`` is, 0 to 100; of a logarithmic axis, what is not positive is at its lower end."""
+        if not self.log:
+            return 100.0 * (value - self.low) / (self.high - self.low)
+        return 100.0 * math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
 
     def within(self, value: float) -> float:
         """Where ``value`` is, or the end of the axis that it is beyond."""
@@ -97,16 +121,27 @@ def _step(rough: float) -> float:
     return next((m * power for m in (1, 2, 2.5, 5) if m * power >= rough), 10 * power)
 
 
+def _placed(dot: Dot, across: Axis, up: Axis, label: str) -> Placed:
+    low, high = dot.reach or (dot.y, dot.y)
+    return Placed(
+        dot=dot,
+        x=across.at(dot.x),
+        y=100.0 - up.at(dot.y),
+        left=across.within(dot.low),
+        right=across.within(dot.high),
+        top=100.0 - up.at(high),
+        bottom=100.0 - up.at(low),
+        label=label,
+    )
+
+
 def scatter(block: Scatter) -> Drawn:
-    """The geometry of ``block``, what lies on top last; the axes are over the middles of what is drawn."""
-    across, up = Axis.over([dot.x for dot in block.dots]), Axis.over([dot.y for dot in block.dots])
+    """The geometry of ``block``, what lies on top last; the first axis is over the middles of what is drawn."""
+    across = Axis.fitting([dot.x for dot in block.dots])
+    up = Axis.over([value for dot in block.dots for value in (dot.y, *(dot.reach or ()))])
     labels = _labels(block.dots, across, up)
-    dots = [
-        Placed(
-            dot, across.at(dot.x), 100.0 - up.at(dot.y), across.within(dot.low), across.within(dot.high), labels[dot]
-        )
-        for dot in sorted(block.dots, key=lambda dot: dot.kind == "front")
-    ]
+    ranked = sorted(block.dots, key=lambda dot: dot.kind == "front")
+    dots = [_placed(dot, across, up, labels[dot]) for dot in ranked]
     line = sorted((placed.x, placed.y) for placed in dots if placed.dot.kind == "front")
     return Drawn(
         across=tuple(across.ticks),

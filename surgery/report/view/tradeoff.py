@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from surgery.report.text import interval, number, plural
-from surgery.report.tradeoff import BASELINE, Applied, TradeoffDocument, Variant
+from surgery.report.text import change, interval, number, plural
+from surgery.report.tradeoff import BASELINE, Applied, Paired, TradeoffDocument, Variant, Verdict
+from surgery.report.tradeoff_next import steps
 from surgery.report.verdict import closing
-from surgery.report.verdict_tradeoff import again
+from surgery.report.verdict_tradeoff import again, held
 from surgery.report.view.content import Block, Cell, Dot, Note, Page, Scatter, Section, Table, Tone, code, table
 from surgery.report.view.placed import violation_blocks
 from surgery.report.view.ran import STATUS, VERIFIED
+from surgery.report.view.tradeoff_witness import witness_blocks
 
 OUTCOME: dict[str, Tone] = {"ok": "good", "infeasible": "muted", "failed": "bad"}
 """Every status of a variant with its tone."""
@@ -22,7 +24,9 @@ def tradeoff_page(document: TradeoffDocument) -> Page:
     front = [document.variants[at] for at in document.front]
     sections = (
         Section("Accuracy and time", _chart(document), detail=True, open=True),
+        Section("What to do next", _next(document)),
         Section("The front, fastest first", (_table(document, front),) if front else ()),
+        Section("By the vendor's toolchain", witness_blocks(document)),
         Section("Every variant", (_live(_table(document, document.variants)),), detail=True, open=True),
         Section("Not measured", _reasons(document)),
         *(_part(document, variant) for variant in document.variants),
@@ -59,7 +63,9 @@ def _chart(document: TradeoffDocument) -> tuple[Block, ...]:
         return (
             Note(f"No time is known on {document.march}: the variants are ranked by {said(document)} alone.", "warn"),
         )
-    title = f"{said(document)} over predicted latency; lines go from the low to the high of the prediction"
+    title = f"{said(document)} over predicted latency; lines across go from the low to the high of the prediction"
+    if any(document.against(variant) for variant in document.variants):
+        title += ", those upright are the 95 % interval of the difference from the original, drawn from its value"
     better = "less is better" if document.least else "more is better"
     return (Scatter(title, "predicted latency, ms", f"{said(document)} ({better})", dots),)
 
@@ -73,11 +79,17 @@ def _dots(document: TradeoffDocument) -> Iterator[Dot]:
         title = f"{_name(document, variant)}: {said(document)} {number(value, 5)}, {interval(span)}"
         label, anchor = str(variant.number), _anchor(variant)
         if variant.number in document.front:
-            yield Dot(span.mid, low, high, value, "front", title, label, anchor)
+            yield Dot(span.mid, low, high, value, "front", title, label, anchor, _reach(document, variant))
         elif variant.number == BASELINE:
             yield Dot(span.mid, low, high, value, "reference", title, label, anchor)
         else:
             yield Dot(span.mid, low, high, value, "other", title, "", anchor)
+
+
+def _reach(document: TradeoffDocument, variant: Variant) -> tuple[float, float] | None:
+    """The interval of the difference from the original, around what the original has."""
+    pair, own = document.against(variant), document.value(document.baseline)
+    return None if pair is None or own is None else (own + pair.low, own + pair.high)
 
 
 def _anchor(variant: Variant) -> str:
@@ -102,8 +114,10 @@ def described(document: TradeoffDocument, variant: Variant) -> str:
 def _table(document: TradeoffDocument, variants: Sequence[Variant]) -> Table:
     names = list(document.baseline.metrics)
     metrics = [*(f"#{name}" for name in names), *(f"#{name}, int8" for name in names if document.int8)]
-    head = "|".join(["#No.", "Choice", "=Status", "#Latency, ms", *map(_plain, metrics), "#Drift", "#On the CPU"])
-    return table(head, (_row(document, variant, names) for variant in variants))
+    paired = any(document.against(variant) for variant in document.variants)
+    against = ["#Change (95 %)", "=Against the original"] if paired else []
+    head = ["#No.", "Choice", "=Status", "#Latency, ms", *map(_plain, metrics), *against, "#Drift", "#On the CPU"]
+    return table("|".join(head), (_row(document, variant, names, paired=paired) for variant in variants))
 
 
 def _plain(title: str) -> str:
@@ -111,7 +125,7 @@ def _plain(title: str) -> str:
     return title.replace("|", "¦")
 
 
-def _row(document: TradeoffDocument, variant: Variant, names: Sequence[str]) -> list[Cell | str]:
+def _row(document: TradeoffDocument, variant: Variant, names: Sequence[str], *, paired: bool) -> list[Cell | str]:
     span = variant.latency_ms
     values = [variant.metrics.get(name) for name in names]
     values += [variant.int8.get(name) for name in names] if document.int8 else []
@@ -121,9 +135,32 @@ def _row(document: TradeoffDocument, variant: Variant, names: Sequence[str]) -> 
         Cell(variant.status, OUTCOME[variant.status]),
         Cell(interval(span).replace(" ms", ""), key=None if span is None else span.mid),
         *(Cell(number(value, 5), key=value) for value in values),
+        *(_compared(document, variant) if paired else ()),
         Cell(number(variant.drift), key=variant.drift),
         "–" if variant.cpu is None else str(variant.cpu),
     ]
+
+
+VERDICT: dict[Verdict, Tone] = {"better": "good", "worse": "bad", "not distinguishable": ""}
+
+
+def _compared(document: TradeoffDocument, variant: Variant) -> tuple[Cell, Cell]:
+    """The interval of the difference from the original, and what it says."""
+    pair = document.against(variant)
+    if pair is None:
+        return Cell("–"), Cell("–")
+    verdict = document.verdict(pair)
+    return Cell(_range(pair), key=pair.difference), Cell(verdict, VERDICT[verdict])
+
+
+def _range(pair: Paired) -> str:
+    return f"{change(pair.difference)} ({change(pair.low, 2)} to {change(pair.high, 2)})"
+
+
+def _next(document: TradeoffDocument) -> tuple[Block, ...]:
+    """What there is to do, and the command for it, if it is one."""
+    rows = [(step.text, code(step.command)) for step in steps(document)]
+    return (table("Step|Command", rows),) if rows else ()
 
 
 def _live(plain: Table) -> Table:
@@ -166,17 +203,23 @@ def _details(document: TradeoffDocument, variant: Variant) -> Iterator[tuple[Cel
     yield "Numbers verified", Cell(variant.verified, VERIFIED[variant.verified])
     yield "Largest drift of a channel over its range", number(variant.drift)
     for name, value in variant.metrics.items():
-        yield f"{name}, float", _against(value, document.baseline.metrics.get(name))
+        before = document.baseline.metrics.get(name)
+        yield f"{name}, float", _against(document, value, before, variant.paired.get(name))
     for name, value in variant.int8.items():
-        yield f"{name}, int8 simulated", _against(value, document.baseline.int8.get(name))
+        before = document.baseline.int8.get(name)
+        yield f"{name}, int8 simulated", _against(document, value, before, variant.paired_int8.get(name))
     twins = [v.number for v in document.variants if v.model and v.model == variant.model and v is not variant]
     if twins:
         yield "The same as", f"{plural(len(twins), 'variant')}: {', '.join(map(str, twins[:10]))}"
 
 
-def _against(value: float, before: float | None) -> str:
-    change = "" if before is None or value == before else f" ({value - before:+.5g})"
-    return f"{number(value, 5)}{change}"
+def _against(document: TradeoffDocument, value: float, before: float | None, pair: Paired | None) -> str:
+    """A value, and in words how it is held against the original's."""
+    if pair is None:
+        return number(value, 5) if before in (None, value) else f"{number(value, 5)} ({change(value - (before or 0))})"
+    test = "McNemar's exact test" if pair.method == "mcnemar" else "paired t"
+    said = f"{number(value, 5)}; change {_range(pair)}, p {number(pair.p, 2)} ({test})"
+    return said if pair.sign else f"{said}: {held(document, pair)}"
 
 
 def _pass(done: Applied) -> list[Cell | str]:
