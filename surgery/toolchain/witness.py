@@ -100,9 +100,13 @@ class Witness:
         samples: Sequence[Mapping[str, Array]],
         *,
         method: str = "max",
+        text: str | None = None,
         limit: float = COMPILE_SECONDS,
     ) -> Quantised:
         """Calibrate on ``samples`` and quantise, for the numbers; compiled at the lowest level on the way.
+
+        ``text`` is the YAML to do it by, as :meth:`convert` takes it, its prefix that of
+        :mod:`surgery.toolchain.config`; None for one that feeds the model as it is.
 
         Raises:
             QuantiseError: the toolchain refuses the model, or an input is not float32.
@@ -113,7 +117,8 @@ class Witness:
             files.stage(loaded, folder)
             write_samples(loaded, samples, folder)
             chosen = config.Options("O0", calibration=method)
-            (folder / "config.yaml").write_text(config.makertbin(files.MODEL, march, _input_shapes(loaded), chosen))
+            said = text or config.makertbin(files.MODEL, march, _input_shapes(loaded), chosen)
+            (folder / "config.yaml").write_text(said)
             ended = self._worker.submit("hb_mapper", _MAKERTBIN, folder, limit).result()
             if refused := refusal(ended, (folder / "output.txt").read_text(errors="replace"), limit=limit):
                 raise QuantiseError(f"the toolchain refuses the model: {refused.text}", where=march)
