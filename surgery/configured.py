@@ -19,16 +19,15 @@ from surgery.pipeline.view import frozen, place_as_seen
 from surgery.report.base import ModelRef
 from surgery.report.config import ConfigDocument
 from surgery.report.lint import finding_rows, sources
+from surgery.report.removal import removal_part
 from surgery.report.write import check_writable, need_apart, write_text
 from surgery.requested import requested
-from surgery.target import Placement, Target, load_target
+from surgery.target import Placement, load_target
 from surgery.toolchain.conversion import Document, Interface, Settings, Severity, Tool, lint, tool_of
-from surgery.toolchain.conversion.edges import removals
 from surgery.toolchain.conversion.plan import Feed, Plan, sections
 from surgery.toolchain.conversion.rules.inputs import FEATUREMAP
 
 Shapes = Mapping[str, Sequence[int]]
-AUTO = "auto"
 _GRAY = "gray"
 _PLAIN = Lifted()
 
@@ -84,7 +83,10 @@ def drafted(model: Model, march: str, output: Path, wanted: Wanted) -> tuple[str
     _need_inputs(sized, wanted)
     _need_folders(wanted.samples, output.parent)
     placed = place_as_seen(sized, target)
-    plan, notes = _plan(sized, placed, target, facts, output, wanted)
+    feeds = _feeds(sized, facts, wanted)
+    fed = frozenset(feed.name for feed in feeds if feed.form == FEATUREMAP)
+    taken = removal_part(placed, wanted.remove, fed) if wanted.remove else None
+    plan, notes = _plan(sized, placed, facts, output, wanted, feeds, taken.types if taken else ())
     data = sections(plan, facts)
     text = f"# Written by surgery config: {facts.command.replace('CONFIG', 'this file')}\n{_written(data)}"
     settings = Settings(yaml.safe_load(text), facts, interface=Interface.of(sized, plan.run_on_bpu))
@@ -101,6 +103,7 @@ def drafted(model: Model, march: str, output: Path, wanted: Wanted) -> tuple[str
         settings=data,
         notes=notes,
         findings=finding_rows(findings, Document(output, text, {}).line),
+        removal=taken,
         sources=sources(facts),
     )
 
@@ -145,14 +148,23 @@ def _sizes(tensor: Tensor) -> str:
     )
 
 
+def _feeds(model: Model, facts: Tool, wanted: Wanted) -> tuple[Feed, ...]:
+    """How each input is fed."""
+    known, parted = lifted(model), ", " if facts.tool == "hb_compile" else " "
+    return tuple(_feed(tensor, wanted, known.get(tensor.name, _PLAIN), parted) for tensor in model.graph.inputs)
+
+
 def _plan(
-    model: Model, placed: Placement, target: Target, facts: Tool, output: Path, wanted: Wanted
+    model: Model,
+    placed: Placement,
+    facts: Tool,
+    output: Path,
+    wanted: Wanted,
+    feeds: tuple[Feed, ...],
+    taken: tuple[str, ...],
 ) -> tuple[Plan, tuple[str, ...]]:
     """What to write, and what there is to say about it."""
-    known, parted = lifted(model), ", " if facts.tool == "hb_compile" else " "
-    feeds = tuple(_feed(tensor, wanted, known.get(tensor.name, _PLAIN), parted) for tensor in model.graph.inputs)
-    asked = requested(model, target)
-    fed = frozenset(feed.name for feed in feeds if feed.form == FEATUREMAP)
+    target, asked = placed.target, requested(model, placed.target)
     path = model.path or Path("model.onnx")
     plan = Plan(
         model=os.path.relpath(path, output.parent),
@@ -160,12 +172,12 @@ def _plan(
         inputs=feeds,
         level=facts.values("optimize_level")[-1],
         prefix=path.stem,
-        remove=removals(placed, fed) if AUTO in wanted.remove else tuple(wanted.remove),
+        remove=taken,
         run_on_bpu=asked.nodes,
         method=_method(wanted, facts),
         samples=tuple(wanted.samples),
     )
-    said = (*_refused(placed), asked.said, *_notes(plan), *_lifted(feeds, known))
+    said = (*_refused(placed), asked.said, *_notes(plan), *_lifted(feeds, lifted(model)))
     return plan, tuple(filter(None, said))
 
 

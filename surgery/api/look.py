@@ -19,6 +19,7 @@ from surgery.report.check import CheckDocument, check_document
 from surgery.report.convolutions import convolution_part
 from surgery.report.cost import CostDocument, cost_document, no_estimate
 from surgery.report.cost_diff import CostDiffDocument, Costed, cost_diff_document
+from surgery.report.removal import removal_part
 from surgery.report.todo import with_todo
 from surgery.report.trace import ExplainDocument, explain_document
 from surgery.report.what_if import what_if_part
@@ -43,6 +44,7 @@ def check(
     witness: Asked | None = None,
     log: Log = None,
     advise: str | None = None,
+    preview_removal: Sequence[str] = (),
 ) -> CheckDocument:
     """Where every node would run on ``march``, which limits it breaks, and which pass cures it. Needs no weights.
 
@@ -51,6 +53,7 @@ def check(
     its folder, ``"auto"``, or an open one (:class:`surgery.toolchain.Witness`). ``log``
     is what its checker or converter printed, whose verdicts stand in for predicted ones. ``advise`` is ``"efficiency"``
     to learn what every convolution makes of the march, and what its channels would cost in other groups.
+    ``preview_removal`` lists node types, or ``auto``, to learn what ``remove_node_type`` would take off the ends.
     """
     if advise is not None and advise not in ADVICE:
         raise unknown("advice", advise, ADVICE)
@@ -66,6 +69,8 @@ def check(
     document = with_todo(corrected.mark(document) if corrected else document)
     if advise == "efficiency":
         document = document.model_copy(update={"efficiency": convolution_part(placement, twin.opset)})
+    if preview_removal:
+        document = document.model_copy(update={"removal": removal_part(placement, preview_removal)})
     if witness is None:
         return document
     from surgery.witnessed import check_witnessed, opened

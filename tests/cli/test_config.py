@@ -101,10 +101,22 @@ def test_nodes_without_a_name_cannot_be_asked_for(surgery: Surgery) -> None:
 
 
 def test_what_is_at_the_edges_is_removed_from_outside(surgery: Surgery) -> None:
-    surgery("config", "tail.onnx", "-m", "X5", "-o", "c.yaml", "--remove", "auto")
+    called = surgery("config", "tail.onnx", "-m", "X5", "-o", "c.yaml", "--remove", "auto")
+    assert "Taken off the ends" in called.out
     assert made()["model_parameters"]["remove_node_type"] == "Transpose;Reshape;Dequantize;Quantize"
     surgery("config", "tail.onnx", "-m", "X5", "-o", "c.yaml", "--remove", "Dequantize")
     assert made()["model_parameters"]["remove_node_type"] == "Dequantize"
+
+
+def test_a_preview_of_removal_writes_nothing(surgery: Surgery) -> None:
+    called = surgery("check", "tail.onnx", "-m", "X5", "--preview-removal", "Quantize;Dequantize", "--json", "-")
+    data = json.loads(called.out)
+    jsonschema.validate(data, json.loads((SCHEMAS / "surgery.check.1.json").read_text()))
+    assert [one["type"] for one in data["removal"]["removed"]] == ["Quantize"]
+    assert {"Transpose", ""} == {one["type"] for one in data["removal"]["stays"]}
+    assert "hb_model_modifier lists" in surgery("check", "tail.onnx", "-m", "X5", "--preview-removal", "auto").out
+    said = refused(surgery, "check", "tail.onnx", "-m", "X5", "--preview-removal", "Dequantise").err
+    assert "unknown removable type 'Dequantise'" in said
 
 
 def test_a_model_that_is_refused_itself_is_told(surgery: Surgery) -> None:
@@ -140,7 +152,7 @@ def test_run_writes_the_yaml_of_the_result(surgery: Surgery) -> None:
         (["clean.onnx", "-m", "X5", "--mean", "x=1"], "input 0 is a featuremap, which is fed as it is"),
         (["negated.onnx", "-m", "X5", "--input-type", "x=nv12"], "an image (nv12) has 4 dims, 1x4 has 2"),
         (["clean.onnx", "-m", "X5", "--cal-data", "a", "--cal-data", "b"], "2 folders for 1 inputs"),
-        (["clean.onnx", "-m", "X5", "--remove", "Dequantise"], "it has to be one of Quantize"),
+        (["clean.onnx", "-m", "X5", "--remove", "Dequantise"], "unknown removable type 'Dequantise'"),
     ],
 )
 def test_what_is_refused_writes_nothing(surgery: Surgery, args: list[str], said: str) -> None:

@@ -63,7 +63,8 @@ def told(pixels: Array, found: Lifted) -> Array:
     image = (image[:, ::-1] if found.swapped else image).astype(np.float64)
     image = image - np.reshape(found.mean or (0.0,) * 3, (3, 1, 1))
     image = image * np.reshape(found.scale or (1.0,) * 3, (3, 1, 1))
-    return image.astype(np.float32)
+    made: Array = image.astype(np.float32)
+    return made
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -109,6 +109,14 @@ def test_compiled(witness: Witness) -> None:
     assert all(node.scale for node in answer.removed)
 
 
+def test_what_could_be_taken_off(witness: Witness) -> None:
+    answer = witness.removable(network(), "bayes-e")
+    assert answer.placement is not None
+    kinds = {op.name: op.op for op in answer.placement.quantised}
+    assert [kinds[name] for name in answer.candidates] == ["HzQuantize", "HzDequantize"]
+    assert witness.removable(network(opset=13), "bayes-e").candidates == ()
+
+
 def test_refused(witness: Witness) -> None:
     answer = witness.check(network(opset=13), "bayes")
     assert answer.refusal is not None
