@@ -30,6 +30,10 @@ class Stage(StrEnum):
     QUANTISED = "quantized"
 
 
+ROUNDED = (Stage.CALIBRATED, Stage.QUANTISED)
+"""Those that quantising has changed."""
+
+
 class Quantised:
     """A model that :meth:`Witness.quantise` made; float in, float out, by the names of the model it came from.
 
