@@ -41,31 +41,31 @@ class LiftNormalisation(Pass):
 
     def run(self, run: PassRun) -> Outcome:
         """Lift at every input, and return how the interface moved."""
-        outcome, graph = Outcome(), run.model.graph
-        before, cuts = list(graph.inputs), dict[Tensor, Cut]()
+        outcome, before = Outcome(), list(run.model.graph.inputs)
+        cuts = dict[Tensor, Cut]()
         for image in before:
-            front = Front(graph, image, run.ctx.is_protected)
+            front = Front(run.model.graph, image, run.ctx.is_protected)
             cut = front.cut()
             try:
                 if cut is not None and outcome.stats.applied != run.limit:
-                    note(run.model, run.rw.editor, image.name, cut.tensor.name, lifted(cut, image, self.pixels))
-                    self._lift(run, cut, outcome)
+                    self._lift(run, image, cut, outcome)
                     cuts[image] = cut
             except Mismatch as mismatch:
                 front.refusals.append(mismatch)
             for refusal in front.refusals:
                 _refuse(refusal, run, outcome)
         if cuts:
-            run.rw.editor.set_graph_inputs(graph, [cuts[t].tensor if t in cuts else t for t in before])
             outcome.io = _moved(run, before, cuts)
         return outcome
 
-    def _lift(self, run: PassRun, cut: Cut, outcome: Outcome) -> None:
-        rw, stats = run.rw, outcome.stats
+    def _lift(self, run: PassRun, image: Tensor, cut: Cut, outcome: Outcome) -> None:
+        rw, stats, graph = run.rw, outcome.stats, run.model.graph
+        note(run.model, rw.editor, image.name, cut.tensor.name, lifted(cut, image, self.pixels))
         rw.begin(f"{self.name}/{RULE}", cut.nodes[0])
         for node in reversed(cut.nodes):
             rw.editor.remove(node)
             rw.removed.append(node)
+        rw.editor.set_graph_inputs(graph, [cut.tensor if tensor is image else tensor for tensor in graph.inputs])
         stats.matched += 1
         stats.applied += 1
         stats.fired[RULE] += 1

@@ -76,6 +76,17 @@ def test_what_is_refused(name: str) -> None:
     assert not lifted(done.model)
 
 
+def test_each_of_several_images_is_lifted_and_remembered() -> None:
+    body = "a = Sub (x, m)  b = Mul (z, s)  [c] y = Add (a, b)"
+    held = "<float m = {128}, float s = {0.0625}>"
+    done = apply_pass(
+        model_of(f"g (float[1,3,4,4] x, float[1,3,4,4] z) => (float[1,3,4,4] y) {held} {{ {body} }}"),
+        LiftNormalisation(),
+    )
+    assert done.ops == ["Add"]
+    assert lifted(done.model) == {"a": Lifted(mean=(128.0,) * 3), "b": Lifted(scale=(0.0625,) * 3)}
+
+
 def test_an_output_and_a_protected_node_stay() -> None:
     image = model_of("g (float[1,3,4,4] x) => (float[1,3,4,4] y) <float m = {128}> { [a] y = Sub (x, m) }")
     done = apply_pass(image, LiftNormalisation())
