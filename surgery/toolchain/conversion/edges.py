@@ -7,7 +7,7 @@ it makes a convolution of); seen with hb_mapper 1.24.3.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from surgery.ir.graph import Node, Tensor
@@ -54,16 +54,25 @@ class Chain:
     place: int = 0
 
 
+Walked = tuple[list[Link], str, Node | None]
+"""The links of a chain, why it ends, and at which node."""
+
+
 def chains(placement: Placement, fed: frozenset[str] | None = None) -> tuple[Chain, ...]:
     """The chains of a model in the order of the tools; ``fed`` are the inputs that are feature maps, all when None."""
     graph = placement.live[0].node.graph if placement.live else None
     if graph is None:
         return ()
     order = {node: index for index, node in enumerate(graph.nodes)}
-    heads = ((_head(placement, t, fed), _first(order, t.consumers)) for t in graph.inputs)
-    tails = ((_tail(placement, t), _first(order, [t.producer] if t.producer else ())) for t in graph.outputs)
-    placed = [replace(chain, place=place) for chain, place in (*heads, *tails)]
-    return tuple(sorted(placed, key=lambda chain: chain.place))
+    heads = [_chain("input", t, _head(placement, t, fed), _first(order, t.consumers)) for t in graph.inputs]
+    made = [(t, [t.producer] if t.producer is not None else []) for t in graph.outputs]
+    tails = [_chain("output", t, _tail(placement, t), _first(order, by)) for t, by in made]
+    return tuple(sorted((*heads, *tails), key=lambda chain: chain.place))
+
+
+def _chain(side: Side, end: Tensor, walked: Walked, place: int) -> Chain:
+    links, stop, node = walked
+    return Chain(side, end.name, tuple(links), stop, node.name if node is not None else "", place)
 
 
 def _first(order: Mapping[Node, int], nodes: Iterable[Node]) -> int:
@@ -99,21 +108,21 @@ def _is_dropped(placement: Placement, node: Node) -> bool:
     return row.device == "folded" and row.into is None
 
 
-def _tail(placement: Placement, output: Tensor) -> Chain:
+def _tail(placement: Placement, output: Tensor) -> Walked:
     """From an output inwards."""
     links, tensor = list[Link](), output
     while True:
         node = tensor.producer
         if node is None:
-            return Chain("output", output.name, tuple(links), f"{tensor.name!r} is an input")
+            return links, f"{tensor.name!r} is an input", None
         if reason := _also(placement, tensor, output):
-            return Chain("output", output.name, tuple(links), reason, node.name)
+            return links, reason, node
         if _device(placement, node) == "bpu":
             links += [*([Link(RESHAPE)] if _is_reshaped(node) else []), Link(DEQUANTIZE)]
-            return Chain("output", output.name, tuple(links), f"{node.name!r} is computed on the BPU", node.name)
+            return links, _computed(node), node
         if not _is_dropped(placement, node):
             if node.op not in REMOVABLE:
-                return Chain("output", output.name, tuple(links), _kind(node), node.name)
+                return links, _kind(node), node
             links.append(Link(REMOVABLE[node.op], node.name))
         tensor = node.inputs[0]
 
@@ -135,30 +144,28 @@ def _also(placement: Placement, tensor: Tensor, output: Tensor) -> str:
     return f"{tensor.name!r} also feeds {others[0].name!r}, it must be the only path" if others else ""
 
 
-def _head(placement: Placement, source: Tensor, fed: frozenset[str] | None) -> Chain:
+def _head(placement: Placement, source: Tensor, fed: frozenset[str] | None) -> Walked:
     """From an input inwards."""
     links, tensor = list[Link](), source
     if fed is not None and source.name not in fed:
-        return Chain("input", source.name, (), "the input is a picture, which is converted on the BPU")
-    while True:
-        readers = tensor.consumers
-        if not readers:
-            return Chain("input", source.name, tuple(links), f"nothing reads {tensor.name!r}")
-        on_bpu = [reader for reader in readers if _device(placement, reader) == "bpu"]
-        if len(on_bpu) == len(readers):
-            links.append(Link(QUANTIZE))
-            return Chain(
-                "input", source.name, tuple(links), f"{on_bpu[0].name!r} is computed on the BPU", on_bpu[0].name
-            )
-        if len(readers) > 1:
-            reason = f"{tensor.name!r} feeds {readers[0].name!r} and {readers[1].name!r}, it must be the only path"
-            return Chain("input", source.name, tuple(links), reason, readers[0].name)
+        return links, "the input is a picture, which is converted on the BPU", None
+    while readers := tensor.consumers:
         node = readers[0]
+        if all(_device(placement, reader) == "bpu" for reader in readers):
+            return [*links, Link(QUANTIZE)], _computed(node), node
+        if len(readers) > 1:
+            other = readers[1].name
+            return links, f"{tensor.name!r} feeds {node.name!r} and {other!r}, it must be the only path", node
         if not _is_dropped(placement, node):
             if node.op not in REMOVABLE or node.op == COMPUTES:
-                return Chain("input", source.name, tuple(links), _kind(node), node.name)
+                return links, _kind(node), node
             links.append(Link(REMOVABLE[node.op], node.name))
         tensor = node.outputs[0]
+    return links, f"nothing reads {tensor.name!r}", None
+
+
+def _computed(node: Node) -> str:
+    return f"{node.name!r} is computed on the BPU"
 
 
 def _kind(node: Node) -> str:
