@@ -31,7 +31,6 @@ from surgery.toolchain import Witness
 from surgery.toolchain.config import Options
 from surgery.toolchain.conversion.edges import Chain, chains, removals
 from surgery.toolchain.conversion.removal import Going, candidates, removed
-from surgery.toolchain.results import Answer
 from surgery.toolchain.structure import Op
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,10 +60,13 @@ def measured(item: corpus.Item, march: str, witness: Witness, limit: float) -> R
         return None
     ours, fed = ends(path, item, march)
     lists = (removals(ours), PUBLIC)
-    told = [f"{ports(found.placement.quantised, found.candidates, fed)}", said(candidates(ours))]
+    told = [ports(found.placement.quantised, found.candidates, fed), said(candidates(ours))]
     for types in lists:
         answer = witness.compile(path, march, Options("O0", remove=types), shapes=item.shapes, limit=limit)
-        told += [_taken(answer, fed), said(removed(ours, types, "listed")[0])]
+        if answer.refusal is not None or answer.placement is None:
+            return None
+        taken = ports(answer.placement.quantised, [node.name for node in answer.removed], fed)
+        told += [taken, said(removed(ours, types, "listed")[0])]
     return Row(march, item.name, *told)
 
 
@@ -75,12 +77,6 @@ def ends(path: Path, item: corpus.Item, march: str) -> tuple[tuple[Chain, ...], 
         model = frozen(model, item.shapes)
     names = frozenset(tensor.name for tensor in (*model.graph.inputs, *model.graph.outputs))
     return chains(place_as_seen(model, load_target(march))), names
-
-
-def _taken(answer: Answer, fed: frozenset[str]) -> str:
-    if answer.placement is None:
-        return "refused"
-    return ports(answer.placement.quantised, [node.name for node in answer.removed], fed)
 
 
 def ports(ops: Sequence[Op], names: Sequence[str], fed: frozenset[str]) -> str:
@@ -144,15 +140,20 @@ def agreed(row: Row) -> list[bool]:
 
 
 def lines() -> Iterator[str]:
-    """The table."""
+    """How many models are told right, and the table of all."""
+    found = rows()
+    for march in dict.fromkeys(row.march for row in found):
+        told = [all(agreed(row)) for row in found if row.march == march]
+        yield f"{march}: {sum(told)} of {len(told)} models are told in all three."
+        yield ""
     head = ("hb_model_modifier lists", "`--remove auto` takes", "the public list takes")
     yield f"| march | model | {' | '.join(f'{title} | as told' for title in head)} |"
     yield "|---|---|---|---|---|---|---|---|"
-    for row in rows():
-        told = (row.listed, row.auto, row.public)
+    for row in found:
+        taken = (row.listed, row.auto, row.public)
         cells = (
             f"{text.replace(' ', ', ') or 'nothing'} | {'yes' if same else 'no'}"
-            for text, same in zip(told, agreed(row), strict=True)
+            for text, same in zip(taken, agreed(row), strict=True)
         )
         yield f"| {row.march} | {row.model} | {' | '.join(cells)} |"
 
