@@ -13,15 +13,20 @@ from typing import Literal
 from surgery.ir.graph import Node, Tensor
 from surgery.target import Placement
 
-REMOVABLE = {"Reshape": "Reshape", "Cast": "Cast", "Transpose": "Transpose", "QuantizeLinear": "Quantize",
-             "DequantizeLinear": "Dequantize", "Softmax": "Softmax"}  # fmt: skip
-"""Operators at the ends of a model that the tools take off, with the names they have there."""
+RESHAPE, TRANSPOSE, QUANTIZE, DEQUANTIZE, COMPUTES = "Reshape", "Transpose", "Quantize", "Dequantize", "Softmax"
+REMOVABLE = {
+    **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), RESHAPE),
+    "Cast": "Cast",
+    "Transpose": TRANSPOSE,
+    "QuantizeLinear": QUANTIZE,
+    "DequantizeLinear": DEQUANTIZE,
+    "Softmax": COMPUTES,
+}
+"""Operators at the ends of a model that the tools take off, with the names they have there. Softmax is not among what
+``auto`` lists: to leave it to the application costs what it computes."""
 TYPES = tuple(dict.fromkeys(REMOVABLE.values()))
-COMPUTES = "Softmax"
-"""Not among what ``auto`` lists: to leave it to the application costs what it computes."""
 MATRICES = frozenset({"Gemm", "MatMul"})
 """The tool makes a convolution of them, and gives their result its rank back by a Reshape; that of pooling, too."""
-QUANTIZE, DEQUANTIZE, RESHAPE = "Quantize", "Dequantize", "Reshape"
 Side = Literal["input", "output"]
 
 
@@ -118,13 +123,33 @@ def _tail(placement: Placement, output: Tensor) -> Walked:
         if reason := _also(placement, tensor, output):
             return links, reason, node
         if _device(placement, node) == "bpu":
-            links += [*([Link(RESHAPE)] if _is_reshaped(node) else []), Link(DEQUANTIZE)]
+            reshaped = _is_reshaped(node) or (_layouts(placement) and _is_flat(tensor))
+            links += [*([Link(RESHAPE)] if reshaped else []), Link(DEQUANTIZE)]
             return links, _computed(node), node
-        if not _is_dropped(placement, node):
+        if not _is_dropped(placement, node) and not _joins_layout(placement, node):
             if node.op not in REMOVABLE:
                 return links, _kind(node), node
             links.append(Link(REMOVABLE[node.op], node.name))
         tensor = node.inputs[0]
+
+
+def _layouts(placement: Placement) -> bool:
+    """Whether changes of layout are nodes at the ends."""
+    return placement.target.march.removal.layout == "outside"
+
+
+def _is_flat(tensor: Tensor) -> bool:
+    """Whether a change of the layout of ``tensor`` moves nothing: it has one channel, or one place."""
+    shape = tensor.shape or ()
+    return len(shape) != len("NCHW") or shape[1] == 1 or tuple(shape[2:]) == (1, 1)
+
+
+def _joins_layout(placement: Placement, node: Node) -> bool:
+    """Whether a Reshape of a map of one place is one with the change of layout on the BPU."""
+    data = node.inputs[0]
+    maker, shape = data.producer, data.shape or ()
+    one = REMOVABLE.get(node.op) == RESHAPE and len(shape) == len("NCHW") and tuple(shape[2:]) == (1, 1)
+    return one and maker is not None and _device(placement, maker) == "bpu"
 
 
 def _is_reshaped(node: Node) -> bool:
@@ -152,7 +177,8 @@ def _head(placement: Placement, source: Tensor, fed: frozenset[str] | None) -> W
     while readers := tensor.consumers:
         node = readers[0]
         if all(_device(placement, reader) == "bpu" for reader in readers):
-            return [*links, Link(QUANTIZE)], _computed(node), node
+            turned = [Link(RESHAPE if _is_flat(tensor) else TRANSPOSE)] if _layouts(placement) else []
+            return [*links, *turned, Link(QUANTIZE)], _computed(node), node
         if len(readers) > 1:
             other = readers[1].name
             return links, f"{tensor.name!r} feeds {node.name!r} and {other!r}, it must be the only path", node

@@ -75,6 +75,22 @@ def test_what_is_at_an_output(body: str, outputs: str, kinds: list[str]) -> None
     assert types(ends(model(body, outputs))["y"]) == kinds
 
 
+def test_what_only_reshapes_is_a_reshape_and_one_with_the_layout_where_there_is_one_place() -> None:
+    assert types(ends(model(f"c = {CONV} (x, w)  [f] y = Flatten (c)", "float[1,512] y"))["y"]) == [
+        "Reshape",
+        "Dequantize",
+    ]
+    pooled = model(f"c = {CONV} (x, w)  p = GlobalAveragePool (c)  [f] y = Flatten (p)", "float[1,8] y")
+    assert types(ends(pooled)["y"]) == ["Dequantize"]
+
+
+def test_changes_of_layout_are_nodes_at_the_ends_of_bernoulli2() -> None:
+    found = ends(model(f"[c] y = {CONV} (x, w)", f"{X} y"), "bernoulli2")
+    assert (types(found["x"]), types(found["y"])) == (["Transpose", "Quantize"], ["Dequantize"])
+    thin = ends(model(f"[c] y = {CONV} (x, w)", "float[1,8,1,1] y", "float[1,8,1,1] x"), "bernoulli2")
+    assert (types(thin["x"]), types(thin["y"])) == (["Reshape", "Quantize"], ["Reshape", "Dequantize"])
+
+
 def test_softmax_is_left_out_of_what_is_taken_unasked() -> None:
     network = model(f"c = {CONV} (x, w)  [r] r = Reshape (c, s)  [m] y = Softmax <axis = 2> (r)")
     assert removals(chains(place_as_seen(network, load_target("bayes-e")))) == ("Quantize",)
