@@ -35,7 +35,7 @@ from surgery.ir.session import open_session
 from surgery.simulated import Simulation
 from surgery.target import load_target
 from surgery.toolchain import Witness, find
-from surgery.toolchain.quantised import Stage
+from surgery.toolchain.quantised import ROUNDED
 
 ROOT = Path(__file__).resolve().parents[1]
 DIGITS = f"{ROOT / 'models/digits.onnx'}={ROOT / 'models/digits.npz'}"
@@ -116,7 +116,7 @@ def _witnessed(
     name = model.graph.outputs[0].name
     try:
         with Witness(find(chosen.witness)) as witness, witness.quantise(model, chosen.march, calibrate) as made:
-            found = {stage: [run[name] for run in made.run_all(samples, stage)] for stage in Stage}
+            found = {stage: [run[name] for run in made.run_all(samples, stage)] for stage in ROUNDED}
     except SurgeryError as error:
         return f"; the toolchain: {error.what}"
     return "; the toolchain's " + ", ".join(

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from surgery.errors import InputError, unknown
+from surgery.errors import InputError, WeightsMissing, unknown
 from surgery.ir import Model
 from surgery.ir.model import Source
+from surgery.pipeline.explain import explain
 from surgery.report.base import ModelRef
 from surgery.report.lint import LintDocument, Written, finding_rows, lint_document, sources
 from surgery.report.write import check_writable, need_apart, write_text
@@ -19,6 +20,9 @@ from surgery.toolchain.conversion.edits import repaired
 from surgery.toolchain.conversion.facts import TOOLS, tool
 from surgery.toolchain.conversion.migrate import migrate, notes
 from surgery.toolchain.conversion.repair import repair
+
+LIFTING = "lift-normalisation"
+"""The pass that leaves normalisation to the tool."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,16 @@ def _settings(document: Document, model: Model | None) -> Settings:
         return settings
     march = settings.march if settings.march in march_names() else None
     asked = requested(model, load_target(march)).nodes if march else ()
-    return replace(settings, interface=Interface.of(model, asked))
+    return replace(settings, interface=Interface.of(model, asked, _normalising(model)))
+
+
+def _normalising(model: Model) -> tuple[str, ...]:
+    """The nodes that could be lifted off the inputs; none where weights that decide it are missing."""
+    try:
+        events = explain(model, LIFTING, None).events
+    except WeightsMissing:
+        return ()
+    return tuple(event.node for event in events if event.outcome == "applied")
 
 
 def _folder(document: Document) -> Path | None:

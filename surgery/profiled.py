@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from os import PathLike
@@ -36,12 +37,13 @@ def profiled(
 ) -> ProfileDocument:
     """Where the time of a frame goes by ``files``, with the nodes of ``model`` and the cures on ``target``.
 
-    Without a ``target`` it is the march that the files name, if they do.
+    Without a ``target`` it is the march that the files name, if they do. A file that is given twice counts once.
 
     Raises:
         InputError: a file that is no profile, files of several models or marches, or of another model or march.
     """
-    found = together([read_profile(file) for file in files])
+    once = {os.path.realpath(file): file for file in files}
+    found = together([read_profile(file) for file in once.values()])
     target = target or (load_target(found.march) if found.march in march_names() else None)
     need_march(found, target)
     names = Behind(found, model)

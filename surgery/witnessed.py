@@ -36,7 +36,7 @@ from surgery.toolchain.config import Options
 from surgery.toolchain.fill import with_weights
 from surgery.toolchain.install import need_march
 from surgery.toolchain.names import map_names
-from surgery.toolchain.quantised import QuantiseError, Stage
+from surgery.toolchain.quantised import ROUNDED, QuantiseError
 from surgery.toolchain.witness import COMPILE_SECONDS
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _quantised_rows(
 ) -> Iterator[QuantisedDrift]:
     try:
         with witness.quantise(model, march, samples, method=method) as quantised:
-            for stage in Stage:
+            for stage in ROUNDED:
                 tallies = compare(zip(floats, quantised.run_all(samples, stage), strict=True))
                 drifts = value_drifts(tally.drift() for tally in tallies.values())
                 yield QuantisedDrift(model=name, stage=stage.value, outputs=drifts)

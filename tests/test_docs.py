@@ -78,7 +78,16 @@ def _run(command: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "script", ["doc_passes.py", "doc_marches.py", "gain_table.py", "heads_table.py", "efficiency_table.py"]
+    "script",
+    [
+        "doc_passes.py",
+        "doc_marches.py",
+        "gain_table.py",
+        "heads_table.py",
+        "efficiency_table.py",
+        "compare_removal.py",
+        "config_corpus.py",
+    ],
 )
 def test_pages_that_scripts_write_are_current(script: str) -> None:
     done = subprocess.run(

@@ -32,6 +32,7 @@ from surgery.report.check import CheckDocument, check_document
 from surgery.report.convolutions import convolution_part
 from surgery.report.cost import CostDocument, cost_document, no_estimate
 from surgery.report.cost_diff import CostDiffDocument, Costed, cost_diff_document
+from surgery.report.removal import removal_part
 from surgery.report.todo import with_todo
 from surgery.report.trace import ExplainDocument, explain_document
 from surgery.report.what_if import what_if_part
@@ -56,6 +57,7 @@ def check(
     witness: Asked | None = None,
     log: Log = None,
     advise: str | None = None,
+    preview_removal: Sequence[str] = (),
     example: Example | None = None,
 ) -> CheckDocument:
     """Where every node would run on ``march``, which limits it breaks, and which pass cures it. Needs no weights.
@@ -64,8 +66,9 @@ def check(
     ``input_shape`` has it looked at with its inputs at these sizes. ``witness`` asks the vendor's own toolchain, too:
     its folder, ``"auto"``, or an open one (:class:`surgery.toolchain.Witness`). ``log``
     is what its checker or converter printed, whose verdicts stand in for predicted ones. ``advise`` is ``"efficiency"``
-    to learn what every convolution makes of the march, and what its channels would cost in other groups. ``example``
-    is what a PyTorch module is exported with (:func:`surgery.training.export`).
+    to learn what every convolution makes of the march, and what its channels would cost in other groups.
+    ``preview_removal`` lists node types, or ``auto``, to learn what ``remove_node_type`` would take off the ends.
+    ``example`` is what a PyTorch module is exported with (:func:`surgery.training.export`).
     """
     if advise is not None and advise not in ADVICE:
         raise unknown("advice", advise, ADVICE)
@@ -82,6 +85,8 @@ def check(
     document = with_todo(corrected.mark(document) if corrected else document)
     if advise == "efficiency":
         document = document.model_copy(update={"efficiency": convolution_part(placement, twin.opset)})
+    if preview_removal:
+        document = document.model_copy(update={"removal": removal_part(placement, preview_removal)})
     if witness is None:
         return document
     from surgery.witnessed import check_witnessed, opened

@@ -43,6 +43,10 @@ Advise = Annotated[
     Advice | None,
     Option(help="What every convolution makes of the march, and what its channels would cost in other groups."),
 ]
+Removal = Annotated[
+    list[str] | None,
+    Option(metavar="TYPE|auto", help="Say what remove_node_type would take off the ends, and what stays; repeatable."),
+]
 Html = Annotated[Path | None, Option(metavar="F.html", help="Write a page whose table of nodes filters and sorts.")]
 
 
@@ -57,6 +61,7 @@ def check(
     only: Only = None,
     sort: Order = Sort.GRAPH,
     advise: Advise = None,
+    preview_removal: Removal = None,
     html: Html = None,
     json: opt.Json = None,
     fail_on: opt.FailOn = None,
@@ -84,7 +89,7 @@ def check(
     todo, shapes = jobs(models, march, assume), parse.shapes(input_shape or ())
     need_one(todo, log)
     options: dict[str, Any] = {"assume": assume, "run_on_bpu": run_on_bpu or (), "input_shape": shapes, "log": log}
-    options["advise"] = advise
+    options |= {"advise": advise, "preview_removal": preview_removal or ()}
     with asked(witness) as toolchain:
         for job in todo:
             with out.attempt(job):

@@ -9,12 +9,15 @@ from surgery.host.emitter import Emitter
 from surgery.host.gathers import GATHERS
 from surgery.host.lanes import LANES
 from surgery.host.moves import MOVES
+from surgery.host.normalise import NORMALISE
 from surgery.host.products import PRODUCTS
 from surgery.host.quantise import QUANTISE
 from surgery.host.resize import RESIZE
 from surgery.host.step import NoEmitter, Step
 
-EMITTERS: Mapping[str, Emitter] = {**ELEMENTWISE, **GATHERS, **LANES, **MOVES, **PRODUCTS, **QUANTISE, **RESIZE}
+EMITTERS: Mapping[str, Emitter] = {
+    **ELEMENTWISE, **GATHERS, **LANES, **MOVES, **NORMALISE, **PRODUCTS, **QUANTISE, **RESIZE,
+}  # fmt: skip
 """By ONNX operator; to add one, put it into the table of its kind."""
 
 

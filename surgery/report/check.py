@@ -11,6 +11,7 @@ from surgery.report.base import Document, InputShape, ModelRef, Number, Part, Sc
 from surgery.report.convolutions import ConvolutionPart
 from surgery.report.log import LogPart
 from surgery.report.padding import PaddingNote, padding_notes
+from surgery.report.removal import RemovalPart
 from surgery.report.text import shorten
 from surgery.report.witness import WitnessCheck
 from surgery.target.params import macs
@@ -116,7 +117,8 @@ class CheckDocument(Document):
     ``witness`` is what the vendor's own toolchain says, if it was asked, ``log`` what a log of it has changed.
     ``todo`` are the first things to do, the most pressing one first; ``notes`` the layers that the hardware pads by
     much, the largest loss first (no limit is broken); ``assumed`` where limits were borrowed; ``run_on_bpu`` what the
-    toolchain is asked to run on the BPU; ``efficiency`` that of the convolutions, where advice on it was asked for.
+    toolchain is asked to run on the BPU; ``efficiency`` that of the convolutions, where advice on it was asked for;
+    ``removal`` what would be taken off the ends, where a preview was.
     """
 
     kind: Literal["surgery.check/1"] = schema("surgery.check/1")
@@ -132,6 +134,7 @@ class CheckDocument(Document):
     assumed: Assumed | None = None
     run_on_bpu: tuple[Text, ...] = ()
     efficiency: ConvolutionPart | None = None
+    removal: RemovalPart | None = None
     witness: WitnessCheck | None = None
     log: LogPart | None = None
 

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from statistics import median
 from typing import TypeAlias
 
-from surgery.pipeline import Pipeline
+from surgery.pipeline import Pipeline, registry
 from surgery.report.base import Document, ModelRef
 from surgery.report.calibration import CalibrationDocument
 from surgery.report.check import Assumed, CheckDocument, Refusal, Summary
@@ -201,7 +201,9 @@ def _(document: ExplainDocument) -> Closing:
     fired = sum(reason.fires for reason in document.reasons)
     refused = len(document.reasons) - fired
     sentence = f"{document.by} would rewrite {plural(fired, 'node')} and leaves {refused} alone."
-    return Closing(True, sentence, _run(document, document.march) if fired else "")
+    default = {step.id for step in Pipeline.default(document.march).steps}
+    added = [name for name in _missing([document.by], default) if name in registry.names()]
+    return Closing(True, sentence, _run(document, document.march, added) if fired else "")
 
 
 @closing.register

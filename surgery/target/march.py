@@ -165,9 +165,13 @@ class Probe(Data):
 
 
 class Removal(Data):
-    """How the toolchain's ``remove_node_type`` goes through its list: once in its order, or until nothing goes."""
+    """How the toolchain's ``remove_node_type`` goes through its list: once in its order, or until nothing goes.
+
+    ``layout`` is where the change of layout at an end is: on the BPU, or a node of its own outside of the Quantize.
+    """
 
     order: Literal["listed", "recursive"] = "recursive"
+    layout: Literal["inside", "outside"] = "inside"
     source: str = ""
     evidence: Evidence = "read"
 

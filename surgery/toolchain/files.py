@@ -20,7 +20,7 @@ from surgery.toolchain import structure
 from surgery.toolchain.log import speeds, table, versions
 from surgery.toolchain.performance import Performance, segment
 from surgery.toolchain.refusal import refusal
-from surgery.toolchain.results import Answer, Placement, removals
+from surgery.toolchain.results import Answer, Placement, candidates, removals
 from surgery.toolchain.worker import Ended
 
 MODEL = "model.onnx"
@@ -106,6 +106,7 @@ def answer(entry: Path, march: str, *, limit: float, level: str | None, cached: 
         placement=_placement(entry, text),
         performance=Performance(level, segments) if level and whole else None,
         removed=removals(_read(entry / _MODIFIER)),
+        candidates=candidates(_read(entry / _MODIFIER)),
         versions=versions(text),
         seconds=ended.seconds,
         cached=cached,

@@ -27,10 +27,15 @@ class QuantiseError(WitnessError):
 
 
 class Stage(StrEnum):
-    """Which of its models: with fake-quant nodes and float kernels, or with the integer kernels of the chip."""
+    """Which of its models: as it was read, with fake-quant nodes and float kernels, or with the kernels of the chip."""
 
+    ORIGINAL = "original_float"
     CALIBRATED = "calibrated"
     QUANTISED = "quantized"
+
+
+ROUNDED = (Stage.CALIBRATED, Stage.QUANTISED)
+"""Those that quantising has changed."""
 
 
 class Quantised:

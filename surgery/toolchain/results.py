@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ CUT = "..."
 """What a name that the table had no room for begins with."""
 _REMOVED = re.compile(r"Node (\S+) info: '\S+: scale: \[([^\]]*)\]; zero point: ([^']*)'")
 _TYPED = re.compile(r"Node '([^']+)' found, its OP type is '([^']+)'")
+_CANDIDATES = re.compile(r"Nodes that can be deleted: (\[.*\])")
 _GONE = re.compile(r"Node '([^']+)' is removed")
 
 
@@ -100,6 +102,7 @@ class Answer:
         versions: of the tools, as their log has them.
         seconds: what the run took; an answer out of the cache took them long ago.
         cached: whether it came out of the cache.
+        candidates: names of the nodes that ``hb_model_modifier`` would take off, where it was asked.
     """
 
     march: str
@@ -110,6 +113,7 @@ class Answer:
     versions: dict[str, str]
     seconds: float
     cached: bool
+    candidates: tuple[str, ...] = ()
 
 
 def removals(text: str) -> tuple[Removed, ...]:
@@ -117,6 +121,13 @@ def removals(text: str) -> tuple[Removed, ...]:
     types = dict(_TYPED.findall(text))
     scales = {name: (scale, zero) for name, scale, zero in _REMOVED.findall(text)}
     return tuple(_removed(name, types.get(name, ""), *scales.get(name, ("", ""))) for name in _GONE.findall(text))
+
+
+def candidates(text: str) -> tuple[str, ...]:
+    """The nodes that a log of hb_model_modifier says can be removed, in order."""
+    found = _CANDIDATES.findall(text)
+    listed = ast.literal_eval(found[-1]) if found else []
+    return tuple(map(str, listed))
 
 
 def _removed(name: str, kind: str, scale: str, zero: str) -> Removed:

@@ -93,6 +93,18 @@ class Witness:
         """
         return self._ask(model, march, _MAKERTBIN, limit=limit, text=text)
 
+    def removable(
+        self, model: Path | Model, march: str, *, shapes: Shapes | None = None, limit: float = COMPILE_SECONDS
+    ) -> Answer:
+        """Compile at the lowest level, and ask ``hb_model_modifier`` what it could take off: ``candidates``."""
+        try:
+            text = config.makertbin(
+                files.MODEL, march, {**_input_shapes(model), **(shapes or {})}, config.Options("O0")
+            )
+        except (ModelError, InputError) as error:
+            return _refused(march, Kind.INVALID, error.what)
+        return self._ask(model, march, _MAKERTBIN, limit=limit, text=text, modifier=[f"{config.PREFIX}.bin"])
+
     def quantise(
         self,
         model: Path | Model,
@@ -100,9 +112,13 @@ class Witness:
         samples: Sequence[Mapping[str, Array]],
         *,
         method: str = "max",
+        text: str | None = None,
         limit: float = COMPILE_SECONDS,
     ) -> Quantised:
         """Calibrate on ``samples`` and quantise, for the numbers; compiled at the lowest level on the way.
+
+        ``text`` is the YAML to do it by, as :meth:`convert` takes it, its prefix that of
+        :mod:`surgery.toolchain.config`; None for one that feeds the model as it is.
 
         Raises:
             QuantiseError: the toolchain refuses the model, or an input is not float32.
@@ -113,7 +129,8 @@ class Witness:
             files.stage(loaded, folder)
             write_samples(loaded, samples, folder)
             chosen = config.Options("O0", calibration=method)
-            (folder / "config.yaml").write_text(config.makertbin(files.MODEL, march, _input_shapes(loaded), chosen))
+            said = text or config.makertbin(files.MODEL, march, _input_shapes(loaded), chosen)
+            (folder / "config.yaml").write_text(said)
             ended = self._worker.submit("hb_mapper", _MAKERTBIN, folder, limit).result()
             if refused := refusal(ended, (folder / "output.txt").read_text(errors="replace"), limit=limit):
                 raise QuantiseError(f"the toolchain refuses the model: {refused.text}", where=march)
@@ -141,16 +158,22 @@ class Witness:
         limit: float,
         text: str = "",
         level: str | None = None,
+        modifier: list[str] | None = None,
     ) -> Answer:
         need_march(march)
         folder = self._worker.folder()
         try:
             staged = files.stage(model, folder)
-            name = key(_EDITION, files.digest(staged), argv, text, self.installation.packages)
+            asked = [*argv, *(modifier or [])]
+            name = key(_EDITION, files.digest(staged), asked, text, self.installation.packages)
             if known := self._known(name, march, limit, level):
                 return known
             (folder / "config.yaml").write_text(text)
             ended = self._worker.submit("hb_mapper", argv, folder, limit).result()
+            if modifier and ended.code == 0:
+                said = (folder / "output.txt").read_bytes()
+                self._worker.submit("hb_model_modifier", modifier, folder, limit).result()
+                (folder / "output.txt").write_bytes(said)
             files.harvest(folder, ended, folder / "kept")
             if not ended.late:
                 with suppress(OSError):  # where nothing can be kept, it is asked again the next time

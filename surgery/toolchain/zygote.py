@@ -4,7 +4,7 @@ A fork starts in a millisecond where the tool itself takes four seconds, and kee
 changed global stays in its process. Standard library only, Python 3.10.
 
     zygote.py ROOT          reads one JSON job per line on stdin, answers one JSON line each on stdout
-    job     {"id", "call": "hb_mapper" | "infer", "argv": [...], "folder", "limit": seconds}
+    job     {"id", "call": "hb_mapper" | "hb_model_modifier" | "infer", "argv": [...], "folder", "limit": seconds}
     answer  {"id", "code" | null, "signal" | null, "late": bool, "seconds", "cpu_seconds", "peak_kb"}
 
 Ends, with everything it started, when stdin closes; the folder ROOT goes with it.
@@ -43,6 +43,14 @@ def hb_mapper(argv: list[str]) -> None:
     main()
 
 
+def hb_model_modifier(argv: list[str]) -> None:
+    """What the console script of that name does."""
+    from horizon_tc_ui.hb_model_modifier import cmd_main  # type: ignore[import-not-found,unused-ignore]
+
+    sys.argv = ["hb_model_modifier", *argv]
+    cmd_main()
+
+
 def infer(argv: list[str]) -> None:
     """Run a model of the toolchain over ``inputs.npz`` and write ``outputs.npz``: keys ``SAMPLE/NAME``."""
     import numpy as np
@@ -59,7 +67,7 @@ def infer(argv: list[str]) -> None:
     np.savez("outputs.npz", **outputs)
 
 
-CALLS = {"hb_mapper": hb_mapper, "infer": infer}
+CALLS = {"hb_mapper": hb_mapper, "hb_model_modifier": hb_model_modifier, "infer": infer}
 
 
 class Zygote:

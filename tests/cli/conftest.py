@@ -48,7 +48,7 @@ def catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two passes of the tests beside the others; the first is the default pipeline."""
     homes = {"fold-twice": "tests.cli.rules:FoldTwicePass", "halve": "tests.cli.rules:HalvePass"}
     ours = {name: EntryPoint(name, home, registry.GROUP) for name, home in homes.items()}
-    theirs = ("freeze-shapes", "fold-constants", "normalise-rank")
+    theirs = ("freeze-shapes", "fold-constants", "lift-normalisation", "normalise-rank")
     entries = {name: registry._entries()[name] for name in theirs} | ours
     monkeypatch.setattr(registry, "_entries", lambda: entries)
     monkeypatch.setattr(Pipeline, "default", classmethod(lambda cls, _march=None: cls.of("fold-twice")))

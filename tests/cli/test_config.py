@@ -13,6 +13,7 @@ import yaml
 from tests.cli.conftest import Surgery
 from tests.cli.test_bad_input import refused
 from tests.cli.test_json import SCHEMAS
+from tests.passes.lifts import LIFTED
 from tests.support import model_of, proto_of
 
 WEIGHT = ",".join(["0.125"] * (16 * 3 * 3 * 3))
@@ -68,9 +69,9 @@ def test_for_the_other_tool(surgery: Surgery) -> None:
 
 def test_an_image(surgery: Surgery) -> None:
     image = ["--input-type", "x=nv12", "--trained-on", "x=bgr", "--mean", "x=123.6 116.2 103.5", "--scale", "x=0.017"]
+    Path("samples").mkdir()
     called = surgery("config", "clean.onnx", "-m", "X5", "-o", "c.yaml", *image, "--cal-data", "samples")
     assert called.code == 0
-    assert "There is no folder 'samples' yet" in called.out
     said = made()
     assert said["input_parameters"]["norm_type"] == "data_mean_and_scale"
     assert said["input_parameters"]["input_type_train"] == "bgr"
@@ -100,10 +101,22 @@ def test_nodes_without_a_name_cannot_be_asked_for(surgery: Surgery) -> None:
 
 
 def test_what_is_at_the_edges_is_removed_from_outside(surgery: Surgery) -> None:
-    surgery("config", "tail.onnx", "-m", "X5", "-o", "c.yaml", "--remove", "auto")
+    called = surgery("config", "tail.onnx", "-m", "X5", "-o", "c.yaml", "--remove", "auto")
+    assert "Taken off the ends" in called.out
     assert made()["model_parameters"]["remove_node_type"] == "Transpose;Reshape;Dequantize;Quantize"
     surgery("config", "tail.onnx", "-m", "X5", "-o", "c.yaml", "--remove", "Dequantize")
     assert made()["model_parameters"]["remove_node_type"] == "Dequantize"
+
+
+def test_a_preview_of_removal_writes_nothing(surgery: Surgery) -> None:
+    called = surgery("check", "tail.onnx", "-m", "X5", "--preview-removal", "Quantize;Dequantize", "--json", "-")
+    data = json.loads(called.out)
+    jsonschema.validate(data, json.loads((SCHEMAS / "surgery.check.1.json").read_text()))
+    assert [one["type"] for one in data["removal"]["removed"]] == ["Quantize"]
+    assert {"Transpose", ""} == {one["type"] for one in data["removal"]["stays"]}
+    assert "hb_model_modifier lists" in surgery("check", "tail.onnx", "-m", "X5", "--preview-removal", "auto").out
+    said = refused(surgery, "check", "tail.onnx", "-m", "X5", "--preview-removal", "Dequantise").err
+    assert "unknown removable type 'Dequantise'" in said
 
 
 def test_a_model_that_is_refused_itself_is_told(surgery: Surgery) -> None:
@@ -131,13 +144,15 @@ def test_run_writes_the_yaml_of_the_result(surgery: Surgery) -> None:
     ("args", "said"),
     [
         (["dynamic.onnx", "-m", "X5"], "input 'x' has sizes that are not fixed"),
+        (["dynamic.onnx", "-m", "X5"], "--input-shape 'x=NxL'"),
+        (["clean.onnx", "-m", "X5", "--cal-data", "absent"], "there is no folder 'absent'"),
         (["clean.onnx", "-m", "X5", "--input-type", "y=nv12"], "unknown input 'y'"),
         (["clean.onnx", "-m", "X5", "--input-type", "x=nv21"], "it has to be one of nv12"),
         (["clean.onnx", "-m", "X5", "--input-type", "x=nv12", "--mean", "x=a"], "is no number"),
         (["clean.onnx", "-m", "X5", "--mean", "x=1"], "input 0 is a featuremap, which is fed as it is"),
         (["negated.onnx", "-m", "X5", "--input-type", "x=nv12"], "an image (nv12) has 4 dims, 1x4 has 2"),
         (["clean.onnx", "-m", "X5", "--cal-data", "a", "--cal-data", "b"], "2 folders for 1 inputs"),
-        (["clean.onnx", "-m", "X5", "--remove", "Dequantise"], "it has to be one of Quantize"),
+        (["clean.onnx", "-m", "X5", "--remove", "Dequantise"], "unknown removable type 'Dequantise'"),
     ],
 )
 def test_what_is_refused_writes_nothing(surgery: Surgery, args: list[str], said: str) -> None:
@@ -167,6 +182,30 @@ def test_run_writes_a_yaml_for_one_result_only(surgery: Surgery, args: list[str]
     Path("out").mkdir()
     called = refused(surgery, "run", "clean.onnx", "-m", "X5", *args, "--config-out", "c.yaml")
     assert "is for one result that is written" in called.err
+
+
+def test_what_was_lifted_from_the_graph_is_told_to_the_tool(surgery: Surgery) -> None:
+    LIFTED["Gather, then arithmetic"].model().save("graph.onnx")
+    lift = ["run", "graph.onnx", "-o", "out.onnx", "--add", "lift-normalisation"]
+    assert surgery(*lift, "-m", "X5", "--config-out", "c.yaml").code == 0
+    said = made()["input_parameters"]
+    assert (said["norm_type"], said["mean_value"]) == ("data_mean", "123.5 116.25 103.5")
+    assert (said["input_type_rt"], said["input_type_train"]) == ("rgb", "bgr")
+    assert (said["input_layout_rt"], said["input_layout_train"]) == ("NHWC", "NCHW")
+    assert surgery("config", "out.onnx", "-m", "S100", "-o", "d.yaml").code == 0
+    assert made("d.yaml")["input_parameters"]["mean_value"] == "123.5, 116.25, 103.5"
+
+
+def test_what_was_lifted_gives_way_to_what_is_said(surgery: Surgery) -> None:
+    LIFTED["Gather, then arithmetic"].model().save("graph.onnx")
+    surgery("run", "graph.onnx", "-o", "out.onnx", "--add", "lift-normalisation", "-m", "X5")
+    said = ["--input-type", "n=nv12", "--trained-on", "n=rgb", "--mean", "n=1"]
+    surgery("config", "out.onnx", "-m", "X5", "-o", "c.yaml", *said)
+    found = made()["input_parameters"]
+    assert (found["input_type_rt"], found["input_type_train"], found["mean_value"]) == ("nv12", "rgb", "1")
+    called = surgery("config", "out.onnx", "-m", "X5", "-o", "c.yaml", "--input-type", "n=featuremap")
+    assert "is left to the application" in called.out
+    assert made()["input_parameters"]["norm_type"] == "no_preprocess"
 
 
 def test_a_model_without_inputs(surgery: Surgery) -> None:

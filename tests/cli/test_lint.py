@@ -13,6 +13,7 @@ import yaml
 from tests.cli.conftest import Surgery
 from tests.cli.test_bad_input import refused
 from tests.cli.test_json import SCHEMAS
+from tests.passes.lifts import LIFTED
 from tests.support import model_of
 from tests.toolchain.conversion.broken import HERE
 
@@ -120,6 +121,17 @@ def test_what_the_model_says_is_repaired(surgery: Surgery) -> None:
     done = yaml.safe_load(Path("c.yaml").read_text())
     assert done["input_parameters"]["input_shape"] == "1x3x16x16"
     assert done["calibration_parameters"]["run_on_bpu"] == "s"
+
+
+def test_normalisation_in_the_graph_is_pointed_out(surgery: Surgery) -> None:
+    LIFTED["Sub and Div"].model().save("graph.onnx")
+    Path("c.yaml").write_text(GOOD)
+    data = json.loads(surgery("lint", "c.yaml", "--model", "graph.onnx", "--json", "-").out)
+    [found] = [one for one in data["findings"] if one["key"] == "input_parameters.mean_value"]
+    assert found["text"] == "the graph prepares a picture itself, by 'a', 'b': the tool does that from here"
+    assert "--add lift-normalisation" in found["fix"]
+    surgery("run", "graph.onnx", "-m", "X5", "-o", "out.onnx", "--add", "lift-normalisation", "--config-out", "d.yaml")
+    assert "prepares a picture" not in surgery("lint", "d.yaml", "--model", "out.onnx").out
 
 
 def test_a_dynamic_model_needs_a_shape(surgery: Surgery) -> None:

@@ -31,6 +31,14 @@ def test_one_on_the_bpu_is_none(surgery: Surgery) -> None:
     assert "The bottleneck is not on the CPU: BPU 80.0 % of a frame." in called.out
 
 
+def test_a_file_that_is_given_twice_counts_once(surgery: Surgery) -> None:
+    Path("build.log").write_text(files.BUILD)
+    once = json.loads(surgery("profile", "build.log", "board.log", "--json", "-").out)
+    twice = json.loads(surgery("profile", "build.log", "board.log", "./build.log", "--json", "-").out)
+    assert [file["path"] for file in twice["files"]] == ["build.log", "board.log"]
+    assert twice["segments"] == once["segments"]
+
+
 def test_a_prediction_says_nothing_of_the_cpu(surgery: Surgery) -> None:
     Path("build.log").write_text(files.BUILD)
     called = surgery("profile", "build.log")

@@ -9,6 +9,7 @@ import pytest
 
 from surgery.ir import Model
 from tests.cli.conftest import Surgery
+from tests.support import model_of
 
 VERBS = {
     "check": (["check", "clean.onnx", "-m", "X5"], "The bayes-e toolchain will take the model"),
@@ -106,6 +107,14 @@ def test_a_dynamic_model_is_refused_and_freezing_cures_it(surgery: Surgery) -> N
 def test_the_pass_that_freezes_is_explained_at_the_stated_sizes(surgery: Surgery) -> None:
     called = surgery("explain", "dynamic.onnx", "--pass", "freeze-shapes", "--input-shape", "x=2x5", "-v")
     assert "x nxm is 2x5" in called.out
+
+
+def test_explain_adds_its_pass_where_no_run_has_it(surgery: Surgery) -> None:
+    image = "g (float[1,3,4,4] x) => (float[1,3,4,4] y) <float m = {128}> { a = Sub (x, m) y = Relu (a) }"
+    model_of(image).save("i.onnx")
+    called = surgery("explain", "i.onnx", "--pass", "lift-normalisation", "-m", "X5")
+    assert "--march bayes-e --add lift-normalisation" in " ".join(called.out.split())
+    assert "--add" not in surgery("explain", "clean.onnx", "--pass", "fold-twice", "-m", "X5").out
 
 
 def test_explain_says_why_a_rule_refuses(surgery: Surgery) -> None:

@@ -65,6 +65,9 @@ CASES = [
     Case("Clip above", "g (float[2,3] x) => (float[2,3] y) <float h = {0.25}> { y = Clip (x, , h) }"),
     Case("Div of integers", """g (float[2,8] x) => (int32[2,8] y) <float k = {100}, int32 d = {-7}>
         { a = Mul (x, k)  b = Cast <to = 6> (a)  y = Div (b, d) }"""),
+    Case("BatchNormalization", """g (float[2,3,2,2] x) => (float[2,3,2,2] y) <float[3] g = {1, 2, -0.5},
+        float[3] o = {0.5, 0, 1}, float[3] m = {0.1, 0.2, 0.3}, float[3] v = {1, 4, 0.25}>
+        { y = BatchNormalization <epsilon = 0.001> (x, g, o, m, v) }"""),
     Case("Cast to bool", "g (float[2,3] x) => (bool[2,3] y) { a = Relu (x)  y = Cast <to = 9> (a) }"),
     Case("Cast to double", "g (float[2,3] x) => (double[2,3] y) { a = Cast <to = 11> (x)  y = Exp (a) }"),
     Case("QuantizeLinear per tensor, halves to even, saturated",

@@ -562,6 +562,10 @@ HEAD = Sample(
     quiet=IN_BODIES | {"custom_neighbour"},  # what nobody knows is no decoding
 )
 
+LIFT = Sample(
+    "a = Sub (x, m)  y = Relu (a)", {"m": 128.0}, x="float[1,3,5,5]", y="float[1,3,5,5]", quiet=IN_BODIES | TAPPED
+)
+
 SAMPLES: dict[str, dict[str, Sample]] = {
     "freeze-shapes": FREEZE,
     "unroll-loops": UNROLL,
@@ -580,6 +584,7 @@ SAMPLES: dict[str, dict[str, Sample]] = {
     "normalise-rank": RANK,
     "strip-io-nodes": STRIP,
     "cut-heads": {"cut": HEAD},
+    "lift-normalisation": {"lift": LIFT},
     "lower-opset": {"restate": Sample("y = Softmax <axis = 1> (x)", march="bayes-e", opset=13, since=13)},
 }
 """The sample of every rule, by pass; passes that run by themselves name what they do by operator or verb."""

@@ -34,6 +34,7 @@ BY_ITSELF = {
     "share-equals": {"share-weights"},
     "strip-io-nodes": set(REMOVABLE),
     "cut-heads": {"cut"},
+    "lift-normalisation": {"lift"},
     "clamp-conv-channels": set(),
     "normalise-rank": {"rank4-inputs", "rank4-outputs"},
 }

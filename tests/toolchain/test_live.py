@@ -23,7 +23,7 @@ from surgery.toolchain import Witness
 from surgery.toolchain.cache import Cache
 from surgery.toolchain.config import Options
 from surgery.toolchain.names import map_names
-from surgery.toolchain.quantised import QuantiseError, Stage
+from surgery.toolchain.quantised import ROUNDED, QuantiseError
 from surgery.toolchain.refusal import Kind
 from tests.support import model_of
 
@@ -109,6 +109,14 @@ def test_compiled(witness: Witness) -> None:
     assert all(node.scale for node in answer.removed)
 
 
+def test_what_could_be_taken_off(witness: Witness) -> None:
+    answer = witness.removable(network(), "bayes-e")
+    assert answer.placement is not None
+    kinds = {op.name: op.op for op in answer.placement.quantised}
+    assert [kinds[name] for name in answer.candidates] == ["HzQuantize", "HzDequantize"]
+    assert witness.removable(network(opset=13), "bayes-e").candidates == ()
+
+
 def test_refused(witness: Witness) -> None:
     answer = witness.check(network(opset=13), "bayes")
     assert answer.refusal is not None
@@ -153,7 +161,7 @@ def test_quantised_numbers(witness: Witness) -> None:
     samples = [{"x": rng.standard_normal((1, 8, 16, 16)).astype(np.float32)} for _ in range(2)]
     session = open_session(model)
     with witness.quantise(model, "bayes-e", samples) as quantised:
-        for stage in Stage:
+        for stage in ROUNDED:
             for sample, found in zip(samples, quantised.run_all(samples, stage), strict=True):
                 expected = session.run(sample)["y"]
                 assert found["y"].dtype == np.float32

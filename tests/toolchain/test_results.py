@@ -6,7 +6,7 @@ import pytest
 
 from surgery.toolchain import log
 from surgery.toolchain.performance import Performance, segment
-from surgery.toolchain.results import Placement, Removed, removals
+from surgery.toolchain.results import Placement, Removed, candidates, removals
 from surgery.toolchain.structure import Op, dump, load
 from tests.toolchain.captured import MODIFIER, SEGMENT, TABLE
 
@@ -67,3 +67,10 @@ def test_removed_nodes() -> None:
     quantize, dequantize = removals(MODIFIER)
     assert quantize == Removed("x_HzQuantize", "Quantize", (0.0078,), ())
     assert dequantize == Removed("y_HzDequantize", "Dequantize", (0.5, 2e-05), (0,))
+
+
+def test_what_hb_model_modifier_lists() -> None:
+    line = "2026-11-26 22:01:14,073 file: hb_model_modifier.py func: hb_model_modifier line No: 430 "
+    assert candidates(f"{line}Nodes that can be deleted: ['x_HzQuantize', \"it's\"]\n") == ("x_HzQuantize", "it's")
+    assert candidates(f"{line}Nodes that can be deleted: []\n") == ()
+    assert candidates("") == ()

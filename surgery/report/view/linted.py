@@ -9,6 +9,7 @@ from surgery.report.lint import FindingRow, LintDocument
 from surgery.report.text import plural
 from surgery.report.verdict import closing
 from surgery.report.view.content import Block, Cell, Note, Page, Section, Tone, code, table
+from surgery.report.view.removal import removal_section
 
 TITLES: dict[str, str] = {
     "performance": "Slower than it could be",
@@ -79,6 +80,7 @@ def config_page(document: ConfigDocument) -> Page:
     )
     sections = (
         Section("Settings", (table("Key|Value", rows),)),
+        removal_section(document.removal),
         Section("Decided", tuple(Note(note) for note in document.notes)),
         Section("Findings", _rows(document.findings)),
     )

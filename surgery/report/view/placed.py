@@ -13,6 +13,7 @@ from surgery.report.view.content import Block, Cell, Note, Page, Section, Stack,
 from surgery.report.view.convolutions import convolution_sections
 from surgery.report.view.log import log_section
 from surgery.report.view.nodes import DEVICES, Listing, node_table
+from surgery.report.view.removal import removal_section
 from surgery.report.view.witness import answered, check_blocks
 
 _ALL = Listing()
@@ -33,6 +34,7 @@ def check_page(document: CheckDocument, listing: Listing = _ALL) -> Page:
         Section("Off the BPU without a broken limit", _unplaced(document.nodes)),
         Section("Padded by the hardware (no limit is broken)", _padded(document.notes)),
         *convolution_sections(document.efficiency),
+        removal_section(document.removal),
         log_section(document.log),
         Section("The vendor's toolchain", check_blocks(document.witness)),
         Section(

@@ -19,18 +19,20 @@ class Interface:
             unknown rank ().
         nodes: operators by name of the node, in the order of the graph, of those that have a name in the file.
         requests: those of them that should be on the BPU, and are only where the tool is asked for it.
+        normalising: nodes that normalise a picture, which the tool could do.
     """
 
     inputs: Mapping[str, Shape]
     nodes: Mapping[str, str]
     requests: tuple[str, ...] = ()
+    normalising: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, model: Model, requests: tuple[str, ...] = ()) -> Interface:
+    def of(cls, model: Model, requests: tuple[str, ...] = (), normalising: tuple[str, ...] = ()) -> Interface:
         """The interface of a loaded model."""
         inputs = {tensor.name: tuple(tensor.shape or ()) for tensor in model.graph.inputs}
         nodes = {node.name: node.op for node in model.graph.nodes if node.named}
-        return cls(inputs, nodes, tuple(name for name in requests if name in nodes))
+        return cls(inputs, nodes, tuple(name for name in requests if name in nodes), normalising)
 
     def fixed(self, name: str) -> tuple[int, ...] | None:
         """The shape of an input whose dims are all numbers; None for any other."""

@@ -10,7 +10,12 @@ import yaml
 
 import surgery
 from surgery.ir import Model
+from surgery.pipeline.view import place_as_seen
+from surgery.target import load_target
 from surgery.toolchain import Witness
+from surgery.toolchain.config import Options
+from surgery.toolchain.conversion.edges import chains
+from surgery.toolchain.conversion.removal import candidates, removed
 from surgery.toolchain.refusal import Kind
 from tests.support import model_of
 from tests.toolchain.conversion.broken import MAPPED, MAPPER, TWICE, Broken, good
@@ -80,6 +85,19 @@ def test_all_that_is_listed_goes(vendor: Witness, tmp_path: Path) -> None:
     answer = vendor.convert(network, text, "bayes-e", limit=120)
     assert answer.refusal is None
     assert [node.type for node in answer.removed] == ["Transpose", "Reshape", "Dequantize", "Quantize"]
+
+
+@pytest.mark.parametrize("march", ["bernoulli2", "bayes-e"])
+def test_the_preview_is_what_the_tools_do(vendor: Witness, march: str) -> None:
+    network = model_of(TAIL, opset=11, ir_version=7)
+    ends = chains(place_as_seen(network, load_target(march)))
+    listed = vendor.removable(network, march, limit=120)
+    assert listed.placement is not None
+    kinds = {op.name: op.op.removeprefix("Hz") for op in listed.placement.quantised}
+    assert [kinds[name] for name in listed.candidates] == [one.link.type for one in candidates(ends)]
+    types = ("Quantize", "Transpose", "Dequantize", "Cast", "Reshape")
+    taken = vendor.compile(network, march, Options("O0", remove=types), limit=120).removed
+    assert [node.type for node in taken] == [one.link.type for one in removed(ends, types, "listed")[0]]
 
 
 @pytest.mark.parametrize("case", [case for case in MAPPER if case.refused is not None], ids=lambda case: case.name)

@@ -130,8 +130,17 @@ def requests(settings: Settings) -> Findings:
         yield slow(path, text, source(settings, "run_on_bpu"), "high", edits=edits)
 
 
+def normalising(settings: Settings) -> Findings:
+    """Pictures that are normalised by nodes of the graph."""
+    found = settings.interface.normalising if settings.interface is not None else ()
+    if found:
+        path, fix = settings.path("mean_value"), "surgery run MODEL --add lift-normalisation --config-out CONF.yaml"
+        text = f"the graph prepares a picture itself, by {', '.join(map(quoted, found))}: the tool does that from here"
+        yield slow(path, text, source(settings, "mean_value"), "low", fix=fix)
+
+
 def _more(names: list[str]) -> str:
     return "stays " if len(names) == 1 else f"and {len(names) - 1} more stay "
 
 
-RULES = (inputs, shapes, nodes, requests)
+RULES = (inputs, shapes, nodes, requests, normalising)
