@@ -182,11 +182,12 @@ def closest(amounts: Floats, measured: Floats, count: Floats, begin: Floats) -> 
 
     bounds = (np.full(len(largest), -12.0), np.full(len(largest), 25.0))
 
-    def search(share: float) -> OptimizeResult:
-        start = np.log(np.maximum(np.where(begin > 0, begin * largest, share * typical), 1e-3))
-        return least_squares(off, start, slope, bounds, loss="cauchy", f_scale=SCALE, max_nfev=400)
+    def search(start: Floats) -> OptimizeResult:
+        return least_squares(off, np.log(start), slope, bounds, loss="cauchy", f_scale=SCALE, max_nfev=400)
 
-    return np.asarray(np.exp(min(map(search, STARTS), key=lambda found: float(found.cost)).x) / largest)
+    starts = np.array([np.where(begin > 0, begin * largest, share * typical) for share in STARTS])
+    found = map(search, np.unique(np.maximum(starts, 1e-3), axis=0))
+    return np.asarray(np.exp(min(found, key=lambda one: float(one.cost)).x) / largest)
 
 
 def _spread(told: Sequence[Layer], rates: Mapping[str, float], name: str) -> tuple[float, float]:
