@@ -54,7 +54,14 @@ def _is_channels_first(node: Node, tensor: Tensor, device: Devices | None) -> bo
     graph = node.graph
     if graph is not None and graph.is_output(tensor):
         return True
-    return device is not None and any(device(reader) == "cpu" for reader in tensor.outputs)
+    return device is not None and any(_keeps_channels_first(reader, device) for reader in tensor.outputs)
+
+
+def _keeps_channels_first(reader: Node, device: Devices) -> bool:
+    side = device(reader)
+    if side == "folded" and reader.op != "Transpose":
+        return any(_is_channels_first(reader, out, device) for out in reader.outputs)
+    return side == "cpu"
 
 
 def _hands_on(reader: Node, device: Devices) -> bool:
