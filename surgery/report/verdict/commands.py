@@ -45,11 +45,15 @@ def assumed_from(document: OfModel) -> list[str]:
     return ["--assume", assumed.march] if assumed else []
 
 
+def requests(document: OfModel) -> list[str]:
+    """What the toolchain was asked to run on the BPU."""
+    return [word for glob in document.run_on_bpu for word in ("--run-on-bpu", glob)]
+
+
 def told(document: OfModel) -> list[str]:
     """The log that the document took verdicts from, and what the toolchain was asked for."""
     log = None if isinstance(document, BisectDocument) else document.log
-    asked = document.run_on_bpu if isinstance(document, CheckDocument | CostDocument | RunDocument) else ()
-    return [*([] if log is None else ["--log", log.path]), *(w for glob in asked for w in ("--run-on-bpu", glob))]
+    return [*([] if log is None else ["--log", log.path]), *requests(document)]
 
 
 def run_of(document: OfModel, march: str | None, more: Collection[str] = ()) -> str:

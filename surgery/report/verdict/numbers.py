@@ -6,7 +6,7 @@ from surgery.report.diff import DiffDocument
 from surgery.report.text import listed, number, plural
 from surgery.report.trace import BisectDocument, ExplainDocument
 from surgery.report.verdict.closing import Closing, closing
-from surgery.report.verdict.commands import command, on_march, run_of, sized
+from surgery.report.verdict.commands import command, on_march, requests, run_of, sized
 
 
 @closing.register
@@ -38,6 +38,6 @@ def _(document: BisectDocument) -> Closing:
     if document.guilty is None:
         return Closing(True, "No pass breaks the numbers.", run_of(document, document.march))
     at = f", first with its match {document.match} at {listed(document.nodes)}" if document.match is not None else ""
-    words = ["explain", *sized(document), "--pass", document.guilty, *on_march(document.march)]
+    words = ["explain", *sized(document), "--pass", document.guilty, *on_march(document.march), *requests(document)]
     words += ["--node", document.nodes[0]] if document.nodes else []
     return Closing(False, f"{document.guilty} breaks the numbers{at}: {document.reason}.", command(*words))

@@ -15,7 +15,9 @@ from surgery.report.verdict.commands import (
     command,
     look_again,
     missing,
+    on_march,
     path_of,
+    requests,
     run_of,
     run_with,
     sized,
@@ -94,11 +96,12 @@ def _check(document: CostDocument) -> str:
 def _after_run(document: RunDocument) -> str:
     if document.output is None:
         return run_of(document, document.march)
+    options = [*on_march(document.march), *requests(document)]
     if any(row.status in ("rolled-back", "failed") for row in document.passes):
-        return command("bisect", *sized(document), "--march", document.march)
+        return command("bisect", *sized(document), *options)
     cures = (name for refusal in document.after.refusals for name in refusal.cured_by)
     if more := missing(cures, {row.name for row in document.passes}):
         return run_of(document, document.march, more)
     if document.violations or not document.after.accepted:
-        return command("check", document.output, "--march", document.march)
-    return command("cost", document.output, "--march", document.march)
+        return command("check", document.output, *options)
+    return command("cost", document.output, *options)
