@@ -83,7 +83,10 @@ class FreezeShapes(Pass):
         ends = [v for v in (*graph.inputs, *graph.outputs) if isinstance(v, Value)]
         mark, before = editor.mark(), [v.shape for v in ends]
         sizes, notes = static_shapes(_tensors(graph), self.settled(None).shapes)
-        for value, shape in [*_settled(graph, sizes)]:
+        changes = list(_settled(graph, sizes))
+        if not changes and all(v.is_static for v in ends):  # inferred at these sizes already
+            return Outcome(note="; ".join(notes))
+        for value, shape in changes:
             editor.retype(value, value.dtype, shape)
         _infer(run)
         moved = [(v, old) for v, old in zip(ends, before, strict=True) if v.shape != old]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from surgery.api.given import Data, Given, Ranges, Shapes, Steps, at, pipeline_of, sourced, sourced_all
+from surgery.api.given import Data, Given, Ranges, Shapes, Steps, at, pipeline_of, sourced, sourced_all, target_of
 from surgery.drift.inputs import make_inputs
 from surgery.drift.taps import diff as measure
 from surgery.drift.thresholds import Method
@@ -76,14 +76,17 @@ def bisect(
     input_shape: Shapes = None,
     input_range: Ranges = None,
     assume: str | None = None,
+    run_on_bpu: Sequence[str] = (),
     progress: Callable[[str], None] | None = None,
     example: Example | None = None,
 ) -> BisectDocument:
     """The first pass of ``pipeline``, and its first match, that breaks the numbers of ``model``.
 
-    ``example`` is what a PyTorch module is exported with.
+    ``run_on_bpu`` names what the toolchain is asked to run on the BPU; ``example`` is what a PyTorch module is exported
+    with.
     """
-    loaded, target = Model.load(sourced(model, example)), None if march is None else load_target(march, assume)
+    loaded = Model.load(sourced(model, example))
+    target = target_of(march, assume, run_on_bpu, loaded)
     chosen = pipeline_of(pipeline, target.name if target else None).freezing(input_shape or {})
     frozen_at = chosen.frozen(loaded.graph)
     shapes = {**(input_shape or {}), **(frozen_at or {})}

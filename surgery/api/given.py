@@ -14,6 +14,7 @@ from surgery.report.check import CheckDocument
 from surgery.report.cost import CostDocument
 from surgery.report.run import RunDocument
 from surgery.report.trace import BisectDocument, ExplainDocument
+from surgery.target import load_target
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,6 +43,20 @@ def at(document: D, shapes: Shapes) -> D:
 def asking(target: Target, globs: Sequence[str], model: Model) -> Target:
     """The target, asked to run on the BPU what in ``model`` the globs name, nodes or operators."""
     return target.asking(globs, model.nodes()) if globs else target
+
+
+def target_of(march: str | None, assume: str | None, globs: Sequence[str], model: Model) -> Target | None:
+    """The march, asked for what the globs name; None where none is named.
+
+    Raises:
+        InputError: there are globs and no march.
+    """
+    if march is not None:
+        return asking(load_target(march, assume), globs, model)
+    if globs:
+        where = f"--run-on-bpu {globs[0]}"
+        raise InputError("what runs on request is known of a march", where=where, hint="name one: --march X5")
+    return None
 
 
 def overlaid(model: Model, target: Target | None, log: Log, pipeline: Pipeline | None = None) -> Overlay | None:

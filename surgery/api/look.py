@@ -17,6 +17,7 @@ from surgery.api.given import (
     pipeline_of,
     sourced,
     sourced_all,
+    target_of,
     with_log,
 )
 from surgery.cost import NoCoefficients, estimate
@@ -177,6 +178,7 @@ def explain(
     node: str | None = None,
     pipeline: Steps = None,
     assume: str | None = None,
+    run_on_bpu: Sequence[str] = (),
     input_shape: Shapes = None,
     log: Log = None,
     example: Example | None = None,
@@ -184,10 +186,11 @@ def explain(
     """Why the rules of the pass ``pass_`` fire or refuse on ``model``, or on one ``node`` of it.
 
     With a ``pipeline``, the passes before it run first; with an ``input_shape`` it is looked at with its inputs at
-    these sizes, with a ``log`` with the devices of the vendor's; a PyTorch module is exported with ``example``.
-    Needs no weights but those that a rule looks at.
+    these sizes, with a ``log`` with the devices of the vendor's; ``run_on_bpu`` names what the toolchain is asked to
+    run on the BPU; a PyTorch module is exported with ``example``. Needs no weights but those that a rule looks at.
     """
-    loaded, target = Model.load(sourced(model, example)), None if march is None else load_target(march, assume)
+    loaded = Model.load(sourced(model, example))
+    target = target_of(march, assume, run_on_bpu, loaded)
     chosen = (Pipeline(()) if pipeline is None else pipeline_of(pipeline, None)).freezing(input_shape or {})
     corrected = overlaid(loaded, target, log, chosen)
     target = corrected.target if corrected else target

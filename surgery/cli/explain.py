@@ -15,6 +15,7 @@ def explain(
     node: Annotated[str | None, Option(metavar="NAME", help="Only this node.")] = None,
     march: opt.MaybeMarch = None,
     assume: opt.Assume = None,
+    run_on_bpu: opt.RunOnBpu = None,
     pipeline: opt.Before = None,
     input_shape: opt.InputShapes = None,
     log: opt.Log = None,
@@ -30,7 +31,15 @@ def explain(
     out = Output(json, taken=(model, log), quiet=quiet, verbose=verbose or node is not None)
     shapes = parse.shapes(input_shape or ())
     document = api.explain(
-        model, pass_, march=march, node=node, pipeline=pipeline, assume=assume, input_shape=shapes, log=log
+        model,
+        pass_,
+        march=march,
+        node=node,
+        pipeline=pipeline,
+        assume=assume,
+        run_on_bpu=run_on_bpu or (),
+        input_shape=shapes,
+        log=log,
     )
     out.add(document)
     out.finish()

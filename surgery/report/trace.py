@@ -35,12 +35,16 @@ class Reason(Part):
 
 
 class ExplainDocument(Document):
-    """Every rule of a pass at every node it looks at; ``status`` is what the whole pass would come to."""
+    """Every rule of a pass at every node it looks at; ``status`` is what the whole pass would come to.
+
+    ``run_on_bpu`` is what the toolchain is asked to run on the BPU.
+    """
 
     kind: Literal["surgery.explain/1"] = schema("surgery.explain/1")
     model: ModelRef
     input_shape: InputShape = Field(default_factory=dict)
     march: str | None
+    run_on_bpu: tuple[Text, ...] = ()
     by: str = renamed("pass")
     status: str = ""
     reason: Text = ""
@@ -51,13 +55,15 @@ class ExplainDocument(Document):
 class BisectDocument(Document):
     """The first pass, and its first match, after which an output is beyond its bound; all None when none is.
 
-    ``match`` counts from 1 among the ``matches`` that the pass applied; ``nodes`` are those the match replaced.
+    ``match`` counts from 1 among the ``matches`` that the pass applied; ``nodes`` are those the match replaced;
+    ``run_on_bpu`` is what the toolchain is asked to run on the BPU.
     """
 
     kind: Literal["surgery.bisect/1"] = schema("surgery.bisect/1")
     model: ModelRef
     input_shape: InputShape = Field(default_factory=dict)
     march: str | None
+    run_on_bpu: tuple[Text, ...] = ()
     passes: tuple[str, ...]
     inputs: Text = ""
     guilty: str | None
@@ -74,6 +80,7 @@ def explain_document(model: Model, name: str, target: Target | None, explanation
     return ExplainDocument(
         model=ModelRef.of(model),
         march=target.name if target else None,
+        run_on_bpu=target.run_on_bpu if target else (),
         by=name,
         status=result.status.value,
         reason=result.reason,
@@ -94,6 +101,7 @@ def bisect_document(
     return BisectDocument(
         model=ModelRef.of(model),
         march=target.name if target else None,
+        run_on_bpu=target.run_on_bpu if target else (),
         passes=tuple(passes),
         inputs=inputs,
         guilty=guilty.name if guilty else None,

@@ -119,6 +119,16 @@ def test_a_static_model_stays_as_it_is() -> None:
     assert applied.manager.io is None
 
 
+def test_what_is_static_at_these_sizes_is_not_inferred_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = model_of("g (float[2,3] x) => (float[2,3] y) { y = Relu (x) }")
+    open_ = model_of("g (float[2,3] x) => (float[a,b] y) { y = Relu (x) }")
+    calls: list[Model] = []
+    monkeypatch.setattr(Model, "infer", lambda self, *_, **__: calls.append(self))
+    for each in (model, open_):
+        Manager(each).run([("freeze", FreezeShapes(shapes={"x": (2, 3)}))])
+    assert calls == [open_]
+
+
 def test_the_data_decides_sizes_only_when_asked() -> None:
     text = "g (float[N,3,H,W] x) => (float[N,3,H,W] y) { y = Relu (x) }"
     data = {"x": np.ones((2, 3, 5, 7), np.float32)}
