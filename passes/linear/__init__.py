@@ -46,7 +46,11 @@ class FuseConvs(Pass):
 
 
 class TileKernels(Pass):
-    """Compute convolutions whose kernel or dilation is over the limits as sums of smaller ones."""
+    """Compute convolutions whose kernel or dilation is over the limits as others that are within.
+
+    A dilation that is not taken, or not with the stride, goes as zeros between the taps; a large kernel as a sum of
+    smaller ones.
+    """
 
     name: ClassVar[str] = "tile-kernels"
 
