@@ -4,7 +4,8 @@ usage: cut_choices.py [--march M]... [--parts N]... [--limit S] [--witness DIR]
 
 A 3x3 convolution of 9000 channels to 64 on 7x7, which no march takes whole, as the sum of so many, with a Relu and a
 1x1 convolution behind it. Prints the predicted time of the nodes of the cut by themselves, by which
-surgery/rewrite/ways.py chooses among plans, and that of the frame as the vendor's toolchain compiles it at O2. Exits with 2 without it.
+surgery/rewrite/ways.py chooses among plans, and that of the frame as the vendor's toolchain compiles it at O2. Exits
+with 2 without it.
 """
 
 from __future__ import annotations

@@ -145,3 +145,17 @@ def test_a_plan_is_carried_over_to_a_model_with_other_weights() -> None:
 def test_a_plan_that_cannot_be_carried_over_is_refused(layer: Thinned, reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         plan_for(model(), [layer])
+
+
+def test_a_plan_of_the_users_may_take_channels_of_an_output() -> None:
+    whole, stays = model(), (0, 3, 4)
+    made = Plan(
+        weights=(
+            Kept(name="v", shape=(5, 12, 1, 1), keep={0: stays}),
+            Kept(name="e", shape=(5,), keep={0: stays}),
+        )
+    )
+    thin = made.apply_to(whole)
+    assert thin.graph.outputs[0].shape == (1, 3, 6, 6)
+    before, after = (run(one)["y"] for one in (whole, thin))
+    assert np.allclose(after, before[:, list(stays)], atol=1e-6)
