@@ -21,7 +21,7 @@ CLEARLY = 0.9
 """Share of the time of the preferred way under which another is chosen.
 
 Closer than that the estimate of some nodes by themselves does not tell: on bayes-e a 3x3 convolution of 9000 channels
-is predicted to take 7 % less in five parts than in three, and the compiled models take 1262 and 1246 us (O2; measured by
+is predicted to take 7 % less in five parts than in three, and the compiled models take 1262 and 1246 us (O2; by
 scripts/cut_choices.py).
 """
 
