@@ -1,4 +1,6 @@
-"""Write the tables of docs/efficiency.md from data/efficiency, which efficiency_families.py and group_choices.py wrote.
+"""Write the tables of docs/efficiency.md from data/efficiency.
+
+efficiency_families.py, group_choices.py and stem_choices.py wrote that.
 
 usage: efficiency_table.py [--check]
 
@@ -15,6 +17,7 @@ from pathlib import Path
 import efficiency_families as families
 import group_choices
 import page
+import stem_choices
 
 HEAD = "| family | model | form | layers | MMACs | weights, k | us | all dense, us | compute | loading | compiled |"
 PAGE = Path(__file__).resolve().parents[1] / "docs/efficiency.md"
@@ -26,7 +29,7 @@ def main() -> int:
 
 
 def lines() -> Iterator[str]:
-    """A table of the families per march, and one of layers in other groups."""
+    """A table of the families per march, one of layers in other groups, and one of stems."""
     rows = families.read()
     for march in dict.fromkeys(row.march for row in rows):
         yield f"### Families on {march}\n"
@@ -40,6 +43,7 @@ def lines() -> Iterator[str]:
         )
         yield ""
     yield from _choices(group_choices.read())
+    yield from _stems(stem_choices.read())
 
 
 def _family(row: families.Line) -> str:
@@ -79,6 +83,19 @@ def _choices(rows: Sequence[group_choices.Choice]) -> Iterator[str]:
     for (march, size), compiled in layers.items():
         told = dict(zip(compiled, group_choices.estimated(march, size), strict=True))
         cells = (f"{compiled[n]:.0f} ({told[n]:.0f})" if n in told else "" for n in groups)
+        yield f"| {march} | {' | '.join(map(str, size))} | {' | '.join(cells)} |"
+
+
+def _stems(rows: Sequence[stem_choices.Stem]) -> Iterator[str]:
+    yield "\n### Stems behind a SpaceToDepth\n"
+    yield "Microseconds of a frame of the stem and two convolutions behind it: compiled (estimated).\n"
+    yield "| march | kernel | channels | side | as it is | on 2x2 blocks |"
+    yield "|---|--:|--:|--:|--:|--:|"
+    told: dict[tuple[str, stem_choices.Size], list[str]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.blocks):
+        march, size, _ = row.asked
+        told[march, size].append(f"{row.compiled_us:.0f} ({row.estimated_us:.0f})")
+    for (march, size), cells in told.items():
         yield f"| {march} | {' | '.join(map(str, size))} | {' | '.join(cells)} |"
 
 

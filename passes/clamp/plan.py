@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, groupby
 
 MOST_PARTS = 64
 """Products that one layer may become; a layer that needs more is no matter of a channel limit."""
@@ -45,6 +45,12 @@ class Plan:
     groups: tuple[int, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+
+    def __str__(self) -> str:
+        """The parts that are more than one, by what is cut: ``inputs 2 x 24, outputs 33 + 32``."""
+        named = {"groups": self.groups, "inputs": self.inputs, "outputs": self.outputs}
+        cut = {name: sizes for name, sizes in named.items() if len(sizes) > 1}
+        return ", ".join(f"{name} {_summed(sizes)}" for name, sizes in cut.items())
 
     @property
     def input_sizes(self) -> tuple[int, ...]:
@@ -149,6 +155,12 @@ def _group_step(work: Work, steps: tuple[int, int]) -> int:
 
 def _ranked(found: Iterable[Plan], steps: tuple[int, int]) -> list[Plan]:
     return sorted(dict.fromkeys(found), key=lambda plan: (plan.nodes, plan.work(steps)))
+
+
+def _summed(sizes: Sequence[int]) -> str:
+    """``a + b``, runs of equal sizes as ``n x a``."""
+    runs = ((size, len(list(equal))) for size, equal in groupby(sizes))
+    return " + ".join(f"{count} x {size}" if count > 1 else str(size) for size, count in runs)
 
 
 def _starts(sizes: Sequence[int]) -> Iterator[int]:

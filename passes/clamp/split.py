@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from passes.clamp.layer import OPS, Layer, read
@@ -43,16 +44,26 @@ class SplitChannels(Rule[Cutting]):
 
     def match(self, node: Node, ctx: Context) -> Cutting | Mismatch:
         """The plan of fewest nodes that the march takes, with what it needs before and behind."""
-        layer, trial = read(node), Trial(ctx, node)
         found = Refusals()
+        for _, way in self._plans(node, ctx, found):
+            if isinstance(way, Cutting):
+                return way
+        raise found.worst or Mismatch("it has one channel in and out, nothing can be cut", node)
+
+    def ways(self, node: Node, ctx: Context) -> Iterator[tuple[str, Cutting | Mismatch]]:
+        """The plans, by the number of nodes."""
+        yield from self._plans(node, ctx, Refusals())
+
+    def _plans(self, node: Node, ctx: Context, found: Refusals) -> Iterator[tuple[str, Cutting | Mismatch]]:
+        layer, trial = read(node), Trial(ctx, node)
         for plan in plans(layer.work, trial.steps):
             if found.stopped and len(plan.output_sizes) > 1:
                 continue
             try:
-                return Cutting(node, tuple(_steps(layer, plan, ctx, trial, found)))
+                yield str(plan), Cutting(node, tuple(_steps(layer, plan, ctx, trial, found)))
             except Mismatch as mismatch:
                 found.add(mismatch)
-        raise found.worst or Mismatch("it has one channel in and out, nothing can be cut", node)
+                yield str(plan), mismatch
 
     def rewrite(self, match: Cutting, rw: Rewriter) -> None:
         """Do the steps; what they replaced goes with the values that nothing reads any more."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from passes.linear.batchnorm import FuseAfter, FuseBefore
+from passes.linear.blocks import GroupBlocks
 from passes.linear.branches import MergeBranches
 from passes.linear.compose import ComposeConvs
 from passes.linear.scales import TakeScale
@@ -33,20 +34,25 @@ class FuseConvs(Pass):
 
     The branches of re-parameterised blocks in the form in which they were trained, convolutions without anything
     between them, factors and shifts per channel before a convolution, and the slices of a Focus stem; the scale of
-    attention goes into the weights of its queries, weights that only meet padding go. The vendor's optimiser leaves all
-    of these as they are. Weights are computed in float64.
+    attention goes into the weights of its queries, weights that only meet padding go, and zeros between blocks of
+    channels become groups where that is predicted to be faster. The vendor's optimiser leaves all of these as they are.
+    Weights are computed in float64.
     """
 
     name: ClassVar[str] = "fuse-convs"
     after: ClassVar[frozenset[str]] = frozenset({"fuse-batchnorm"})
 
     def rules(self, target: Any) -> Sequence[Rule[Any]]:
-        """Weights that do nothing first; then branches, whose sum may be one of two in a row."""
-        return (DropIdleTaps(), MergeBranches(), ComposeConvs(), TakeScale())
+        """Weights that do nothing first; then branches, whose sum may be one of two in a row; groups last."""
+        return (DropIdleTaps(), MergeBranches(), ComposeConvs(), TakeScale(), GroupBlocks())
 
 
 class TileKernels(Pass):
-    """Compute convolutions whose kernel or dilation is over the limits as sums of smaller ones."""
+    """Compute convolutions whose kernel or dilation is over the limits as others that are within.
+
+    A dilation that is not taken, or not with the stride, goes as zeros between the taps; a large kernel as a sum of
+    smaller ones.
+    """
 
     name: ClassVar[str] = "tile-kernels"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from passes.linear.batchnorm import affine
 from passes.linear.window import Array, Window, convolution, end_pads, pointwise
 from surgery.ir import Constant, Node, Tensor, Value
-from surgery.rewrite import Context, Mismatch, Rewriter, need
+from surgery.rewrite import Context, Limit, Mismatch, Rewriter, need
 
 FACTORS = ("Mul", "Div", "Add", "Sub")
 """Operators that are ``y = factor * x + shift`` per channel where all operands but one are constants."""
@@ -115,12 +116,17 @@ def convolved(window: Window, x: Tensor, result: Tensor, node: Node) -> Convolve
 
 def broken(conv: Convolved, node: Node, ctx: Context) -> str:
     """The first limit of the march that ``conv`` in the place of ``node`` breaks; "" when it keeps all."""
+    return next(map(str, violations(conv, node, ctx)), "")
+
+
+def violations(conv: Convolved, node: Node, ctx: Context) -> Sequence[Limit]:
+    """The limits of the march that ``conv`` in the place of ``node`` breaks; none without a march."""
     if ctx.target is None:
-        return ""
+        return ()
     x, y = (Value("ghost", tensor.dtype, tensor.shape) for tensor in (conv.x, node.outputs[0]))
     operands: list[Tensor] = [x, Constant("ghost", conv.weight), Constant("ghost", conv.bias)]
-    violations = ctx.target.verdict(Node("Conv", "ghost", conv.attrs, operands, [y]), ctx.opset).violations
-    return str(violations[0]) if violations else ""
+    found: Sequence[Limit] = ctx.target.verdict(Node("Conv", "ghost", conv.attrs, operands, [y]), ctx.opset).violations
+    return found
 
 
 def linear(node: Node, ctx: Context) -> tuple[Window, Tensor]:

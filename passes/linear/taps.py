@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from math import prod
 
 import numpy as np
 
-from passes.linear.parts import Convolved, broken, convolved, static
+from passes.linear.parts import Convolved, convolved, static, violations
 from passes.linear.window import Axis, Window, convolution
 from surgery.ir import Node, Tensor, Value
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule, build
@@ -91,35 +92,40 @@ class Tiled:
 
 
 class TileKernel(Rule[Tiled]):
-    """A kernel or dilation over the limits as the sum of convolutions with a part of its taps each.
+    """A kernel or dilation over the limits as one with zeros between its taps, or a sum with a part of the taps each.
 
     Taps that lie off the centre read a shifted input: with zeros for the taps in between where the limits leave room
-    for these, else of a slice. The largest parts that the march takes are chosen. Rounding: sums in another order.
+    for these, else of a slice. One convolution is preferred, then the largest parts that the march takes. Rounding:
+    sums in another order.
     """
 
     name, roots = "tile-kernel", frozenset({"Conv"})
     purpose, exactness = Purpose.LEGALISE, Exactness.ROUNDING
-    cures = frozenset(f"Conv.{name}" for name in ("kernel_h", "kernel_w", "dilation", "dilation_h", "dilation_w"))
+    cures = frozenset(
+        f"Conv.{limit}"
+        for limit in (
+            *("kernel_h", "kernel_w", "dilation", "dilation_h", "dilation_w"),
+            *("dilation_order", "dilation_stride", "idle_dilation", "stride"),
+        )
+    )
 
     def match(self, node: Node, ctx: Context) -> Tiled | Mismatch:
         """Constant weights, known sizes, and few enough parts that the march takes."""
-        if ctx.target is None:
-            return Mismatch("no march is given, so no limit is exceeded", node)
-        window = convolution(node)
-        sizes, outputs = static(node.inputs[0], node)[1:], static(node.outputs[0], node)[1:]
-        most = max(window.taps)
-        for length in range(most if max(axis.step for axis in window.axes) > 1 else most - 1, 0, -1):
-            spans = [
-                list(_spans(axis, taps, length, size, count))
-                for axis, taps, size, count in zip(window.axes, window.taps, sizes, outputs, strict=True)
-            ]
-            count = int(np.prod([len(along) for along in spans]))
-            if count > PIECES:
-                return Mismatch(f"takes {count} convolutions of {length} taps along an axis, at most {PIECES}", node)
-            tiles = tuple(_tile(window, at, node, first=not index) for index, at in enumerate(product(*spans)))
-            if count > 1 and not any(broken(tile.conv, node, ctx) for tile in tiles):
-                return Tiled(node, tiles)
+        for _, way in self.ways(node, ctx):
+            if isinstance(way, Tiled):
+                return way
         return Mismatch("no part of the kernel is within the limits", node)
+
+    def ways(self, node: Node, ctx: Context) -> Iterator[tuple[str, Tiled | Mismatch]]:
+        """Without a dilation in one piece, then by the length of the parts, the largest first."""
+        if ctx.target is None:
+            raise Mismatch("no march is given, so no limit is exceeded", node)
+        own, others = convolution(node), {v.constraint for v in ctx.violations(node) if not self.cure([v])}
+        stuffed = _stuffed(own)
+        if stuffed is not own:
+            yield _way(stuffed, max(stuffed.taps), node, ctx, others)
+        for length in range(max(own.taps) - (stuffed is own), 0, -1):
+            yield _way(own, length, node, ctx, others)
 
     def rewrite(self, match: Tiled, rw: Rewriter) -> None:
         """The parts, and their sum from left to right."""
@@ -156,6 +162,39 @@ def _spans(axis: Axis, taps: int, length: int, size: int, outputs: int) -> Itera
             yield Span(kept, begin=begin, end=end)
 
 
+def _stuffed(window: Window) -> Window:
+    """The same map without dilation, with zeros between its taps."""
+    taps = [1 + (count - 1) * axis.step for axis, count in zip(window.axes, window.taps, strict=True)]
+    return window.stretched([replace(axis, step=1) for axis in window.axes], taps)
+
+
+def _way(window: Window, length: int, node: Node, ctx: Context, others: Container[str]) -> tuple[str, Tiled | Mismatch]:
+    """``window`` in parts of at most ``length`` taps along every axis, if they break no limits but ``others``.
+
+    These are broken by the whole and cured by other rules, as that of channels is.
+    """
+    tiles = _tiles(window, length, node)
+    wrong = (v for tile in tiles for v in violations(tile.conv, node, ctx) if v.constraint not in others)
+    limit = next(map(str, wrong), "")
+    way = Mismatch(f"a part breaks {limit}", node) if limit else Tiled(node, tiles)
+    return f"{len(tiles)} of at most {length} taps along an axis", way
+
+
+def _tiles(window: Window, length: int, node: Node) -> tuple[Tile, ...]:
+    """The parts of at most ``length`` taps along every axis that meet the input."""
+    sizes, outputs = static(node.inputs[0], node)[1:], static(node.outputs[0], node)[1:]
+    spans = [
+        [span for span in _spans(axis, taps, length, size, count) if span.begin + span.end < size]
+        for axis, taps, size, count in zip(window.axes, window.taps, sizes, outputs, strict=True)
+    ]
+    count = prod(len(along) for along in spans)
+    if not count:
+        raise Mismatch("no weight meets the input", node)
+    if count > PIECES:
+        raise Mismatch(f"takes {count} convolutions of {length} taps along an axis, at most {PIECES}", node)
+    return tuple(_tile(window, at, node, first=not index) for index, at in enumerate(product(*spans)))
+
+
 def _tile(window: Window, spans: Sequence[Span], node: Node, *, first: bool) -> Tile:
     """One part; the bias goes with the first."""
     kept = part(window, [span.taps for span in spans])
@@ -168,8 +207,6 @@ def _tile(window: Window, spans: Sequence[Span], node: Node, *, first: bool) -> 
     begins, ends = tuple(span.begin for span in spans), tuple(span.end for span in spans)
     x = node.inputs[0]
     left = [int(size) - b - e for size, b, e in zip(static(x, node)[1:], begins, ends, strict=True)]
-    if min(left) < 1:
-        raise Mismatch("a part of the kernel meets nothing of the input", node)
     seen = Value("ghost", x.dtype, (*(x.shape or ())[:2], *left))
     return Tile(begins, ends, convolved(Window(np.pad(kept.weight, widths), bias, kept.group, axes), seen,
                                         node.outputs[0], node))  # fmt: skip

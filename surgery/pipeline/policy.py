@@ -96,6 +96,14 @@ class ByPurpose(Policy):
         finally:
             self.forget()
 
+    def price(self, rule: Rule[Any], apply: Callable[[], None], rw: Rewriter) -> tuple[float | None, str]:
+        """What the rewrite makes, with what later rules make of that, takes; and why it may not stay."""
+        try:
+            reason = self._apply(rule, apply, rw)
+            return (self.ctx.local_us(_alive(rw.made)), "") if reason is None else (None, reason)
+        finally:
+            self.forget()
+
     def forget(self) -> None:
         """The graph is not what it was when a node was looked at last."""
         self._looked = None

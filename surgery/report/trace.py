@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -18,8 +19,24 @@ if TYPE_CHECKING:
     from surgery.target import Target
 
 
+class Weighed(Part):
+    """One way to legalise a node: chosen, rejected for the one that was, or refused for ``reason``.
+
+    ``us`` is what is predicted for the nodes that it makes, null where that cannot be said or it was refused.
+    """
+
+    rule: str
+    plan: Text = ""
+    outcome: Literal["chosen", "rejected", "refused"]
+    us: float | None = None
+    reason: Text = ""
+
+
 class Reason(Part):
-    """What became of one rule at one node; ``at`` is the node or value that a refusal points to."""
+    """What became of one rule at one node; ``at`` is the node or value that a refusal points to.
+
+    ``ways`` are those among which a rewrite was chosen, the chosen one first; empty where there was one alone.
+    """
 
     rule: str
     node: Text
@@ -27,6 +44,7 @@ class Reason(Part):
     outcome: Literal["applied", "refused", "not-wanted", "not-kept"]
     reason: Text = ""
     at: Text = ""
+    ways: tuple[Weighed, ...] = ()
 
     @property
     def fires(self) -> bool:
@@ -89,8 +107,7 @@ def explain_document(model: Model, name: str, target: Target | None, explanation
 
 
 def _reason(event: Event) -> Reason:
-    fields = {"rule": event.rule, "node": event.node, "op": event.op, "reason": event.reason, "at": event.at}
-    return Reason.model_validate({**fields, "outcome": event.outcome})
+    return Reason.model_validate(asdict(event))
 
 
 def bisect_document(

@@ -7,21 +7,25 @@ of what it replaced are looked at again. A run is bounded: reaching the bound is
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from surgery.ir import Node
 from surgery.ir.notes import some
 from surgery.rewrite.rewriter import Change, Rewriter
-from surgery.rewrite.rule import Context, Mismatch, Rule
+from surgery.rewrite.rule import Context, Mismatch, Purpose, Rule
+from surgery.rewrite.ways import Found, Price, Way, cheapest, found, is_single
 
 Tries = Sequence[Rule[Any]]
 
 
 @dataclass(frozen=True)
 class Event:
-    """What became of one rule at one node: ``applied``, ``refused``, ``not-wanted`` or ``not-kept``."""
+    """What became of one rule at one node: ``applied``, ``refused``, ``not-wanted`` or ``not-kept``.
+
+    ``ways`` are those in which the node could be legalised, the chosen one first, where there was a choice.
+    """
 
     rule: str
     node: str
@@ -29,6 +33,7 @@ class Event:
     outcome: str
     reason: str = ""
     at: str = ""
+    ways: tuple[Way, ...] = ()
 
 
 @dataclass
@@ -59,12 +64,17 @@ class Policy(Protocol):
     def kept(self, rule: Rule[Any], node: Node, apply: Callable[[], None], rw: Rewriter) -> str | None:
         """Run ``apply``, which rewrites at ``node``, and say why the result must be undone; None when it stays."""
 
+    def price(self, rule: Rule[Any], apply: Callable[[], None], rw: Rewriter) -> tuple[float | None, str]:
+        """Run ``apply``, and say what comes out takes in microseconds, where that is known, and why it may not stay."""
+        apply()
+        return None, ""
+
     def again(self) -> Sequence[Node]:
         """Nodes to try once more when nothing fires any longer, under weaker terms; none when these are used up."""
 
 
 @dataclass(frozen=True)
-class Everything:
+class Everything(Policy):
     """The policy that wants and keeps every match."""
 
     def wanted(self, rule: Rule[Any], node: Node) -> str | None:
@@ -160,6 +170,7 @@ class Engine:
         """Rewrite; True when it stays, so that ``node`` is done with."""
         self.stats.matched += 1
         name, op = node.name, node.op
+        match, ways = self._chosen(rule, match, node)
         mark = self.rw.editor.mark()
 
         def apply() -> None:
@@ -171,16 +182,48 @@ class Engine:
             self.rw.editor.rollback(mark)
             self.stats.not_kept += 1
             self.stats.reasons[reason] += 1
-            self._note(rule, node, "not-kept", reason)
+            self._note(rule, node, "not-kept", reason, ways=ways)
             return False
         self.stats.applied += 1
         self.stats.fired[rule.name] += 1
         self.stats.fired_rules[rule.name] = rule
         self.stats.edits.append(self.rw.change(rule.name))
         if self.trace:
-            self.stats.events.append(Event(rule.name, name, op, "applied"))
+            self.stats.events.append(Event(rule.name, name, op, "applied", ways=ways))
         self._revisit(node)
         return True
+
+    def _chosen(self, rule: Rule[Any], match: object, node: Node) -> tuple[object, tuple[Way, ...]]:
+        """The match to be rewritten, and (when traced, and there was a choice) all ways, the chosen one in front."""
+        if rule.purpose is not Purpose.LEGALISE or not (self.trace or not is_single(rule)):
+            return match, ()
+        own = list(found(rule, node, self.ctx, self._price(node)))
+        best = cheapest(own)
+        if best is None:
+            return match, ()
+        others = [one.way for one in (*own, *self._others(rule, node)) if one is not best]
+        return best.match, (replace(best.way, outcome="chosen"), *others) if others else ()
+
+    def _others(self, rule: Rule[Any], node: Node) -> Iterator[Found]:
+        """When traced, the ways of the other rules that could legalise ``node``."""
+        for other in self._index[node.op] if self.trace else ():
+            if other is not rule and other.purpose is Purpose.LEGALISE and self.policy.wanted(other, node) is None:
+                yield from found(other, node, self.ctx, self._price(node))
+
+    def _price(self, node: Node) -> Price:
+        def price(rule: Rule[Any], match: object) -> tuple[float | None, str]:
+            mark = self.rw.editor.mark()
+
+            def apply() -> None:
+                self.rw.begin(f"{self.by}/{rule.name}", node)
+                rule.rewrite(match, self.rw)
+
+            try:
+                return self.policy.price(rule, apply, self.rw)
+            finally:
+                self.rw.editor.rollback(mark)
+
+        return price
 
     def _revisit(self, node: Node) -> None:
         made = [n for n in self.rw.made if n.graph is not None]
@@ -188,9 +231,11 @@ class Engine:
         before = [p for n in made for t in n.inputs if (p := t.producer) is not None]
         self._push([*made, *around, *before, *self.rw.touched, node])
 
-    def _note(self, rule: Rule[Any], node: Node, outcome: str, reason: str, at: str = "") -> None:
+    def _note(
+        self, rule: Rule[Any], node: Node, outcome: str, reason: str, at: str = "", ways: tuple[Way, ...] = ()
+    ) -> None:
         if self.trace:
-            self.stats.events.append(Event(rule.name, node.name, node.op, outcome, reason, at))
+            self.stats.events.append(Event(rule.name, node.name, node.op, outcome, reason, at, ways))
 
 
 def _name(thing: object) -> str:

@@ -25,7 +25,7 @@ from the ``rules`` of a pass. Facts found while matching travel in a frozen data
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -142,6 +142,14 @@ class Rule(ABC, Generic[M]):
             return self.match(node, ctx)
         except Mismatch as mismatch:
             return mismatch
+
+    def ways(self, node: Node, ctx: Context) -> Iterator[tuple[str, M | Mismatch]]:
+        """Every way to do it, the preferred first, with what tells it from the others; may raise Mismatch as the last.
+
+        ``match`` returns the first that is no Mismatch. Of a LEGALISE rule, another that is predicted to be clearly
+        faster is taken instead.
+        """
+        yield "", self.attempt(node, ctx)
 
     def cure(self, violations: Sequence[Limit]) -> bool:
         """Whether it can satisfy one of ``violations``."""

@@ -145,3 +145,19 @@ def test_a_plan_is_carried_over_to_a_model_with_other_weights() -> None:
 def test_a_plan_that_cannot_be_carried_over_is_refused(layer: Thinned, reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         plan_for(model(), [layer])
+
+
+def test_a_plan_of_the_users_may_take_channels_of_an_output() -> None:
+    text = "g (float[1,4,6,6] x) => (float[1,5,6,6] y) { a = Conv(x, w, b) d = Relu(a) y = Conv(d, v, e) }"
+    whole, stays = network(text, **{name: WEIGHTS[name] for name in "wbve"}), (0, 3, 4)
+    made = Plan(
+        weights=(
+            Kept(name="v", shape=(5, 12, 1, 1), keep={0: stays}),
+            Kept(name="e", shape=(5,), keep={0: stays}),
+        )
+    )
+    thin = made.apply_to(whole)
+    assert thin.graph.outputs[0].shape == (1, 3, 6, 6)
+    before, after = (run(one)["y"] for one in (whole, thin))
+    kept = before[:, list(stays)]
+    assert np.abs(after - kept).max() <= 1e-5 * np.abs(kept).max()

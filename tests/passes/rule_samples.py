@@ -209,6 +209,11 @@ FUSED = {
         quiet=TAPPED | UNSIZED | IN_BODIES,
     ),
     "compose-convs": Sample("a = Conv (x, w)  y = Conv (a, u)", {"w": (4, 4, 1, 1), "u": (4, 4, 1, 1)}, quiet=TAPPED),
+    "group-blocks": Sample(
+        "y = Conv <pads = [1, 1, 1, 1]> (x, w)",
+        {"w": np.kron(np.eye(2), np.ones((2, 2)))[:, :, None, None].repeat(3, 2).repeat(3, 3).astype(np.float32)},
+        march="bayes-e",
+    ),
 }
 TILED = {
     "tile-kernel": Sample(

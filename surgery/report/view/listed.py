@@ -9,7 +9,7 @@ from statistics import median
 from surgery.report.calibration import CalibrationDocument
 from surgery.report.catalogue import MarchEntry, MarchesDocument, Option, PassEntry, PassesDocument
 from surgery.report.text import listed, number
-from surgery.report.trace import BisectDocument, ExplainDocument, Reason
+from surgery.report.trace import BisectDocument, ExplainDocument, Reason, Weighed
 from surgery.report.verdict import closing
 from surgery.report.view.content import Block, Cell, Note, Page, Section, Table, code, table
 from surgery.report.view.log import log_section
@@ -21,6 +21,7 @@ def explain_page(document: ExplainDocument) -> Page:
     refuses = [r for r in document.reasons if not r.fires]
     sections = (
         Section("Fires", (_reasons(fires),) if fires else ()),
+        Section("Chosen among", _weighed(fires)),
         Section("Refuses", (_grouped(refuses),) if refuses else ()),
         log_section(document.log),
         Section("Refusals node by node", (_reasons(refuses),) if refuses else (), detail=True),
@@ -37,6 +38,20 @@ def explain_page(document: ExplainDocument) -> Page:
 def _reasons(reasons: Sequence[Reason]) -> Table:
     rows = ((code(r.node), code(r.op), r.rule, r.outcome, r.reason, code(r.at)) for r in reasons)
     return table("Node|Operator|Rule|Outcome|Reason|At", rows)
+
+
+def _weighed(reasons: Sequence[Reason]) -> tuple[Block, ...]:
+    """The ways of every node that had a choice, with what each is predicted to take."""
+    rows = [
+        (code(r.node), way.rule, way.plan or "–", _outcome(way), number(way.us), way.reason)
+        for r in reasons
+        for way in r.ways
+    ]
+    return (table("Node|Rule|Plan|Outcome|#Predicted us|Why not", rows),) if rows else ()
+
+
+def _outcome(way: Weighed) -> Cell:
+    return Cell(way.outcome, {"chosen": "good", "refused": "bad"}.get(way.outcome, ""))
 
 
 def _grouped(reasons: Sequence[Reason]) -> Table:
