@@ -114,7 +114,10 @@ def read(path: Path = OUT) -> list[Stem]:
         return []
     with path.open(newline="") as file:
         rows = [list(row.values()) for row in csv.DictReader(file)]
-    return [Stem(march, *map(int, size), float(us), float(told)) for march, *size, us, told in rows]
+    return [
+        Stem(march, int(kernel), int(channels), int(side), int(blocks), float(us), float(told))
+        for march, kernel, channels, side, blocks, us, told in rows
+    ]
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -72,9 +72,9 @@ def blocks(weight: Array, group: int, least: int = 1) -> int:
     both = gcd(outs, ins)
     if both == 1 or weight[0, -1].any():
         return 1
-    read = weight.reshape(group, outs, ins, -1).any(axis=(0, 3))
+    read = np.asarray(weight.reshape(group, outs, ins, -1).any(axis=(0, 3)))
     for parts in (n for n in range(both, 1, -1) if both % n == 0 and both // n >= least):
-        among = read.reshape(parts, outs // parts, parts, ins // parts).any(axis=(1, 3))
+        among = np.asarray(read.reshape(parts, outs // parts, parts, ins // parts).any(axis=(1, 3)))
         if not among[~np.eye(parts, dtype=bool)].any():
             return parts
     return 1

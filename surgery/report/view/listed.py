@@ -51,7 +51,7 @@ def _weighed(reasons: Sequence[Reason]) -> tuple[Block, ...]:
 
 
 def _outcome(way: Weighed) -> Cell:
-    return Cell(way.outcome, {"chosen": "good", "refused": "bad"}.get(way.outcome, ""))
+    return Cell(way.outcome, "good" if way.outcome == "chosen" else "bad" if way.outcome == "refused" else "")
 
 
 def _grouped(reasons: Sequence[Reason]) -> Table:
