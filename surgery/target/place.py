@@ -6,7 +6,7 @@ Follows the toolchain: active operators are quantised; passive ones run on the B
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -30,6 +30,8 @@ _ON_CPU = Op(device="cpu")
 CUT = "between two segments"
 MOVED = "moved behind what reads it"
 LAYOUT = "one with the change of layout behind the BPU"
+OUTPUT_LAYOUT = "output-layout"
+"""The fusion, in the data of a march, of a Reshape with the change of layout in front of an output."""
 
 
 @dataclass(slots=True)
@@ -176,7 +178,9 @@ def _place_graph(graph: Graph, target: Target, opset: int) -> tuple[list[Row], F
             folds.take_apart(node)
     rows = [_row(node, verdicts[node], target, folds, idle.get(node)) for node in graph.nodes]
     if target.march.cuts:
-        _drop_layouts(rows, folds)
+        _drop_layouts(rows, folds, _takes_thin)
+    elif target.fuses(OUTPUT_LAYOUT):
+        _drop_layouts(rows, folds, _gives_pooled)
     return rows, folds
 
 
@@ -207,8 +211,8 @@ def _joins_layout(node: Node, target: Target) -> bool:
     return thin and bool(readers) and all(target.march.ops.get(r.op, _ON_CPU).device == "bpu" for r in readers)
 
 
-def _drop_layouts(rows: list[Row], folds: Folds) -> None:
-    """No row for a Reshape that alone takes a map of one pixel or of one channel off the BPU."""
+def _drop_layouts(rows: list[Row], folds: Folds, within: Callable[[Node], bool]) -> None:
+    """No row for a Reshape of those ``within`` that alone takes its map off the BPU."""
     found = {row.node: row for row in rows}
 
     def device(node: Node | None) -> str:
@@ -216,10 +220,23 @@ def _drop_layouts(rows: list[Row], folds: Folds) -> None:
 
     for row in rows:
         data = row.node.inputs[0] if row.device == "cpu" and row.node.op in RESHAPES else None
-        if data is None or not _is_thin(data.shape or ()) or device(data.producer) != "bpu":
+        if data is None or not within(row.node) or device(data.producer) != "bpu":
             continue
         if all(reader is row.node or device(reader) == "bpu" for reader in data.outputs):
             row.device, row.verdict, row.note = "folded", _FOLDED, LAYOUT
+
+
+def _takes_thin(node: Node) -> bool:
+    """Whether the map is one of one pixel or of one channel."""
+    return _is_thin(node.inputs[0].shape or ())
+
+
+def _gives_pooled(node: Node) -> bool:
+    """Whether it makes a graph output that no node reads, of a map of one channel or of a pool over all pixels."""
+    data = node.inputs[0]
+    shape, maker = data.shape or (), data.producer
+    pooled = maker is not None and maker.op == "GlobalAveragePool"
+    return not node.outputs[0].outputs and len(shape) == 4 and (pooled or shape[1] == 1)
 
 
 def _is_thin(shape: Sequence[Dim]) -> bool:

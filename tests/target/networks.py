@@ -269,4 +269,8 @@ NEIGHBOURS = [
         "bbfbbf",
     ),
     ("a = Tanh(x) b = Mul(a, k) y = Add(b, a)", "bernoulli2", "bbf"),
+    (f"a = {CONV}(x, w) g = GlobalAveragePool(a) y = Flatten(g)", "bayes-e", "bbf"),
+    (f"a = {CONV}(x, w) g = GlobalAveragePool(a) y = Squeeze<axes=[2,3]>(g)", "bayes", "bbf"),
+    (f"a = {CONV}(x, w) g = GlobalAveragePool(a) d = {POINT}(g, p) y = Flatten(d)", "bayes-e", "bbbc"),
+    (f"a = {CONV}(x, w) g = GlobalAveragePool(a) f = Flatten(g) y = Softmax<axis=1>(f)", "bayes-e", "bbcc"),
 ]  # fmt: skip
