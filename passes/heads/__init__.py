@@ -31,6 +31,8 @@ EDGES = frozenset(
     }
 )
 """What decodes nothing."""
+ALIKE = 0.99
+"""Channels last, as the BPU has them, unless the estimate prefers the other layout by more than this."""
 
 
 class CutHeads(Pass):
@@ -141,7 +143,9 @@ class CutHeads(Pass):
             state = run.ctx.state()
             times[layout] = state.estimate.latency_ms.mid if state and state.estimate else 0.0
             run.rw.editor.rollback(mark)
-        best = min(times, key=lambda layout: times[layout]) if any(times.values()) else layouts[-1]
+        best = layouts[-1]
+        if any(times.values()):
+            best = "NHWC" if ALIKE * times["NHWC"] <= times["NCHW"] else "NCHW"
         return Cutter(run, plan).cut(best)
 
 

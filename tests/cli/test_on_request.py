@@ -61,7 +61,7 @@ def test_what_to_type_next_asks_again(surgery: Surgery) -> None:
     assert following == [
         f"next: surgery bisect heads.onnx {asked}",
         f"next: surgery explain heads.onnx --pass halve {asked} --node bad",
-        f"next: surgery run heads.onnx -o heads.bayes-e.onnx {asked}",
+        f"next: surgery run heads.onnx -o heads.bayes-e.onnx {asked} --add halve",
     ]
 
 
