@@ -175,11 +175,19 @@ class ByPurpose(Policy):
         refused = any(device(node) == "refused" for node in nodes)
         return None if refused else self.ctx.local_us(nodes, device)
 
+    @property
+    def _is_refused_as_a_whole(self) -> bool:
+        """Whether the toolchain refused the model at the start, nothing of which ran on the BPU."""
+        start = self.ctx.at_start
+        return start is not None and not start.placement.segments
+
     def _loss(self, rule: Rule[Any], before: float | None, after: float) -> str | None:
         if before is None:
             return None
         if rule.purpose is Purpose.LEGALISE:
-            return f"predicted {after:.0f} us instead of {before:.0f} us" if after > before else None
+            if after <= before or self._is_refused_as_a_whole:
+                return None
+            return f"predicted {after:.0f} us instead of {before:.0f} us"
         needed = GAIN * (self.ctx.total_us or 0.0)
         if before - after >= needed:
             return None

@@ -30,7 +30,7 @@ def line() -> Model:
 
 
 def volume() -> Model:
-    return net(f"a = Conv <{CUBE}> (x, w)  y = Relu (a)", "[1,16,4,32,32]", "[1,16,4,32,32]", 11, w=(16, 16, 3, 3, 3))
+    return net(f"a = Conv <{CUBE}> (x, w)  y = Relu (a)", "[1,4,4,16,16]", "[1,4,4,16,16]", 11, w=(4, 4, 3, 3, 3))
 
 
 @pytest.mark.parametrize("march", ["bernoulli2", "bayes", "bayes-e"])

@@ -16,6 +16,7 @@ from surgery.pipeline.result import PassResult, Status
 from surgery.pipeline.state import compare, state_of
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule
 from surgery.target import Placement, Target, load_target, march_names, place
+from tests.passes import rank_models
 from tests.pipeline.samples import Leaks, Swap, swapping
 from tests.support import model_of
 
@@ -123,6 +124,13 @@ def test_a_model_with_nothing_on_the_bpu_has_no_time() -> None:
     before, after = (state_of(place(model, target)) for model in (alone, whole))
     assert compare(before, after).reason.startswith("nothing of the original runs on the BPU")
     assert compare(after, before).interval is not None
+
+
+def test_what_cures_a_refused_model_is_kept_though_it_is_slower() -> None:
+    """A Conv3d so small that four convolutions are predicted to take longer than it does on the CPU."""
+    cube = "a = Conv <kernel_shape = [3, 3, 3], pads = [1, 1, 1, 1, 1, 1]> (x, w)  y = Relu (a)"
+    done = rank_models.run(rank_models.net(cube, "[1,4,4,16,16]", "[1,4,4,16,16]", 11, w=(4, 4, 3, 3, 3)), "bernoulli2")
+    assert done.ops.count("Conv") == 4, done.reasons
 
 
 @pytest.mark.parametrize("march", march_names())
