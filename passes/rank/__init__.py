@@ -22,6 +22,7 @@ from passes.rank.moves import (
     OrderChannels,
 )
 from passes.rank.pads import LiftPad
+from passes.rank.rows import LayOutRows
 from passes.rank.squeezed import ReduceUnsqueezed
 from passes.rank.tokens import PartAsTokens
 from passes.rank.views import LegaliseViews, LiftViews
@@ -68,6 +69,7 @@ class NormaliseRank(Pass):
             ReduceUnsqueezed(),
             PartAsTokens(),
             LookupFirst(),
+            LayOutRows(),
         )
 
     def purposes(self, target: Any) -> list[Purpose]:

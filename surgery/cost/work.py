@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
+from surgery.cost.grid import grid
 from surgery.cost.links import features, feeder, filters, is_weight
 from surgery.ir.graph import Node, Tensor
 from surgery.ir.ops import static_shape
@@ -161,12 +162,10 @@ def _matrix(node: Node, align: Alignment) -> tuple[int, tuple[Side, ...]]:
     inner = elements(weight) // max(1, columns)
     if len(dims(weight)) > 2:
         inner = dims(node.inputs[0])[-1]
-    rows = elements(node.outputs[0]) // max(1, columns)
     read, written = align.channels(point=True)
-    return _alone(align) if rows == 1 else up(rows, align.height * align.width), (
-        Side("input features", inner, read),
-        Side("output features", columns, written),
-    )
+    maps, height, width = grid(node)
+    rest, area = _area((maps, columns, height, width), align)
+    return maps * rest, (Side("input features", inner, read), Side("output features", columns, written), *area)
 
 
 def _columns(node: Node, weight: Tensor) -> int:
@@ -180,7 +179,7 @@ def _columns(node: Node, weight: Tensor) -> int:
 
 def _convolution(node: Node, align: Alignment) -> tuple[int, tuple[Side, ...]]:
     weight, group = dims(filters(node)), int(node.attrs.get("group", 1))
-    grid = dims(node.inputs[0] if node.op == "ConvTranspose" else node.outputs[0])
+    shape = dims(node.inputs[0] if node.op == "ConvTranspose" else node.outputs[0])
     first, second = weight[0], weight[1]
     inputs, outputs = (first // group, second) if node.op == "ConvTranspose" else (second, first // group)
     read, written = align.channels(point=prod(weight[2:]) == 1)
@@ -191,8 +190,8 @@ def _convolution(node: Node, align: Alignment) -> tuple[int, tuple[Side, ...]]:
         Side(f"input channels{each}", together * inputs, step),
         Side(f"output channels{each}", together * outputs, written),
     )
-    rest, area = _area(grid, align)
-    return grid[0] * (group // together) * rest * prod(weight[2:]), (*channels, *area)
+    rest, area = _area(shape, align)
+    return shape[0] * (group // together) * rest * prod(weight[2:]), (*channels, *area)
 
 
 def joined(group: int, inputs: int, outputs: int, read: int, written: int) -> int:
@@ -215,14 +214,14 @@ def joined(group: int, inputs: int, outputs: int, read: int, written: int) -> in
     return min(fitting, key=lambda n: up(n * inputs, read) * up(n * outputs, written) / n)
 
 
-def _area(grid: tuple[int, ...], align: Alignment) -> tuple[int, tuple[Side, ...]]:
+def _area(shape: tuple[int, ...], align: Alignment) -> tuple[int, tuple[Side, ...]]:
     """The positions of a convolution: its height is rounded where it has one, its width always."""
-    width = Side("width", grid[-1], align.width)
-    if prod(grid[2:]) == 1:
+    width = Side("width", shape[-1], align.width)
+    if prod(shape[2:]) == 1:
         return _alone(align), ()
-    if len(grid) < 4:
-        return prod(grid[2:-1]), (width,)
-    return prod(grid[2:-2]), (Side("height", grid[-2], align.height), width)
+    if len(shape) < 4:
+        return prod(shape[2:-1]), (width,)
+    return prod(shape[2:-2]), (Side("height", shape[-2], align.height), width)
 
 
 def _alone(align: Alignment) -> int:

@@ -8,15 +8,15 @@ from typing import Any
 
 from surgery.ir import Node
 from surgery.pipeline.context import PassContext
+from surgery.pipeline.gain import Gains
 from surgery.pipeline.state import State, compare
 from surgery.rewrite import Engine, Purpose, Rewriter, Rule
 from surgery.rewrite.engine import Policy
 
-GAIN = 0.005
-"""Share of the predicted latency that an ACCELERATE rewrite has to save."""
 WHOLE = 200
 """Most rewrites of a pass that are judged by estimates of the whole model, each of which takes a look at every node."""
 ILLEGAL = frozenset({"cpu", "refused"})
+IN_A_BODY = "inside a body, which runs on the CPU as a whole"
 
 
 class ByPurpose(Policy):
@@ -39,7 +39,7 @@ class ByPurpose(Policy):
     def __init__(self, ctx: PassContext, later: Sequence[Rule[Any]]) -> None:
         self.ctx, self.later = ctx, later
         self.careful = self.looked_ahead = False
-        self._judged = 0
+        self._judged, self._gains = 0, Gains(ctx)
         self._stuck: list[Node] = []
         self._last: set[Node] = set()
         self.now: State | None = None
@@ -68,20 +68,26 @@ class ByPurpose(Policy):
         """Why ``rule`` is not to be tried at ``node``: protected, legal already, or not its trouble."""
         if self.ctx.is_protected(node):
             return "protected"
-        if rule.purpose is Purpose.ACCELERATE and not self.ctx.is_priced:
-            return "no cost coefficients: whether it pays cannot be said"
+        if rule.purpose is Purpose.ACCELERATE:
+            return self._unpaid(node)
         if rule.purpose is not Purpose.LEGALISE:
             return None
         violations = self._violations(node)
         if node.graph is not self.ctx.main:
             violations = [v for v in violations if v.is_birth]
             if not violations:
-                return "inside a body, which runs on the CPU as a whole"
+                return IN_A_BODY
         if not violations:
             return "violates no limit of the march"
         if not rule.cure(violations):
             return f"does not cure {', '.join(v.constraint for v in violations)}"
         return None
+
+    def _unpaid(self, node: Node) -> str | None:
+        """Why nothing that is done to ``node`` can be said to pay."""
+        if not self.ctx.is_priced:
+            return "no cost coefficients: whether it pays cannot be said"
+        return None if node.graph is self.ctx.main else IN_A_BODY
 
     def _violations(self, node: Node) -> Sequence[Any]:
         """The limits that ``node`` violates, remembered for the rules that are tried at it one after the other."""
@@ -188,10 +194,7 @@ class ByPurpose(Policy):
             if after <= before or self._is_refused_as_a_whole:
                 return None
             return f"predicted {after:.0f} us instead of {before:.0f} us"
-        needed = GAIN * (self.ctx.total_us or 0.0)
-        if before - after >= needed:
-            return None
-        return f"predicted to save {before - after:.1f} us, under {100 * GAIN} % of the model ({needed:.1f} us)"
+        return self._gains.lack(rule, before, after)
 
     def _apply(self, rule: Rule[Any], apply: Callable[[], None], rw: Rewriter) -> str | None:
         apply()

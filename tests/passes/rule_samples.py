@@ -213,6 +213,7 @@ FUSED = {
         "y = Conv <pads = [1, 1, 1, 1]> (x, w)",
         {"w": np.kron(np.eye(2), np.ones((2, 2)))[:, :, None, None].repeat(3, 2).repeat(3, 3).astype(np.float32)},
         march="bayes-e",
+        quiet=IN_BODIES,
     ),
 }
 TILED = {
@@ -295,7 +296,7 @@ CLAMP = {
         CONVS,
         march="bayes-e",
         options={"mode": "pad"},
-        quiet=TAPPED,
+        quiet=TAPPED | IN_BODIES,
     ),
 }
 SUBSTITUTE = {
@@ -464,6 +465,14 @@ RANK = {
         march="bayes-e",
         quiet=STATIC,
     ),
+    "lay-out-rows": Sample(
+        "a = Sin (x)  b = MatMul (a, v)  c = Add (b, h)  d = Tanh (c)  e = MatMul (d, w)  y = Add (e, x)",
+        {"v": (96, 384), "h": (384,), "w": (384, 96)},
+        x="float[1,196,96]",
+        y="float[1,196,96]",
+        march="bayes-e",
+        quiet=STATIC,
+    ),
     "lookup-first": Sample(
         "a = Conv (x, w)  b = Reshape (a, k)  c = Sigmoid (a)  d = Reshape (c, k)  "
         "e = Concat <axis = 2> (b, d)  y = Tanh (e)",
@@ -533,7 +542,7 @@ RANK = {
         "float[1,6,8]",
         "float[1,6,8]",
         "bayes-e",
-        quiet=TAPPED,
+        quiet=TAPPED | IN_BODIES,
     ),
     "order-channels": _moved((1, 2, 2, 5, 5), [0, 2, 1, 3, 4], (1, 4, 5, 5)),
     "fill-blocks": _moved((1, 1, 2, 2, 5, 5), [0, 1, 4, 2, 5, 3], (1, 1, 10, 10)),
