@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from surgery.cost import work
 from surgery.cost.edges import Edge
 from surgery.cost.kinds import Kind, is_behind_convolution
-from surgery.cost.links import features, filters
+from surgery.cost.links import features, feeder, filters
 from surgery.ir.graph import Node, Tensor
 
 if TYPE_CHECKING:
@@ -77,6 +77,10 @@ class Term(StrEnum):
     """Elements written times the window."""
     GLOBAL = "global"
     REDUCE = "reduce"
+    SQUARES = "squares"
+    """Elements that a Pow makes, and"""
+    SQUARES_READ = "squares_read"
+    """those that are summed up for a variance: int16, it seems, for they take several times as long."""
     ENTER = "enter"
     """Features that are read from memory."""
     LEAVE = "leave"
@@ -116,6 +120,8 @@ INSTEAD: dict[Term, Term | None] = {
     Term.POOL_STRIDED: Term.POOL,
     Term.AVERAGE: Term.POOL,
     Term.GLOBAL: Term.REDUCE,
+    Term.SQUARES: Term.LOOKUP,
+    Term.SQUARES_READ: Term.REDUCE,
     Term.ENTER: None,
     Term.LEAVE: None,
     Term.LEAVE_TURNED: Term.LEAVE,
@@ -222,7 +228,19 @@ def _lookup(node: Node, align: Alignment) -> _Parts:
     if work.elements(node.outputs[0]) <= align.one_by_one:
         yield Term.LOOKUP_SMALL, size * 1e-6
     else:
-        yield Term.LOOKUP_BEHIND if is_behind_convolution(node) else Term.LOOKUP, size * 1e-6
+        yield _looked_up(node), size * 1e-6
+
+
+def _looked_up(node: Node) -> Term:
+    if node.op == "Pow":
+        return Term.SQUARES
+    return Term.LOOKUP_BEHIND if is_behind_convolution(node) else Term.LOOKUP
+
+
+def _reduced(node: Node, align: Alignment) -> _Parts:
+    before = feeder(node.inputs[0], alone=False)
+    squares = before is not None and before.op == "Pow"
+    return _read(Term.SQUARES_READ if squares else Term.REDUCE, node, align)
 
 
 def _longer(tensor: Tensor, align: Alignment) -> float:
@@ -262,7 +280,7 @@ _OF: dict[Kind, Callable[[Node, Alignment], _Parts]] = {
     Kind.LOOKUP: _lookup,
     Kind.POOL: _pool,
     Kind.GLOBAL: partial(_read, Term.GLOBAL),
-    Kind.REDUCE: partial(_read, Term.REDUCE),
+    Kind.REDUCE: _reduced,
     Kind.JOIN: _joined,
     Kind.PART: _parted,
     Kind.MOVE: _moved,
