@@ -16,6 +16,8 @@ from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rul
 
 PIECES = 64
 """Most convolutions that stand for one."""
+LARGEST = 64 << 20
+"""Most bytes of a weight with zeros between its taps."""
 
 
 @dataclass(frozen=True)
@@ -120,11 +122,12 @@ class TileKernel(Rule[Tiled]):
         """Without a dilation in one piece, then by the length of the parts, the largest first."""
         if ctx.target is None:
             raise Mismatch("no march is given, so no limit is exceeded", node)
+        static(node.inputs[0], node)
         own, others = convolution(node), {v.constraint for v in ctx.violations(node) if not self.cure([v])}
-        stuffed = _stuffed(own)
-        if stuffed is not own:
-            yield _way(stuffed, max(stuffed.taps), node, ctx, others)
-        for length in range(max(own.taps) - (stuffed is own), 0, -1):
+        dilated = any(axis.step > 1 for axis in own.axes)
+        if dilated:
+            yield _stuffed_way(own, node, ctx, others)
+        for length in range(max(own.taps) - (not dilated), 0, -1):
             yield _way(own, length, node, ctx, others)
 
     def rewrite(self, match: Tiled, rw: Rewriter) -> None:
@@ -162,10 +165,15 @@ def _spans(axis: Axis, taps: int, length: int, size: int, outputs: int) -> Itera
             yield Span(kept, begin=begin, end=end)
 
 
-def _stuffed(window: Window) -> Window:
-    """The same map without dilation, with zeros between its taps."""
+def _stuffed_way(window: Window, node: Node, ctx: Context, others: Container[str]) -> tuple[str, Tiled | Mismatch]:
+    """The same map without dilation, with zeros between its taps, in one piece."""
     taps = [1 + (count - 1) * axis.step for axis, count in zip(window.axes, window.taps, strict=True)]
-    return window.stretched([replace(axis, step=1) for axis in window.axes], taps)
+    size = window.weight.size // prod(window.taps) * prod(taps) * window.weight.itemsize
+    if size > LARGEST:
+        reason = f"with zeros between its taps the weight takes {size} bytes, at most {LARGEST}"
+        return "zeros between the taps", Mismatch(reason, node)
+    stuffed = window.stretched([replace(axis, step=1) for axis in window.axes], taps)
+    return _way(stuffed, max(taps), node, ctx, others)
 
 
 def _way(window: Window, length: int, node: Node, ctx: Context, others: Container[str]) -> tuple[str, Tiled | Mismatch]:

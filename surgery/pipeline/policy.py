@@ -15,6 +15,8 @@ from surgery.rewrite.engine import Policy
 
 WHOLE = 200
 """Most rewrites of a pass that are judged by estimates of the whole model, each of which takes a look at every node."""
+CLOSE = 1.5
+"""Time over that of before up to which a LEGALISE rewrite that loses among its neighbours is judged as a whole."""
 ILLEGAL = frozenset({"cpu", "refused"})
 IN_A_BODY = "inside a body, which runs on the CPU as a whole"
 
@@ -128,12 +130,22 @@ class ByPurpose(Policy):
         after = None if reason is not None else self.ctx.local_us(_alive(rw.made))
         if after is None:
             return reason
-        if rw.removed == [node]:
-            return self._loss(rule, before, after)
-        removed = list(rw.removed)  # only now known: what they cost is seen when they are back in place
-        rw.editor.rollback(mark)
-        loss = self._loss(rule, self._time_to_beat(removed), after)
-        return self._apply(rule, apply, rw) if loss is None else loss
+        removed = list(rw.removed)
+        if removed != [node]:  # only now known: what they cost is seen when they are back in place
+            rw.editor.rollback(mark)
+            before = self._time_to_beat(removed)
+        loss = self._loss(rule, before, after)
+        if loss is not None and _is_close(rule, before, after):
+            rw.editor.rollback(mark)
+            return self._looked_again(rule, apply, rw)
+        return loss if loss is not None or removed == [node] else self._apply(rule, apply, rw)
+
+    def _looked_again(self, rule: Rule[Any], apply: Callable[[], None], rw: Rewriter) -> str | None:
+        """By the whole model: what the nodes around lose is often won by those that come to the BPU with them."""
+        self.now = None
+        reason = self._kept_as_a_whole(rule, apply, rw)
+        self.now = None
+        return reason
 
     def _look_at_start(self, rw: Rewriter) -> None:
         """See the model before the first rewrite that has to pay; what needs not may have been done already."""
@@ -276,6 +288,11 @@ def _slower(before: State | None, after: State | None) -> str | None:
         return None
     old, new = before.estimate.latency_ms.mid, after.estimate.latency_ms.mid
     return f"predicted {new:.3g} ms for the model instead of {old:.3g} ms"
+
+
+def _is_close(rule: Rule[Any], before: float | None, after: float) -> bool:
+    """Whether a rewrite for the BPU loses so little that what follows from it may outweigh the loss."""
+    return rule.purpose is Purpose.LEGALISE and before is not None and after <= CLOSE * before
 
 
 def _alive(nodes: Sequence[Node]) -> list[Node]:

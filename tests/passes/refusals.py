@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from surgery.ir import Model
-from tests.passes.substitutions import CHANNELS, MAP, MASK, ROW, net, reduced
+from tests.passes.substitutions import CHANNELS, HOT, MAP, MASK, ONE_HOT, ROW, net, reduced
 
 HALF = "float16[1,8,6,6]"
 DYNAMIC = "float[1,8,H,W]"
@@ -39,6 +39,8 @@ WRITTEN = (
     "m = ReduceMean <axes = [-1]> (x)  n = ReduceMax <axes = [-1]> (x)  d = Sub (x, m)  p = Pow (d, t)  "
     "v = ReduceMean <axes = [3]> (p)  s = Add (v, e)  r = Sqrt (s)  q = Div (d, r)  y = Mul (q, n)"
 )
+
+MAXIMUM = "a = Tanh (x)  i = ArgMax <axis = 1, keepdims = 0> (a)"
 
 REFUSALS = {
     "Neg": Refusal("y = Neg (x)", "its kind must be one of 'f'", x="int32[1,8]", y="int32[1,8]"),
@@ -444,6 +446,44 @@ REFUSALS = {
         constants={"s": np.array([1, 1, 2048, 2048])},
         x="float[1,2,3]",
         y="float[1,2048,2048,2]",
+    ),
+    "OneHot of an index": Refusal(
+        f"a = ReduceMax <axes = [1], keepdims = 0> (x)  i = Cast <to = 7> (a)  {ONE_HOT}",
+        "comes from Cast",
+        constants=HOT,
+    ),
+    "OneHot of what may be infinite": Refusal(
+        f"i = ArgMax <axis = 1, keepdims = 0> (x)  {ONE_HOT}", "'x' may be infinite", constants=HOT
+    ),
+    "OneHot elsewhere": Refusal(
+        f"{MAXIMUM}  o = OneHot (i, d, v)  y = Transpose <perm = [0, 3, 1, 2]> (o)",
+        "the maximum must be over the channels, and marked in their place",
+        constants=HOT,
+    ),
+    "OneHot of the last maximum": Refusal(
+        f"{MAXIMUM.replace('axis', 'select_last_index = 1, axis')}  {ONE_HOT}",
+        "select_last_index is set, the first of equal maxima must be taken",
+        constants=HOT,
+    ),
+    "OneHot of integers": Refusal(
+        f"{MAXIMUM}  {ONE_HOT.replace('y =', 'o =')}  y = Cast <to = 1> (o)",
+        "the values are int64, they must be float32",
+        constants={**HOT, "v": np.array([0, 1])},
+    ),
+    "OneHot of a computed depth": Refusal(
+        f"s = Shape (x)  t = Slice (s, b, e)  d = Cast <to = 7> (t)  {MAXIMUM}  {ONE_HOT}",
+        "input 1 ('d') must be constant",
+        constants={"v": HOT["v"], "b": np.array([1]), "e": np.array([2])},
+    ),
+    "OneHot of many channels": Refusal(
+        f"{MAXIMUM}  {ONE_HOT}",
+        "8 channels and a depth of 5000, at most 2048 may be counted",
+        constants={**HOT, "d": np.array(5000)},
+        y="float[1,5000,6,6]",
+    ),
+    "Hardmax over rows": Refusal("y = Hardmax (x)", "the axis is 3, it must be 1, that of the channels"),
+    "Hardmax of old": Refusal(
+        "a = Tanh (x)  y = Hardmax <axis = 1> (a)", "opset 11 marks one of all elements behind the axis", opset=11
     ),
     "Trilu": Refusal(
         "y = Trilu (x)", "the matrices are LxL, both sides must be known", opset=14, x="float[1,L,L]", y="float[1,L,L]"

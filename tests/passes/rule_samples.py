@@ -358,6 +358,7 @@ SUBSTITUTE = {
     "einsum-by-pairs": _substituted("Einsum of heads", 12),
     "col2im": _substituted("Col2Im", 18),
     "affine-grid": _substituted("AffineGrid", 20),
+    "one-hot-of-maximum": _substituted("OneHot of a maximum", quiet=UNSIZED),
     "trilu": _substituted("Trilu", 14),
     "nearest-as-conv-transpose": _substituted(
         "Resize-nearest-odd-factor",

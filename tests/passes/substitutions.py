@@ -58,6 +58,9 @@ def spread(*shape: int) -> Any:
 
 TENTHS = np.arange(8, dtype=np.float32) / 10
 
+ONE_HOT = "y = OneHot <axis = 1> (i, d, v)"
+HOT = {"d": np.array(8), "v": np.array([0, 1], np.float32)}
+
 CASES = {
     "HardSwish": Case("y = HardSwish (x)", "HardSigmoid Mul", opset=14),
     "HardSwish on X3": Case("y = HardSwish (x)", "HardSigmoid Mul", "bernoulli2", 14),
@@ -292,6 +295,19 @@ CASES = {
         opset=12,
     ),
     "Einsum of one operand": Case('y = Einsum <equation = "...cw->w..."> (x)', "ReduceSum Transpose", y="float[6,1,8]"),
+    "OneHot of a maximum": Case(
+        f"a = Tanh (x)  i = ArgMax <axis = 1, keepdims = 0> (a)  {ONE_HOT}",
+        "Tanh ReduceMax Sub Sign Conv Relu",
+        opset=11,
+        constants=HOT,
+    ),
+    "OneHot of a maximum, deeper, of other values": Case(
+        f"a = Tanh (x)  i = ArgMax <axis = 1, keepdims = 0> (a)  {ONE_HOT}",
+        "Tanh ReduceMax Sub Sign Conv Relu Mul Add",
+        constants={"d": np.array([11]), "v": np.array([-0.5, 2], np.float32)},
+        y="float[1,11,6,6]",
+    ),
+    "Hardmax": Case("a = Tanh (x)  y = Hardmax <axis = 1> (a)", "Tanh ReduceMax Sub Sign Conv Relu"),
     "Trilu": Case("y = Trilu <upper = 0> (x, k)", "Where", opset=14, constants={"k": np.array(-1)}),
     "Trilu of booleans": Case("y = Trilu (x)", "And", opset=14, x="bool[1,8,6,6]", y="bool[1,8,6,6]"),
     "Col2Im": Case(

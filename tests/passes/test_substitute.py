@@ -121,7 +121,6 @@ def test_fused_forms_are_left(name: str, march: str) -> None:
 
 LEFT = {
     "Erf": "y = Erf (x)",
-    "Hardmax": "y = Hardmax (x)",
 }
 
 

@@ -94,3 +94,13 @@ def test_what_is_shared(steps: list[tuple[str, int, int]]) -> None:
     read = "  ".join([*body, f"y = Sum ({', '.join(names[1:])})"])
     done = apply_pass(net(read, "float[2,3]", "float[2,3]", 13), ShareEquals())
     assert done.result.drift_total in (None, 0.0)
+
+
+@MANY
+@given(st.integers(2, 9), st.integers(1, 12), st.integers(1, 4), st.integers(0, 2))
+def test_the_first_of_equal_maxima_is_marked(channels: int, depth: int, levels: int, off: int) -> None:
+    """Few levels make many equal maxima; a depth below the channels leaves some places without a mark."""
+    held = {"d": np.array(depth), "v": np.array([off, 1], np.float32), "l": np.float32(levels)}
+    body = "t = Tanh (x)  m = Mul (t, l)  f = Round (m)  a = Clip (f, n, l)  i = ArgMax <axis = 1, keepdims = 0> (a)"
+    model = net(f"{body}  y = OneHot <axis = 1> (i, d, v)", f"float[2,{channels},4,5]", "", 13, n=-held["l"], **held)
+    assert "OneHot" not in substituted(model, "bayes-e")

@@ -20,6 +20,13 @@ BETWEEN: dict[str, tuple[str, str]] = {
     "InstanceNormalization": ("b = InstanceNormalization (a, v, v)", "bernoulli2"),
     "Sub": ("s = Sigmoid (a)  b = Sub (s, a)", "bernoulli2"),
     "Mod": ("b = Mod <fmod = 1> (a, d)", "bayes-e"),
+    "OneHot": (
+        (
+            "i = ArgMax <axis = 1, keepdims = 0> (a)  n = Constant <value = int64 {16}> ()  "
+            "o = Constant <value = float[2] {0.0, 1.0}> ()  b = OneHot <axis = 1> (i, n, o)"
+        ),
+        "bayes-e",
+    ),
     "ConvTranspose of stride 1": ("b = ConvTranspose <pads = [1, 1, 1, 1]> (a, k)", "bernoulli2"),
     "ConvTranspose of stride 8": (
         (

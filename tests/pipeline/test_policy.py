@@ -7,18 +7,20 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from passes.substitute import SubstituteOps
 from surgery.drift.inputs import make_inputs
 from surgery.drift.verifier import Verifier
 from surgery.ir import Model, Node
-from surgery.pipeline import Pass, Pipeline, context
+from surgery.pipeline import Pass, Pipeline, context, policy
 from surgery.pipeline.manager import Manager
 from surgery.pipeline.result import PassResult, Status
 from surgery.pipeline.state import compare, state_of
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule
 from surgery.target import Placement, Target, load_target, march_names, place
 from tests.passes import rank_models
+from tests.passes.test_linear import net
 from tests.pipeline.samples import Leaks, Swap, swapping
-from tests.support import model_of
+from tests.support import apply_pass, model_of
 
 EYE = ",".join(str(float(i == j)) for i in range(8) for j in range(8))
 NET = f"""g (float[1,8,8,8] x) => (float[1,8,8,8] y) <float[8,8,1,1] w = {{{EYE}}}>
@@ -131,6 +133,18 @@ def test_what_cures_a_refused_model_is_kept_though_it_is_slower() -> None:
     cube = "a = Conv <kernel_shape = [3, 3, 3], pads = [1, 1, 1, 1, 1, 1]> (x, w)  y = Relu (a)"
     done = rank_models.run(rank_models.net(cube, "[1,4,4,16,16]", "[1,4,4,16,16]", 11, w=(4, 4, 3, 3, 3)), "bernoulli2")
     assert done.ops.count("Conv") == 4, done.reasons
+
+
+def test_what_comes_to_the_bpu_with_it_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Relu behind a group normalisation leaves the CPU of the X3 with it, which its own nodes do not show."""
+    held = {"g": np.array([0, 8, -1]), "k": np.array([1, 64, 8, 8]), "a": (8,), "b": (8,), "w": (64, 64, 1, 1)}
+    body = "r = Reshape (p, g)  n = InstanceNormalization (r, a, b)  q = Reshape (n, k)  s = Relu (q)"
+    model = net(f"p = Conv (x, w)  {body}  y = Conv (s, w)", "float[1,64,8,8]", "", 11, **held)
+    assert apply_pass(model, SubstituteOps(), "bernoulli2", verify=False).result.status is Status.APPLIED
+    monkeypatch.setattr(policy, "CLOSE", 0.0)
+    done = apply_pass(model, SubstituteOps(), "bernoulli2", verify=False)
+    assert any("predicted" in reason for reason in done.reasons)
+    assert "InstanceNormalization" in done.ops
 
 
 @pytest.mark.parametrize("march", march_names())

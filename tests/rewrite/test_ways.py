@@ -122,3 +122,9 @@ def test_every_view_has_the_ways() -> None:
         assert "Chosen among" in text
         assert "4 of at most 7 taps along an axis" in text
         assert "<b>|stem" not in text
+
+
+def test_a_weight_that_would_be_mostly_zeros_is_not_made() -> None:
+    """1 GB of zeros for 9 MB of taps."""
+    refused = [way.reason for reason in told(dilated(15, 512), "tile-kernels") for way in reason.ways]
+    assert "with zeros between its taps the weight takes 1007681536 bytes, at most 67108864" in refused
