@@ -6,6 +6,7 @@ Follows the toolchain: active operators are quantised; passive ones run on the B
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -117,17 +118,18 @@ class Placement:
         """Counts by device, segments, and the work on the BPU, as the model was when this was asked first."""
         return self._summary
 
+    def counts(self) -> dict[str, int]:
+        """Nodes in all and by device, and segments."""
+        count = Counter(row.device for row in self.rows)
+        devices: tuple[Device, ...] = ("bpu", "cpu", "folded", "refused", "unknown")
+        return {"nodes": len(self.rows), **{name: count[name] for name in devices}, "segments": self.segments}
+
     @cached_property
     def _summary(self) -> Summary:
-        count = dict.fromkeys(("bpu", "cpu", "folded", "refused", "unknown"), 0)
-        total = on_bpu = 0
-        for row in self.rows:
-            count[row.device] += 1
-            work = macs(row.node)
-            total += work
-            on_bpu += work if row.device == "bpu" else 0
-        share = on_bpu / total if total else None
-        return Summary(len(self.rows), **count, segments=self.segments, macs=total, mac_coverage=share)
+        work = [(macs(row.node), row.device) for row in self.rows]
+        total = sum(each for each, _ in work)
+        on_bpu = sum(each for each, device in work if device == "bpu")
+        return Summary(**self.counts(), macs=total, mac_coverage=on_bpu / total if total else None)
 
 
 def place(model: Model, target: Target) -> Placement:
@@ -136,7 +138,7 @@ def place(model: Model, target: Target) -> Placement:
     for graph in list(model.graph.walk())[1:]:
         _place_body(graph, target, model.opset, rows)
     placement = Placement(target, rows, target.refusals(model), folds)
-    placement.refusals += target.refusals_once_placed(placement.summary().as_dict())
+    placement.refusals += target.refusals_once_placed(placement.counts())
     return placement
 
 
