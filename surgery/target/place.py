@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from surgery.ir.graph import Dim, Graph, Node, Tensor
+from surgery.ir.graph import Constant, Dim, Graph, Node, Tensor
 from surgery.target.folds import RESHAPES, Folds, find_folds
 from surgery.target.lookups import SHUFFLE
 from surgery.target.march import Op
@@ -204,13 +204,22 @@ def _row(node: Node, verdict: Verdict, target: Target, folds: Folds, idle: str |
 
 
 def _joins_layout(node: Node, target: Target) -> bool:
-    """Whether a Reshape between a map of one pixel and a map of one channel is one with the change of layout there."""
+    """Whether a Reshape between a map of one pixel and a map of one channel is one with the change of layout there.
+
+    A product by a constant reads a row as a map of one pixel.
+    """
     if not target.march.cuts or node.op not in RESHAPES:
         return False
-    shapes = [tensor.shape or () for tensor in (node.inputs[0], node.outputs[0])]
-    thin = len(shapes[1]) == 4 and all(_is_thin(shape) for shape in shapes)
+    before, after = (tensor.shape or () for tensor in (node.inputs[0], node.outputs[0]))
     readers = node.outputs[0].outputs
+    if len(after) == 2:
+        return len(before) == 4 and before[1:3] == (1, 1) and bool(readers) and all(map(_is_product, readers))
+    thin = len(after) == 4 and _is_thin(before) and _is_thin(after)
     return thin and bool(readers) and all(target.march.ops.get(r.op, _ON_CPU).device == "bpu" for r in readers)
+
+
+def _is_product(node: Node) -> bool:
+    return node.op in ("Gemm", "MatMul") and isinstance(node.inputs[1], Constant)
 
 
 def _drop_layouts(rows: list[Row], folds: Folds, within: Callable[[Node], bool]) -> None:
