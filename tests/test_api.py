@@ -56,6 +56,13 @@ def test_check() -> None:
     assert [row.op for row in document.cpu_nodes] == [row.op for row in document.nodes if row.device == "cpu"]
 
 
+def test_check_at_other_sizes_leaves_the_model_as_it_is() -> None:
+    model = model_of(TEXT.replace("[1,4]", "[N,4]"), opset=11)
+    before = model.to_proto()
+    assert surgery.check(model, march="X5", input_shape={"x": (1, 4)}).refusals == ()
+    assert model.to_proto() == before
+
+
 def test_cost() -> None:
     document = surgery.cost(model_of(TEXT, opset=11), march="X5")
     assert document.latency_ms is not None

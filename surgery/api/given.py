@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from surgery.errors import InputError
 from surgery.ir import Model
 from surgery.pipeline import Pipeline
-from surgery.pipeline.view import frozen
+from surgery.pipeline.view import freeze
 from surgery.report.check import CheckDocument
 from surgery.report.cost import CostDocument
 from surgery.report.run import RunDocument
@@ -104,9 +104,13 @@ def _exported(module: nn.Module, example: Example | None) -> Model:
 
 
 def loaded_at(model: Source, shapes: Shapes) -> Model:
-    """The model with its inputs at ``shapes``, where there are any."""
+    """The model with its inputs at ``shapes``, where there are any; the digest of its file is under way."""
     loaded = Model.load(model)
-    return frozen(loaded, shapes) if shapes else loaded
+    if loaded.file is not None:
+        loaded.file.hash_ahead()
+    if shapes:
+        freeze(loaded, shapes)
+    return loaded
 
 
 def pipeline_of(given: Steps, march: str | None) -> Pipeline:

@@ -44,9 +44,10 @@ class Copier:
         """A copy of a node that knows ``graph`` as its own; it is not put into its nodes."""
         inputs, outputs = [self.tensor(t) for t in old.inputs], [self.tensor(t) for t in old.outputs]
         new = Node(old.op, old.name, None, inputs, outputs, old.domain)
-        new.overload, new.doc_string, new.metadata = old.overload, old.doc_string, dict(old.metadata)
-        new.graph, new.position = graph, old.position
-        new.attrs = {name: self.attribute(value, new) for name, value in old.attrs.items()}
+        fields = new.__dict__  # graphsurgeon's __setattr__ would take most of the time of a copy
+        fields["overload"], fields["doc_string"], fields["metadata"] = old.overload, old.doc_string, dict(old.metadata)
+        fields["graph"], fields["position"] = graph, old.position
+        fields["attrs"] = {name: self.attribute(value, new) for name, value in old.attrs.items()}
         return new
 
     def attribute(self, value: Any, owner: Node) -> Any:
@@ -57,23 +58,26 @@ class Copier:
 
     def tensor(self, old: Tensor) -> Tensor:
         """What stands for ``old``, made when first asked for."""
+        if (known := self.tensors.get(id(old))) is not None:
+            return known
         if old.is_empty():
             return Value.empty()
-        if id(old) not in self.tensors:
-            self.tensors[id(old)] = self.constant(old) if isinstance(old, Constant) else self.value(old)
-        return self.tensors[id(old)]
+        new = self.tensors[id(old)] = self.constant(old) if isinstance(old, Constant) else self.value(old)
+        return new
 
     def constant(self, old: Constant) -> Constant:
         """A copy of a constant, which shares its weight."""
         new = Constant(old.name, old.weight)
-        new.home = self.graphs.get(id(old.home))
-        new.doc_string, new.metadata = old.doc_string, dict(old.metadata)
+        fields = new.__dict__
+        fields["home"] = self.graphs.get(id(old.home))
+        fields["doc_string"], fields["metadata"] = old.doc_string, dict(old.metadata)
         return new
 
     def value(self, old: Value) -> Value:
         """A copy of a value."""
         new = Value(old.name, old.dtype, old.shape)
-        new.doc_string, new.metadata = old.doc_string, dict(old.metadata)
+        fields = new.__dict__
+        fields["doc_string"], fields["metadata"] = old.doc_string, dict(old.metadata)
         if old.type_proto is not None:
             new.type_proto = onnx.TypeProto()
             new.type_proto.CopyFrom(old.type_proto)

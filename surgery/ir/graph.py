@@ -293,5 +293,5 @@ class Graph(gs.Graph):
         while stack:
             graph = stack.pop()
             yield graph
-            nodes = (n for n in reversed(graph.nodes) if n.attrs and (n.graph is graph or not alive))
-            stack.extend(body for node in nodes for body in node.bodies())
+            held = ((node, value) for node in reversed(graph.nodes) for value in node.attrs.values())
+            stack.extend(v for node, v in held if isinstance(v, Graph) and (node.graph is graph or not alive))

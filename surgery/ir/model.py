@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -58,15 +57,10 @@ class Model:
             return source.copy()
         return read_model(cls, source, keep_input_initializers)
 
-    @cached_property
+    @property
     def sha256(self) -> str:
         """Of the bytes of the file (external data not included), "" for a model built in memory."""
-        if self.file is None:
-            return ""
-        digest = hashlib.sha256()
-        for piece in self.file.chunks(0, self.file.size):
-            digest.update(piece)
-        return digest.hexdigest()
+        return "" if self.file is None else self.file.sha256
 
     @property
     def opset(self) -> int:

@@ -45,14 +45,13 @@ def _cured(model: Model, step: Pass, placement: Placement) -> Iterator[str]:
     broken = step.cures & {refusal.rule for refusal in placement.refusals}
     if not broken:
         return
-    trial = Manager(model.copy(), placement.target)
+    trial = Manager(model, placement.target)
     try:
-        trial.run([(step.name, step)])
+        left = trial.tried(step.name, step, placement.target.refusals)
     except InputError:  # it wants to know something of the user, and says what
         yield from sorted(broken)
         return
-    left = {refusal.rule for refusal in placement.target.refusals(trial.model)}
-    yield from sorted(broken - left)
+    yield from sorted(broken - {refusal.rule for refusal in left})
 
 
 def _matches(rule: Rule[Any], node: Node, violation: Violation, ctx: PassContext) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from surgery.drift.metrics import Array
 from surgery.drift.verifier import Step, Verifier
@@ -25,6 +25,7 @@ from surgery.rewrite import Diverged, Purpose, Rewriter, Rule
 from surgery.target import Target
 
 Interface = list[tuple[str, str, "Shape | None"]]
+T = TypeVar("T")
 
 
 @dataclass
@@ -78,6 +79,15 @@ class Manager:
             if after is not None:
                 after(self.results[-1])
         return self.results
+
+    def tried(self, name: str, step: Pass, ask: Callable[[Model], T]) -> T:
+        """What ``ask`` says of the model after one pass, which is taken back."""
+        runner = _PassRunner(self, name, step, self._legalisers(step), None)
+        try:
+            runner.run()
+            return ask(self.model)
+        finally:
+            runner.editor.rollback()
 
     def _legalisers(self, step: Pass) -> list[Rule[Any]]:
         return [rule for rule in step.rules(self.target) if rule.purpose is Purpose.LEGALISE]

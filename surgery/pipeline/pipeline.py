@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
@@ -72,6 +73,7 @@ class Pipeline:
         return _parse(cls, text, str(path))
 
     @classmethod
+    @cache
     def default(cls, march: str | None = None) -> Self:
         """The pipeline that runs when none is given: that of the march where it has its own."""
         folder = files("surgery.pipeline") / "defaults"

@@ -24,17 +24,22 @@ def folded(model: Model) -> Model:
 
 
 def frozen(model: Model, shapes: Mapping[str, Sequence[int]]) -> Model:
-    """A copy of ``model`` whose inputs are static, at ``shapes`` where these say so; unverified.
+    """A copy of ``model`` as :func:`freeze` makes it."""
+    twin = model.copy()
+    freeze(twin, shapes)
+    return twin
+
+
+def freeze(model: Model, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Make the inputs of ``model`` static, at ``shapes`` where these say so; unverified.
 
     Raises:
         InputError: the shapes contradict the model, or dims stay open.
     """
-    twin = model.copy()
     for step in Pipeline(()).freezing(shapes).steps:
-        done = Manager(twin).run([(step.id, step.step)])[-1]
+        done = Manager(model).run([(step.id, step.step)])[-1]
         if done.status is Status.FAILED:
             raise InputError(done.reason, where=step.id)
-    return twin
 
 
 def place_as_seen(model: Model, target: Target, twin: Model | None = None) -> Placement:

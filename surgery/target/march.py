@@ -109,6 +109,7 @@ class Passive(Data):
     convolution itself); ``waiting``: only where their result is asked for quantised, by operator or fusion the
     condition under which that is so ("" always); ``along``: those that, under a condition, go with the node on the
     BPU before them.
+    ``following``: those of ``ops`` that nothing asks for where an operator of the CPU makes what they read;
     ``pulling``: those that have their inputs quantised even where a limit keeps them on the CPU, ``asking`` those that
     do where only their neighbours keep them there; ``passing``: those
     that do where their result is asked for quantised; ``floats``: those on the BPU whose result is float unless it is
@@ -121,6 +122,7 @@ class Passive(Data):
     after_conv: frozenset[str] = frozenset()
     not_after_conv: frozenset[str] = frozenset()
     waiting: dict[str, str] = {}
+    following: frozenset[str] = frozenset()
     pulling: frozenset[str] = frozenset()
     asking: frozenset[str] = frozenset()
     passing: frozenset[str] = frozenset()

@@ -55,7 +55,7 @@ class Neighbours:
         self.pulled: set[Node] = set()
         for node in reversed(graph.nodes):
             readers = [reader for out in node.outputs for reader in out.outputs if not self._parts(node, reader)]
-            if any(self._pulls(reader) for reader in readers):
+            if any(self._pulls(reader) for reader in readers) and not self._follows_cpu(node):
                 self.pulled.add(node)
             elif node.op in passive.lookups and (last := self._waiting_lookup(node)) is not None:
                 self.joined[node] = last
@@ -81,6 +81,13 @@ class Neighbours:
                 else:
                     idle[node] = BESIDE_NOTHING
         return idle
+
+    def _follows_cpu(self, node: Node) -> bool:
+        """Whether ``node`` cannot be asked for: what it reads is of the CPU, maybe through what would be asked, too."""
+        maker = node.inputs[0].producer if node.op in self.target.march.passive.following else None
+        while maker is not None and self._on_bpu(maker) and (maker in self.waiting or self._waits(maker, None)):
+            maker = maker.inputs[0].producer
+        return maker in self.verdicts and self.verdicts[maker].device == "cpu"
 
     def _parts(self, node: Node, reader: Node) -> bool:
         """Whether a movement between two segments is before one on the CPU, and so there, too."""

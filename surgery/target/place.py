@@ -6,12 +6,13 @@ Follows the toolchain: active operators are quantised; passive ones run on the B
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from surgery.ir.graph import Dim, Graph, Node, Tensor
+from surgery.ir.graph import Constant, Dim, Graph, Node, Tensor
 from surgery.target.folds import RESHAPES, Folds, find_folds
 from surgery.target.lookups import SHUFFLE
 from surgery.target.march import Op
@@ -117,17 +118,18 @@ class Placement:
         """Counts by device, segments, and the work on the BPU, as the model was when this was asked first."""
         return self._summary
 
+    def counts(self) -> dict[str, int]:
+        """Nodes in all and by device, and segments."""
+        count = Counter(row.device for row in self.rows)
+        devices: tuple[Device, ...] = ("bpu", "cpu", "folded", "refused", "unknown")
+        return {"nodes": len(self.rows), **{name: count[name] for name in devices}, "segments": self.segments}
+
     @cached_property
     def _summary(self) -> Summary:
-        count = dict.fromkeys(("bpu", "cpu", "folded", "refused", "unknown"), 0)
-        total = on_bpu = 0
-        for row in self.rows:
-            count[row.device] += 1
-            work = macs(row.node)
-            total += work
-            on_bpu += work if row.device == "bpu" else 0
-        share = on_bpu / total if total else None
-        return Summary(len(self.rows), **count, segments=self.segments, macs=total, mac_coverage=share)
+        work = [(macs(row.node), row.device) for row in self.rows]
+        total = sum(each for each, _ in work)
+        on_bpu = sum(each for each, device in work if device == "bpu")
+        return Summary(**self.counts(), macs=total, mac_coverage=on_bpu / total if total else None)
 
 
 def place(model: Model, target: Target) -> Placement:
@@ -136,7 +138,7 @@ def place(model: Model, target: Target) -> Placement:
     for graph in list(model.graph.walk())[1:]:
         _place_body(graph, target, model.opset, rows)
     placement = Placement(target, rows, target.refusals(model), folds)
-    placement.refusals += target.refusals_once_placed(placement.summary().as_dict())
+    placement.refusals += target.refusals_once_placed(placement.counts())
     return placement
 
 
@@ -202,13 +204,22 @@ def _row(node: Node, verdict: Verdict, target: Target, folds: Folds, idle: str |
 
 
 def _joins_layout(node: Node, target: Target) -> bool:
-    """Whether a Reshape between a map of one pixel and a map of one channel is one with the change of layout there."""
+    """Whether a Reshape between a map of one pixel and a map of one channel is one with the change of layout there.
+
+    A product by a constant reads a row as a map of one pixel.
+    """
     if not target.march.cuts or node.op not in RESHAPES:
         return False
-    shapes = [tensor.shape or () for tensor in (node.inputs[0], node.outputs[0])]
-    thin = len(shapes[1]) == 4 and all(_is_thin(shape) for shape in shapes)
+    before, after = (tensor.shape or () for tensor in (node.inputs[0], node.outputs[0]))
     readers = node.outputs[0].outputs
+    if len(after) == 2:
+        return len(before) == 4 and before[1:3] == (1, 1) and bool(readers) and all(map(_is_product, readers))
+    thin = len(after) == 4 and _is_thin(before) and _is_thin(after)
     return thin and bool(readers) and all(target.march.ops.get(r.op, _ON_CPU).device == "bpu" for r in readers)
+
+
+def _is_product(node: Node) -> bool:
+    return node.op in ("Gemm", "MatMul") and isinstance(node.inputs[1], Constant)
 
 
 def _drop_layouts(rows: list[Row], folds: Folds, within: Callable[[Node], bool]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,14 @@ def test_load_from_every_source(tmp_path: Path) -> None:
     assert [m.path for m in models] == [path, path, None, None, None]
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert [m.sha256 for m in models] == [digest, digest, "", "", ""]
+
+
+def test_the_digest_of_a_file_that_became_shorter(tmp_path: Path) -> None:
+    onnx.save(heavy(), tmp_path / "m.onnx")
+    model = Model.load(tmp_path / "m.onnx")
+    os.truncate(tmp_path / "m.onnx", 10)
+    with pytest.raises(ModelError, match="became shorter while it was read"):
+        _ = model.sha256
 
 
 def test_what_cannot_be_loaded(tmp_path: Path) -> None:

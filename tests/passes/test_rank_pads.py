@@ -20,10 +20,14 @@ def padded(shape: list[int], pads: list[int], *, march: str = "bayes-e", opset: 
     )
 
 
-@pytest.mark.parametrize("march", ["bayes-e", "bayes", "bernoulli2"])
-def test_a_value_of_rank_3(march: str) -> None:
+@pytest.mark.parametrize(
+    ("march", "end"),
+    [("bayes-e", ["Reshape", "Sin"]), ("bayes", ["Reshape", "Sin"]), ("bernoulli2", ["Sin", "Reshape"])],
+)
+def test_a_value_of_rank_3(march: str, end: list[str]) -> None:
+    """On the X3 only a lookup of rank 4 can be on the BPU, so the one behind the pad is done before the way back."""
     applied = padded([8, 16, 31], [0, 0, 0, 0, 0, 1], march=march)
-    assert applied.ops == ["Sin", "Reshape", "Pad", "Reshape", "Sin"], applied.reasons
+    assert applied.ops == ["Sin", "Reshape", "Pad", *end], applied.reasons
     assert applied.result.drift_total == 0.0
     pad = applied.model.graph.nodes[2]
     assert (pad.inputs[0].shape, pad.inputs[1].values.tolist()) == ((1, 8, 16, 31), [0, 0, 0, 0, 0, 0, 0, 1])

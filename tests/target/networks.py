@@ -23,6 +23,8 @@ ERF = "b = Div(a, root) d = Erf(b) e = Add(d, unit)"
 TO_TOKENS = f"a = {CONV}(x, w) r = Reshape(a, tokens) t = Transpose<perm=[0,2,1]>(r)"
 REST = "m = ReduceMean<axes=[-1]>(t) d = Sub(t, m)"
 NORM = f"{REST} q = Pow(d, square) e = ReduceMean<axes=[-1]>(q) f = Add(e, tiny) s = Sqrt(f) z = Div(d, s)"
+FAR_PAD = "LRN<size=3>(x) b = Pad(a, some)"
+THIN = "m = GlobalMaxPool(x) r = Reshape(m, wide) h = Softmax<axis=3>(r) q = Flatten(h)"
 FAR = "r = Reshape(x, turned) t = Neg(r)"
 BARE = f"a = {CONV}(x, w) r = Reshape(a, bare)"
 BOTH = "h = Softmax<axis=2>(a) e = Softmax<axis=1>(a) r = Reshape(h, joined) q = Reshape(e, joined) d = Add(r, q)"
@@ -219,6 +221,14 @@ NEIGHBOURS = [
         "bernoulli2", "bcccb",
     ),
     (f"a = {CONV}(x, w) b = Tanh(a) s = Sqrt(b) y = Div(x, s)", "bernoulli2", "bbbc"),
+    (f"m = ReduceMean<axes=[1,2,3]>(x) s = Sqrt(m) b = Div(x, s) y = {POINT}(b, p)", "bernoulli2", "cccb"),
+    (f"m = ReduceMean<axes=[1,2,3]>(x) s = Sigmoid(m) b = Mul(x, s) y = {POINT}(b, p)", "bernoulli2", "cbcb"),
+    *((f"a = {FAR_PAD} y = Sigmoid(b)", march, "ccb") for march in ALL),
+    *((f"a = {FAR_PAD} y = Sigmoid(b) z = Sigmoid(a)", march, "cbbb") for march in ALL),
+    *(("b = Pad(x, some) d = Pad<mode=\"edge\">(b, some) y = Sigmoid(d)", march, "bbb") for march in ALL),
+    (f"a = {FAR_PAD} y = Conv<kernel_shape=[1, 1]>(b, p)", "bernoulli2", "cfb"),
+    (f"{THIN} y = Gemm(q, v)", "bernoulli2", "cccfb"),
+    (f"{THIN} y = Gemm(q, v) z = Softmax<axis=1>(q)", "bernoulli2", "ccccbc"),
     (f"a = {CONV}(x, w) y = Clip(a, half)", "bernoulli2", "bb"),
     (f"a = {CONV}(x, w) y = Clip(a, low, six)", "bernoulli2", "bc"),
     (

@@ -142,6 +142,8 @@ EXAMPLES: list[tuple[str, Node, object]] = [
     ("operand_channels", node("Add", [(1, 8, 4, 4), (8, 1, 1)], (1, 8, 4, 4)), (8, 8)),
     ("broadcast_operands", ADD, 1),
     ("merged_rank", ADD, 2),
+    ("stretched_element", node("Mul", [(1, 8, 4, 4), (1, 1, 1, 1)], (1, 8, 4, 4)), True),
+    ("stretched_element", node("Mul", [(1, 1, 1, 1), (1, 1, 1, 1)], (1, 1, 1, 1)), False),
     ("rank_a", MATMUL, 4),
     ("rank_b", MATMUL, 4),
     ("rows", MATMUL, 7),

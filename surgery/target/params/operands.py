@@ -154,6 +154,13 @@ def broadcast_operands(p: Params) -> int:
 
 
 @param
+def stretched_element(p: Params) -> bool:
+    """Whether an operand of one element is stretched over a larger one."""
+    sizes: list[int] = [prod(shape) for shape in p["shapes"]]
+    return min(sizes) == 1 < max(sizes)
+
+
+@param
 def merged_rank(p: Params) -> int:
     """Rank after dropping dims of size 1 and merging neighbouring dims that broadcast alike."""
     return shapes_rank(p["shapes"])
