@@ -349,6 +349,12 @@ CASES = {
         constants={"w": spread(8, 1, 17, 17)},
         y="float[1,1,57,57]",
     ),
+    "ConvTranspose of pads over the limit": Case(
+        "y = ConvTranspose <strides = [3, 3], pads = [1, 1, 1, 1]> (x, w, b)",
+        "ConvTranspose Slice",
+        constants={"w": spread(8, 2, 3, 3), "b": TENTHS[:2]},
+        y="float[1,2,16,16]",
+    ),
     "ConvTranspose of stride 2 and 1 on X3": Case(
         "y = ConvTranspose <strides = [2, 1], pads = [1, 1, 1, 1]> (x, w)",
         "Conv DepthToSpace",

@@ -39,6 +39,23 @@ def test_any_transposed_convolution(
     assert "ConvTranspose" not in done.ops, done.reasons
 
 
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(SIDES, SIDES, st.tuples(st.sampled_from([3, 5]), st.integers(1, 3)), st.data())
+def test_any_pads_over_the_limit(height: int, width: int, strides: tuple[int, int], data: st.DataObject) -> None:
+    """On the X5 the pads of odd strides come to less than kernel over stride."""
+    kernel = data.draw(st.integers(3, 7))
+    pads = [data.draw(st.integers(low, (kernel - 1) // 2)) for low in (1, 0)]
+    sides = [(n - 1) * by + kernel - 2 * pad for n, by, pad in zip((height, width), strides, pads, strict=True)]
+    if pads[0] * strides[0] < kernel or min(sides) < 1:
+        return
+    body = f"y = ConvTranspose <strides = {list(strides)}, pads = {pads * 2}> (x, w)"
+    model = net(
+        body, x=f"float[1,4,{height},{width}]", y=f"float[1,3,{sides[0]},{sides[1]}]", w=spread(4, 3, kernel, kernel)
+    )
+    done = run(model, "bayes-e")
+    assert sorted(done.ops) == ["ConvTranspose", "Slice"], done.reasons
+
+
 def test_an_axis_of_stride_2() -> None:
     """Kernel 4, pad 1, as detectors and generators have it: two taps per phase, of three places."""
     axis = Axis(before=5, after=10, kernel=4, stride=2, dilation=1, pad=1, phases=2)
