@@ -15,7 +15,7 @@ import numpy as np
 
 from passes.substitute.base import Substitution, floats, text
 from surgery.ir import Node, Tensor, ops
-from surgery.rewrite import Context, Mismatch, Rewriter, need
+from surgery.rewrite import Context, Mismatch, Rewriter, build, need
 
 Array = np.ndarray[Any, np.dtype[Any]]
 LARGEST = 16 << 20
@@ -35,6 +35,9 @@ class Phases:
     group: int = 1
     pads: tuple[int, ...] = (0, 0, 0, 0)
     dilations: tuple[int, int] = (1, 1)
+    strides: tuple[int, int] = (1, 1)
+    size: tuple[int, int] | None = None
+    """Height and width of the result, where whole phases are more."""
 
 
 def enlarged(rw: Rewriter, x: Tensor, match: Phases) -> Tensor:
@@ -62,19 +65,19 @@ def enlarged(rw: Rewriter, x: Tensor, match: Phases) -> Tensor:
         group=match.group,
         kernel_shape=list(kernels.shape[2:]),
         pads=list(match.pads),
-        strides=[1, 1],
+        strides=list(match.strides),
     )
     mode = None if rw.opset < 11 else "DCR" if match.group == 1 else "CRD"
     for _ in range(times):
         value = rw.op("DepthToSpace", value, blocksize=2, mode=mode)
-    return value
+    return value if match.size is None else build.slice_(rw, value, [2, 3], [0, 0], match.size)
 
 
 def whole_phases(node: Node, factors: Sequence[int], group: int, opset: int) -> int:
-    """The one power of two among ``factors``; DepthToSpace has the order of phases that groups need from opset 11."""
-    factor, *rest = set(factors)
-    if rest or factor & (factor - 1):
-        raise Mismatch(f"height and width grow by {list(factors)}, it must be one power of two", node)
+    """The largest of ``factors``, powers of two; groups need an order of phases that DepthToSpace has from opset 11."""
+    if any(factor & (factor - 1) for factor in factors):
+        raise Mismatch(f"height and width grow by {list(factors)}, powers of two it must be: blocks are 2 x 2", node)
+    factor = max(factors)
     if factor > 1 and group > 1 and opset < 11:
         raise Mismatch(f"opset {opset} has DepthToSpace of mode DCR only, groups need CRD", node)
     return factor
@@ -82,7 +85,11 @@ def whole_phases(node: Node, factors: Sequence[int], group: int, opset: int) -> 
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis of a transposed convolution: sizes before and after, and how the kernel lies."""
+    """One axis of a transposed convolution: sizes before and after, how the kernel lies, and how many phases there are.
+
+    The size after is one of whole phases, which may be more than is wanted. There are as many phases as along the other
+    axis, a multiple of the stride: the convolution that computes them goes on by ``phases / stride`` inputs.
+    """
 
     before: int
     after: int
@@ -90,22 +97,28 @@ class Axis:
     stride: int
     dilation: int
     pad: int
+    phases: int
+
+    @property
+    def by(self) -> int:
+        """The stride of the convolution."""
+        return self.phases // self.stride
 
     @property
     def step(self) -> int:
         """How far apart the inputs are that a phase reads."""
-        return self.dilation if self.stride == 1 else 1
+        return self.dilation if self.phases == 1 else 1
 
     @property
     def offsets(self) -> range:
         """Where they lie, seen from the input of the same place."""
         span = (self.kernel - 1) * self.dilation
-        return range(-((span - self.pad) // self.stride), (self.stride - 1 + self.pad) // self.stride + 1, self.step)
+        return range(-((span - self.pad) // self.stride), (self.phases - 1 + self.pad) // self.stride + 1, self.step)
 
     @property
     def taps(self) -> Array:
         """Per phase and offset the index into the kernel; the size of the kernel where there is none."""
-        away = np.arange(self.stride)[:, None] + self.pad - self.stride * np.array(self.offsets)
+        away = np.arange(self.phases)[:, None] + self.pad - self.stride * np.array(self.offsets)
         inside = (away >= 0) & (away <= (self.kernel - 1) * self.dilation) & (away % self.dilation == 0)
         return np.where(inside, away // self.dilation, self.kernel)
 
@@ -113,7 +126,7 @@ class Axis:
     def pads(self) -> tuple[int, int]:
         """The zeros before and behind that the convolution needs."""
         begin, reach = -self.offsets[0], self.offsets[-1] - self.offsets[0]
-        return begin, self.after // self.stride - self.before - begin + reach
+        return begin, (self.after // self.phases - 1) * self.by + 1 - self.before - begin + reach
 
 
 class ConvTransposeAsConv(Substitution[Phases]):
@@ -121,6 +134,7 @@ class ConvTransposeAsConv(Substitution[Phases]):
 
     The witness at O2, 16 channels of 14x14: kernel 16 and stride 8 stay on the CPU of bayes-e (113 us of BPU time
     around it), as phases 697 us in one segment; on bernoulli2 444 and 497. Of stride 1 on bernoulli2: 79 and 65.
+    Strides of 1 and 4 become 4 x 4 phases, by a convolution of strides 4 and 1.
     """
 
     name, roots = "conv-transpose-as-conv", frozenset({"ConvTranspose"})
@@ -130,36 +144,41 @@ class ConvTransposeAsConv(Substitution[Phases]):
     )
 
     def match(self, node: Node, ctx: Context) -> Phases:
-        """Known sizes, a result that is whole phases, pads within the kernel."""
+        """Known sizes, strides of powers of two, pads within the kernel."""
         x, weight = floats(node), need.constant(node, 1)
+        need.rank(x, node, 4)
         bias = None if node.input(2) is None else need.constant(node, 2)
-        axes = _axes(node, need.static(x, node), weight.shape[2:])
         group, inputs = int(ops.attr(node, "group", 1)), weight.shape[0]
-        factor = whole_phases(node, [axis.stride for axis in axes], group, ctx.opset)
+        factor = whole_phases(node, ops.spatial(node, "strides", 2), group, ctx.opset)
+        axes = _axes(node, need.static(x, node), weight.shape[2:], factor)
         for axis in axes:
-            if axis.after % axis.stride:
-                raise Mismatch(f"the size {axis.after} must be a multiple of the stride {axis.stride}", node)
             if min(axis.pads) < 0:
                 raise Mismatch(f"the pads of a kernel of {axis.kernel} come to {axis.pads}, none may be negative", node)
         size = weight.itemsize * weight.shape[1] * inputs * factor**2 * len(axes[0].offsets) * len(axes[1].offsets)
         if size > LARGEST:
             raise Mismatch(f"the weights of all phases take {size} bytes, at most {LARGEST}", node)
         (top, bottom), (left, right) = (axis.pads for axis in axes)
-        kernels = _kernels(weight, group, axes)
-        return Phases(node, x, kernels, bias, group, (top, left, bottom, right), (axes[0].step, axes[1].step))
+        height, width = need.static(node.outputs[0], node)[2:]
+        return Phases(
+            node, x, _kernels(weight, group, axes), bias, group, (top, left, bottom, right),
+            dilations=(axes[0].step, axes[1].step), strides=(axes[0].by, axes[1].by),
+            size=None if (height, width) == (axes[0].after, axes[1].after) else (height, width),
+        )  # fmt: skip
 
     def build(self, match: Phases, rw: Rewriter) -> Tensor:
         """A convolution and its phases in place."""
         return enlarged(rw, match.x, match)
 
 
-def _axes(node: Node, before: Sequence[int], kernel: Sequence[int]) -> tuple[Axis, Axis]:
-    need.rank(node.inputs[0], node, 4)
+def _axes(node: Node, before: Sequence[int], kernel: Sequence[int], phases: int) -> tuple[Axis, Axis]:
     pads, after = ops.pads(node), need.static(node.outputs[0], node)
     if pads is None or "output_shape" in node.attrs:
         raise Mismatch("auto_pad or output_shape decides its pads, they must be stated", node)
     strides, dilations = ops.spatial(node, "strides", 2), ops.spatial(node, "dilations", 2)
-    first, second = (Axis(before[2 + i], after[2 + i], kernel[i], strides[i], dilations[i], pads[i]) for i in range(2))
+    whole = [-(-size // phases) * phases for size in after]
+    first, second = (
+        Axis(before[2 + i], whole[2 + i], kernel[i], strides[i], dilations[i], pads[i], phases) for i in range(2)
+    )
     return first, second
 
 
@@ -188,7 +207,10 @@ class CubicAsConv(Substitution[Phases]):
             raise Mismatch(f"mode is {mode!r}, it must be 'cubic'", node)
         if len(before) != 4 or before[:2] != after[:2] or any(b % a for a, b in zip(before, after, strict=True)):
             raise Mismatch(f"{before} becomes {after}, height and width must grow by whole factors", node)
-        factor = whole_phases(node, [after[2] // before[2], after[3] // before[3]], before[1], ctx.opset)
+        factors = [after[2] // before[2], after[3] // before[3]]
+        if len(set(factors)) > 1:
+            raise Mismatch(f"height and width grow by {factors}, these must be equal", node)
+        factor = whole_phases(node, factors, before[1], ctx.opset)
         if ops.attr(node, "exclude_outside", 0):
             raise Mismatch("exclude_outside is set, pixels at the edge must be repeated", node)
         how = text(node, "coordinate_transformation_mode", "half_pixel")

@@ -321,6 +321,7 @@ SUBSTITUTE = {
     "mod-as-remainder": _substituted("Mod"),
     "prod-as-muls": _substituted("ReduceProd"),
     "conv-transpose-as-conv": _substituted("ConvTranspose of stride 8", quiet=UNSIZED),
+    "conv-transpose-cropped": _substituted("ConvTranspose of pads over the limit", quiet=UNSIZED),
     "cubic-as-conv": _substituted(
         "Resize-cubic",
         13,

@@ -353,6 +353,31 @@ CASES = {
         constants={"w": spread(8, 2, 16, 16), "b": TENTHS[:2]},
         y="float[1,2,48,48]",
     ),
+    "ConvTranspose of stride 8 and 4": Case(
+        "y = ConvTranspose <strides = [8, 4], pads = [4, 2, 4, 2]> (x, w)",
+        "Conv DepthToSpace DepthToSpace DepthToSpace",
+        constants={"w": spread(8, 2, 16, 16)},
+        y="float[1,2,48,32]",
+    ),
+    "ConvTranspose to a part of a phase": Case(
+        "y = ConvTranspose <strides = [8, 8]> (x, w)",
+        "Conv DepthToSpace DepthToSpace DepthToSpace Slice",
+        constants={"w": spread(8, 1, 17, 17)},
+        y="float[1,1,57,57]",
+    ),
+    "ConvTranspose of pads over the limit": Case(
+        "y = ConvTranspose <strides = [3, 3], pads = [1, 1, 1, 1]> (x, w, b)",
+        "ConvTranspose Slice",
+        constants={"w": spread(8, 2, 3, 3), "b": TENTHS[:2]},
+        y="float[1,2,16,16]",
+    ),
+    "ConvTranspose of stride 2 and 1 on X3": Case(
+        "y = ConvTranspose <strides = [2, 1], pads = [1, 1, 1, 1]> (x, w)",
+        "Conv DepthToSpace",
+        march="bernoulli2",
+        constants={"w": spread(8, 16, 4, 3)},
+        y="float[1,16,12,6]",
+    ),
     "ConvTranspose of stride 8 at opset 9": Case(
         "y = ConvTranspose <strides = [8, 8], pads = [4, 4, 4, 4]> (x, w)",
         "Conv DepthToSpace DepthToSpace DepthToSpace",

@@ -35,6 +35,20 @@ BETWEEN: dict[str, tuple[str, str]] = {
         ),
         "bernoulli2",
     ),
+    "ConvTranspose of strides 1 and 4, to a part of a phase": (
+        (
+            "c = ConvTranspose <strides = [1, 4], pads = [1, 0, 1, 0]> (a, k)  "
+            "b = MaxPool <kernel_shape = [1, 4], strides = [1, 4], pads = [0, 0, 0, 1]> (c)"
+        ),
+        "bernoulli2",
+    ),
+    "ConvTranspose of stride 3 and pads": (
+        (
+            "c = ConvTranspose <strides = [3, 3], pads = [1, 1, 1, 1]> (a, k)  "
+            "b = MaxPool <kernel_shape = [3, 3], strides = [3, 3], pads = [1, 1, 1, 1]> (c)"
+        ),
+        "bayes-e",
+    ),
     "Resize-cubic": (
         'c = Resize <mode = "cubic"> (a, e, u)  b = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (c)',
         "bayes-e",
