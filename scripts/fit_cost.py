@@ -44,8 +44,8 @@ FEW = 4
 NARROW, WIDE = 1.03, 4.0
 HEAVY = 50_000
 """Bytes of weights from which on a layer says what memory takes."""
-WINDOWS, EXPOSED = (1, 2, 3, 4, 6, 8), tuple(np.arange(0.05, 0.81, 0.05).round(2))
-AHEAD = (None, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)
+WINDOWS, EXPOSED = (1, 2, 3, 4, 6, 8), tuple(np.arange(0, 0.81, 0.05).round(2))
+AHEAD = (None, 1.0, 1.25, 1.5, 2.0, 3.0)
 SPILLS, SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.6), (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 OUTPUT = 4
 """Bytes per element that the host reads: the compiler hands 32-bit integers out (seen in what it stores)."""

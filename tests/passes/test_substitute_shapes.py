@@ -65,13 +65,23 @@ def test_means(a: int, b: int, width: int, count: int) -> None:
 @MANY
 @given(st.data())
 def test_groups(data: st.DataObject) -> None:
-    groups, share = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 4))
+    groups = data.draw(st.integers(1, 4))
+    share = data.draw(st.integers(2 if groups == 1 else 1, 4))
     sizes = [data.draw(st.integers(2, 9)) for _ in "hw"]
     shape = [1, groups * share, *sizes]
     held: dict[str, Any] = {"g": np.array([0, groups, -1]), "k": np.array(shape), "a": (groups,), "b": (groups,)}
     body = "r = Reshape (x, g)  n = InstanceNormalization (r, a, b)  y = Reshape (n, k)"
     ops = substituted(net(body, f"float{shape}", "", 11, **held))
     assert "InstanceNormalization" not in ops
+
+
+def test_the_scale_of_a_single_channel_is_not_stretched_on_the_x3() -> None:
+    """It is one computed element, by which that march multiplies on the CPU."""
+    held: dict[str, Any] = {"g": np.array([0, 1, -1]), "k": np.array([1, 1, 6, 6]), "a": (1,), "b": (1,)}
+    body = "r = Reshape (x, g)  n = InstanceNormalization (r, a, b)  y = Reshape (n, k)"
+    done = apply_pass(net(body, "float[1,1,6,6]", "", 11, **held), SubstituteOps(), "bernoulli2")
+    assert done.result.status is Status.NOT_KEPT
+    assert any("Mul.element stretched_element=yes" in reason for reason in done.reasons)
 
 
 @MANY
