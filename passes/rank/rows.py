@@ -65,6 +65,8 @@ class LayOutRows(Rule[Laid]):
         if node.op == "Gemm" and not _is_plain(node):
             return Mismatch("alpha, beta and transA must be 1, 1 and 0", node)
         last, bias = _biased(node, ctx)
+        if bias is not None and not _is_of_features(bias):
+            return Mismatch("adds another number to every row, it must add one per feature", node)
         source = _listed(node.inputs[0])
         sides = _sides(source) or fullest(rows[-2], *_steps(ctx.target))
         if sides[0] == 1:
@@ -131,9 +133,14 @@ def _biased(node: Node, ctx: Context) -> tuple[Node, Tensor | None]:
     readers = node.outputs[0].consumers
     if len(readers) == 1 and readers[0].op == "Add" and not ctx.is_output(node.outputs[0]):
         bias = next((t for t in readers[0].inputs if isinstance(t, Constant)), None)
-        if bias is not None and set(bias.shape[:-1]) <= {1}:
+        if bias is not None and _is_of_features(bias):
             return readers[0], bias
     return node, None
+
+
+def _is_of_features(bias: Tensor) -> bool:
+    shape = ops.static_shape(bias)
+    return shape is not None and set(shape[:-1]) <= {1}
 
 
 def _spread(match: Laid, made: Tensor, rw: Rewriter) -> None:

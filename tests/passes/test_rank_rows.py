@@ -76,6 +76,7 @@ def test_tokens_that_no_map_fills_better_stay_in_their_row(tokens: int, march: s
     [
         ("f = Sin (x)  y = MatMul (f, v)", "[2,196,64]", "makes 2x196x256 by a weight, it must be one row of tokens"),
         ("f = Sin (x)  y = Gemm <alpha = 2.0> (f, v)", "[196,64]", "alpha, beta and transA must be 1, 1 and 0"),
+        ("f = Sin (x)  y = Gemm (f, v, rows)", "[196,64]", "adds another number to every row"),
         ("f = Sin (x)  c = Cos (f)  d = Transpose <perm = [0, 2, 1]> (c)  y = MatMul (f, d)", "[1,196,64]", "constant"),
     ],
 )
@@ -83,7 +84,8 @@ def test_what_is_no_product_of_one_row_by_a_weight(body: str, shape: str, reason
     size = [int(n) for n in shape.strip("[]").split(",")]
     last = 196 if "d)" in body else 256
     after = str([*size[:-1], last])
-    held = {"v": (64, 256)} if "v)" in body else {}
+    held = {"v": (64, 256), "rows": (196, 256)}
+    held = {name: shape for name, shape in held.items() if f"{name})" in body or f"{name}," in body}
     done = run(net(body, shape, after, **held))
     assert "lay-out-rows" not in rules(done)
     assert any(reason in text for text in done.reasons)
