@@ -13,19 +13,19 @@ fell. --out writes the table, and goes on where it ends; with --dry-run nothing 
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias, get_type_hints
+from typing import Any, NamedTuple, TypeAlias
 from unittest import mock
 
 import asking
 import corpus
 import cost_pairs
+import csv_rows
 import numpy as np
 import rank_networks
 
@@ -164,18 +164,12 @@ def summary(rows: Iterable[Case], march: str) -> Iterator[tuple[str, list[Case]]
 
 def read(path: Path | None) -> list[Case]:
     """The rows of a table that is there already."""
-    if path is None or not path.exists():
-        return []
-    cast = get_type_hints(Case)
-    with path.open(newline="") as file:
-        return [Case(**{name: cast[name](text) for name, text in line.items()}) for line in csv.DictReader(file)]
+    return csv_rows.read(Case, path)
 
 
 def write(path: Path, rows: Iterable[Case]) -> None:
     """Write the table."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([Case._fields, *rows])
+    csv_rows.write(Case, rows, path)
 
 
 def collect(chosen: argparse.Namespace, witness: Witness | None) -> None:

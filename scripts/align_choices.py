@@ -9,14 +9,12 @@ the toolchain.
 
 from __future__ import annotations
 
-import argparse
-import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import asking
+import csv_rows
 import onnx
 from cost_networks import Cells
 from onnx import TensorProto, helper
@@ -60,36 +58,15 @@ def pair(witness: Witness, march: str, channels: int, limit: float) -> Pair:
     return Pair(march, channels, filled, us, more)
 
 
-def read(path: Path = OUT) -> list[Pair]:
-    """The rows of a table."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return [
-            Pair(row["march"], int(row["channels"]), int(row["filled"]), float(row["us"]), float(row["filled_us"]))
-            for row in csv.DictReader(file)
-        ]
+def missing(witness: Witness, march: str, rows: Sequence[Pair], limit: float) -> Iterator[Pair]:
+    """The pairs of a march that are not among ``rows``."""
+    there = {(row.march, row.channels) for row in rows}
+    return (pair(witness, march, channels, limit) for channels in CHANNELS if (march, channels) not in there)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Compile, and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asking.arguments(parser)
-    parser.add_argument("--limit", type=float, default=300, help="seconds per network")
-    parser.add_argument("--out", type=Path, default=OUT)
-    chosen = parser.parse_args(arguments)
-
-    def ask(witness: Witness) -> None:
-        rows = read(chosen.out)
-        there = {(row.march, row.channels) for row in rows}
-        for march in chosen.march or asking.MARCHES:
-            for channels in (one for one in CHANNELS if (march, one) not in there):
-                rows.append(pair(witness, march, channels, chosen.limit))
-                print(*rows[-1], flush=True)
-                with chosen.out.open("w", newline="") as file:
-                    csv.writer(file, lineterminator="\n").writerows([Pair._fields, *rows])
-
-    return asking.asked(chosen.witness, ask)
+    return csv_rows.extend(__doc__, arguments, OUT, Pair, missing)
 
 
 if __name__ == "__main__":

@@ -10,14 +10,12 @@ with 2 without the toolchain.
 
 from __future__ import annotations
 
-import argparse
-import csv
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-import asking
+import csv_rows
 import onnx
 from cost_networks import Cells
 from onnx import TensorProto, helper
@@ -107,38 +105,19 @@ def estimated(march: str, size: Size) -> list[float]:
 
 def read(path: Path = OUT) -> list[Choice]:
     """The rows of a table."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        rows = [list(row.values()) for row in csv.DictReader(file)]
-    return [Choice(march, *_size(size), int(groups), float(us)) for march, *size, groups, us in rows]
+    return csv_rows.read(Choice, path)
 
 
-def _size(cells: Sequence[str]) -> Size:
-    kernel, stride, channels, side = map(int, cells)
-    return kernel, stride, channels, side
+def missing(witness: Witness, march: str, rows: Sequence[Choice], limit: float) -> Iterator[Choice]:
+    """The layers of a march, of sizes that are not among ``rows``."""
+    there = {row.size for row in rows if row.march == march}
+    for size in (one for one in SIZES if one not in there):
+        yield from choices(witness, march, size, limit)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Compile, and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asking.arguments(parser)
-    parser.add_argument("--limit", type=float, default=300, help="seconds per network")
-    parser.add_argument("--out", type=Path, default=OUT)
-    chosen = parser.parse_args(arguments)
-
-    def ask(witness: Witness) -> None:
-        rows = read(chosen.out)
-        there = {(row.march, row.size) for row in rows}
-        asked = [(march, size) for march in chosen.march or asking.MARCHES for size in SIZES]
-        for march, size in (one for one in asked if one not in there):
-            rows += choices(witness, march, size, chosen.limit)
-        chosen.out.parent.mkdir(parents=True, exist_ok=True)
-        with chosen.out.open("w", newline="") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerows((Choice._fields, *rows))
-
-    return asking.asked(chosen.witness, ask)
+    return csv_rows.extend(__doc__, arguments, OUT, Choice, missing)
 
 
 if __name__ == "__main__":

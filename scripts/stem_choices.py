@@ -11,14 +11,12 @@ toolchain.
 
 from __future__ import annotations
 
-import argparse
-import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-import asking
+import csv_rows
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -110,42 +108,20 @@ def choice(witness: Witness, march: str, size: Size, blocks: int, limit: float) 
 
 def read(path: Path = OUT) -> list[Stem]:
     """The rows of a table."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        rows = [list(row.values()) for row in csv.DictReader(file)]
-    return [
-        Stem(march, int(kernel), int(channels), int(side), int(blocks), float(us), float(told))
-        for march, kernel, channels, side, blocks, us, told in rows
-    ]
+    return csv_rows.read(Stem, path)
+
+
+def missing(witness: Witness, march: str, rows: Sequence[Stem], limit: float) -> Iterator[Stem]:
+    """The stems of a march that are not among ``rows``."""
+    there = {row.asked for row in rows}
+    asked = ((march, size, blocks) for size in SIZES for blocks in (0, 1))
+    made = (choice(witness, *one, limit) for one in asked if one not in there)
+    return (stem for stem in made if stem is not None)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Compile, and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asking.arguments(parser)
-    parser.add_argument("--limit", type=float, default=300, help="seconds per network")
-    parser.add_argument("--out", type=Path, default=OUT)
-    chosen = parser.parse_args(arguments)
-
-    def ask(witness: Witness) -> None:
-        rows = read(chosen.out)
-        there = {row.asked for row in rows}
-        asked = [(m, size, blocks) for m in chosen.march or asking.MARCHES for size in SIZES for blocks in (0, 1)]
-        for one in (one for one in asked if one not in there):
-            row = choice(witness, *one, chosen.limit)
-            rows += [row] if row else []
-            write(rows, chosen.out)
-
-    return asking.asked(chosen.witness, ask)
-
-
-def write(rows: Sequence[Stem], path: Path) -> None:
-    """The table with ``rows``."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerows((Stem._fields, *rows))
+    return csv_rows.extend(__doc__, arguments, OUT, Stem, missing)
 
 
 if __name__ == "__main__":
