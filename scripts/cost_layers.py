@@ -3,11 +3,12 @@
 usage: cost_layers.py MARCH PREFIX... [--cells FOLDER] --out DIR
 
 PREFIX are tables of measure.py (performance); models in FOLDER are those of cost_networks.py, the others those of the
-shared corpus. Writes DIR/MARCH.csv.gz, a line per layer: the model, the layer, the operators behind it, its terms
-(TERM=AMOUNT, of all nodes behind it; none where they cannot be told apart), the bytes of its weights, what it reads
-from memory and writes for the host, the sizes of what it reads and writes that has to be held, and its microseconds of
-computing and of loading and storing; and DIR/MARCH.json, where the figures come from, and the microseconds of whole
-models. fit_cost.py needs these alone.
+shared corpus. Writes DIR/MARCH.csv.gz, a line per layer, those of the same nodes added up: the model, the layer, the
+operators behind it, its terms (TERM=AMOUNT, of all nodes behind it; none where they cannot be told apart), the bytes of
+its weights, what it reads from memory and writes for the host, the sizes of what it reads and writes that has to be
+held, what waits for its end beside how many weights (SIZE/WEIGHTS), and its microseconds of computing and of loading
+and storing; and DIR/MARCH.json, where the figures come from, and the microseconds of whole models. fit_cost.py needs
+these alone.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ import gzip
 import io
 import json
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import corpus
 import tables
@@ -32,6 +33,7 @@ from surgery.cost.edges import edge_of
 from surgery.cost.kinds import FREE, kinds
 from surgery.cost.segments import Devices
 from surgery.cost.terms import amounts
+from surgery.cost.waiting import waiting
 from surgery.ir import Model, Node
 from surgery.target import Target, place
 from surgery.target.target import load_target
@@ -39,8 +41,24 @@ from surgery.toolchain.log import TableRow
 from surgery.toolchain.names import Names, named
 
 COLUMNS = (
-    "model", "segment", "layer", "ops", "terms", "weights", "enters", "leaves", "features", "compute_us", "transfer_us",
+    "model", "segment", "layer", "ops", "terms", "weights", "enters", "leaves", "features", "waits", "compute_us",
+    "transfer_us",
 )  # fmt: skip
+
+
+class _Sizes(NamedTuple):
+    """Bytes of weights and at the edges; sizes of what is held; what waits."""
+
+    weights: int
+    enters: int
+    leaves: int
+    features: str
+    waits: str
+
+
+APART = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+"""Operators whose layers are not added up: their own, and what turns maps around for others."""
+NOTHING = _Sizes(0, 0, 0, "", "")
 
 
 def lines(entry: tables.Entry, model: Model, target: Target) -> Iterator[list[Any]]:
@@ -49,12 +67,18 @@ def lines(entry: tables.Entry, model: Model, target: Target) -> Iterator[list[An
     names = named(model, [row_of(*row) for row in entry["rows"]])
     nodes = {node.name: node for node in model.graph.nodes}
     shares = _shares(entry, names)
-    for segment, layer, _, _, _, compute, transfer, *_ in entry["layers"]:
-        behind = [nodes[name] for name in names.behind(layer) if name in nodes]
-        terms, sizes = _work(behind, device, align)
-        whole = all(shares[node.name] == 1 for node in behind)
+    found = defaultdict[tuple[str, str, tuple[str, ...]], list[tuple[str, float, float]]](list)
+    for segment, layer, _, _, _, us, moving, *_ in entry["layers"]:
+        behind = tuple(name for name in names.behind(layer) if name in nodes)
+        apart = any(nodes[name].op in APART for name in behind) or not behind
+        found[segment, layer if apart else "", behind].append((layer, float(us), float(moving)))
+    for (segment, _, behind), layers in found.items():
+        made = [nodes[name] for name in behind]
+        terms, sizes = _work(made, device, align)
+        whole = all(shares[name] == len(layers) for name in behind)
         text = " ".join(f"{term}={amount:.6g}" for term, amount in terms.items() if whole)
-        yield [entry["model"], segment, layer, "+".join(node.op for node in behind), text, *sizes, compute, transfer]
+        compute, transfer = (sum(part) for part in list(zip(*layers, strict=True))[1:])
+        yield [entry["model"], segment, layers[0][0], "+".join(node.op for node in made), text, *sizes, compute, transfer]
 
 
 def row_of(name: str, kind: str | None, device: Any, segment: str | None, data: str | None) -> TableRow:
@@ -67,15 +91,16 @@ def _shares(entry: tables.Entry, names: Names) -> Counter[str]:
     return Counter(name for _, layer, *_ in entry["layers"] for name in names.behind(layer))
 
 
-def _work(behind: list[Node], device: Devices, align: Alignment) -> tuple[dict[str, float], tuple[int, int, int, str]]:
-    """The terms of the nodes together, empty where one has none; bytes of weights, at the edges, sizes of features."""
+def _work(behind: list[Node], device: Devices, align: Alignment) -> tuple[dict[str, float], _Sizes]:
+    """The terms of the nodes together, empty where one has none, and their sizes."""
     terms: Counter[str] = Counter()
     weights = enters = leaves = 0
     sizes: list[int] = []
+    waits: list[str] = []
     for node in behind:
         engines = kinds(node)
         if not engines:
-            return {}, (0, 0, 0, "")
+            return {}, NOTHING
         if device(node) == "folded":
             continue
         edge, engines = edge_of(node, device), () if engines[0] in FREE else engines
@@ -86,9 +111,10 @@ def _work(behind: list[Node], device: Devices, align: Alignment) -> tuple[dict[s
             weights += work.weight_bytes(node, align)
             enters, leaves = (a + b for a, b in zip((enters, leaves), edge.sizes(align), strict=True))
             sizes += [work.elements(t) for side in work.held(node) for t in side]
+            waits += [f"{held.size}/{held.weights}"] if (held := waiting(node, align)) is not None else []
         except work.NotStatic:
-            return {}, (0, 0, 0, "")
-    return dict(terms), (weights, enters, leaves, "+".join(map(str, sizes)))
+            return {}, NOTHING
+    return dict(terms), _Sizes(weights, enters, leaves, "+".join(map(str, sizes)), "+".join(waits))
 
 
 def graphs(cells: Path | None) -> dict[str, Path]:

@@ -6,7 +6,8 @@ A pair is, by turns, a random network (random_networks.py) or a piece of 10 to 4
 at an opset of the toolchain, and what the default pipeline makes of it without a random third of its passes. Pairs that
 no pass changes are drawn again. Both are compiled by the vendor's toolchain at O2. Prints per march how many pairs it
 takes, how many of them changed by more than 2 % of the time before, and the share of these whose sign the
-estimate of `bpu_ms` has, with every one that it has not. --out writes the table, and goes on where it ends.
+estimate has, with every one that it has not: of what the compiler counts, which is `bpu_ms` without starting segments.
+--out writes the table, and goes on where it ends.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ from pieces import piece
 from random_networks import network
 
 import surgery
+from surgery.cost import estimate
 from surgery.errors import SurgeryError
 from surgery.ir import Model
-from surgery.report.base import Span
+from surgery.target import load_target, place
 from surgery.toolchain import Answer, Witness
 
 CHANGE = 0.02
@@ -109,16 +111,16 @@ def pair(witness: Witness, march: str, seed: int, limit: float) -> Pair | None:
     steps = surgery.Pipeline.default(march).steps
     skip = [step.id for step in steps if step.id not in KEPT and rng.random() < LEFT_OUT]
     done = surgery.run(before, march=march, skip=skip, verify="off")
-    then, now = done.report.before.bpu_ms, done.report.after.bpu_ms
-    if not done.report.edits or then is None or now is None:
+    if not done.report.edits:
         return None
+    then, now = (_predicted(model, march) for model in (before, done.model))
     first, second = (witness.compile(model, march, limit=limit) for model in (before, done.model))
     reason = "; ".join(a.refusal.text[:80] for a in (first, second) if a.refusal is not None)
-    return Pair(march, seed, name, _us(then), _us(now), _compiled(first), _compiled(second), reason)
+    return Pair(march, seed, name, then, now, _compiled(first), _compiled(second), reason)
 
 
-def _us(span: Span) -> float:
-    return round(1000 * (span.mid or 0.0), 2)
+def _predicted(model: Model, march: str) -> float:
+    return round(1000 * estimate(place(model, load_target(march))).compiler_ms.mid, 2)
 
 
 def _compiled(answer: Answer) -> float:

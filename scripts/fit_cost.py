@@ -23,7 +23,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from scipy.optimize import OptimizeResult, least_squares
@@ -46,7 +46,9 @@ HEAVY = 50_000
 """Bytes of weights from which on a layer says what memory takes."""
 WINDOWS, EXPOSED = (1, 2, 3, 4, 6, 8), tuple(np.arange(0, 0.81, 0.05).round(2))
 AHEAD = (None, 1.0, 1.25, 1.5, 2.0, 3.0)
+NEVER = 1e6
 SPILLS, SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.6), (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
+WAITS = (0.3, 0.45, 0.6, 0.8, 1.0, 1.5, NEVER)
 OUTPUT = 4
 """Bytes per element that the host reads: the compiler hands 32-bit integers out (seen in what it stores)."""
 Floats: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
@@ -63,6 +65,7 @@ class Layer:
     enters: int
     leaves: int
     features: tuple[int, ...]
+    waits: tuple[tuple[int, int], ...]
     compute: float
     transfer: float
 
@@ -107,8 +110,17 @@ def _layer(line: dict[str, str]) -> Layer:
     terms = {term: float(amount) for term, amount in (part.split("=") for part in line["terms"].split())}
     weights, enters, leaves = (int(line[name]) for name in ("weights", "enters", "leaves"))
     features = tuple(int(size) for size in line["features"].split("+") if size)
+    waits = tuple((int(size), int(w)) for size, w in (one.split("/") for one in line["waits"].split("+") if one))
     compute, transfer = (float(line[name]) for name in ("compute_us", "transfer_us"))
-    return Layer(line["model"], line["segment"], terms, weights, enters, leaves, features, compute, transfer)
+    return Layer(line["model"], line["segment"], terms, weights, enters, leaves, features, waits, compute, transfer)
+
+
+class Spill(NamedTuple):
+    """MB of a tensor from which on a share of it goes through memory; MB of weights that others wait for there."""
+
+    mb: float
+    share: float
+    wait_mb: float
 
 
 @dataclass(frozen=True)
@@ -120,8 +132,7 @@ class Fit:
     memory: float
     moving: float
     memory_spread: tuple[float, float]
-    spill_mb: float
-    spill_share: float
+    spill: Spill
     exposed: float
     window: int
     ahead_mb: float | None
@@ -135,12 +146,12 @@ def fit(table: Table) -> Fit:
     """The fit to all layers of a table."""
     rates, spreads = engine(table, {})
     told = [layer for layer in table.layers if layer.terms]
-    memory, moving, spill_mb, share = _memory(told)
+    memory, moving, spill = _memory(told)
     exposed, window, ahead_mb = _schedule(table, memory)
     off = _by_family(
-        [(layer.family, layer.transfer, memory * _bytes(layer, spill_mb, share) + moving) for layer in told]
+        [(layer.family, layer.transfer, memory * _bytes(layer, spill) + moving) for layer in told]
     )
-    return Fit(rates, spreads, memory, moving, off, spill_mb, share, exposed, window, ahead_mb)
+    return Fit(rates, spreads, memory, moving, off, spill, exposed, window, ahead_mb)
 
 
 def engine(table: Table, begin: Mapping[str, float]) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
@@ -218,16 +229,17 @@ def _by_family(rows: Sequence[tuple[str, float, float]]) -> tuple[float, float]:
     )
 
 
-def _bytes(layer: Layer, spill_mb: float, share: float) -> float:
+def _bytes(layer: Layer, spill: Spill) -> float:
     """MB that a layer moves through memory, as surgery.cost counts them."""
-    spill = share * sum(max(0.0, size - spill_mb * 1e6) for size in layer.features)
+    held = spill.share * sum(max(0.0, size - spill.mb * 1e6) for size in layer.features)
+    aside = 2 * sum(size for size, weights in layer.waits if weights > spill.wait_mb * 1e6)
     edges = layer.enters + OUTPUT * layer.leaves
-    return (layer.weights + (edges or spill)) * 1e-6
+    return (layer.weights + aside + (edges or held)) * 1e-6
 
 
-def _memory(told: Sequence[Layer]) -> tuple[float, float, float, float]:
+def _memory(told: Sequence[Layer]) -> tuple[float, float, Spill]:
     """Microseconds per MB and per layer by layers of many weights; what spills by whole models."""
-    heavy = [layer for layer in told if layer.weights > HEAVY and not layer.leaves]
+    heavy = [layer for layer in told if layer.weights > HEAVY and not layer.leaves and not layer.waits]
     moved = np.array([(layer.weights + layer.enters) * 1e-6 for layer in heavy])
     ones, measured = np.ones(len(moved)), np.array([layer.transfer for layer in heavy])
     found = closest(np.stack([moved, ones], axis=1), measured, ones, np.zeros(2))
@@ -237,18 +249,17 @@ def _memory(told: Sequence[Layer]) -> tuple[float, float, float, float]:
         if layer.family != "cells":
             by_model[layer.model].append(layer)
 
-    def error(spill_mb: float, share: float) -> float:
+    def error(spill: Spill) -> float:
         """Of all loading and storing, the part that models are off by: it is the large ones that spill."""
         off = whole = 0.0
         for layers in by_model.values():
-            moved = [_bytes(layer, spill_mb, share) for layer in layers]
+            moved = [_bytes(layer, spill) for layer in layers]
             measured = sum(layer.transfer for layer in layers)
             off += abs(sum(rate * mb + moving * (mb > 0) for mb in moved) - measured)
             whole += measured
         return off / whole if whole else 0.0
 
-    spill_mb, share = min(((s, f) for s in SPILLS for f in SHARES), key=lambda pair: (error(*pair), pair))
-    return rate, moving, spill_mb, share
+    return rate, moving, min((Spill(*one) for one in product(SPILLS, SHARES, WAITS)), key=lambda one: (error(one), one))
 
 
 def _schedule(table: Table, memory: float) -> tuple[float, int, float | None]:
@@ -305,8 +316,9 @@ def text(found: Fit, source: str, segment: str) -> str:
             "memory:",
             f"  rate: {line(found.memory, found.memory_spread)}",
             f"  layer: {line(found.moving, found.memory_spread)}",
-            f"  spill_mb: {found.spill_mb or 0.001}",
-            f"  spill_share: {found.spill_share}",
+            f"  spill_mb: {found.spill.mb or 0.001}",
+            f"  spill_share: {found.spill.share}",
+            *([] if found.spill.wait_mb == NEVER else [f"  wait_mb: {found.spill.wait_mb}"]),
             f"  output_factor: {OUTPUT}",
             f"  exposed: {found.exposed}",
             f"  window: {found.window}",
@@ -340,7 +352,9 @@ def report(table: Table, found: Fit) -> Iterator[str]:
         low, high = found.spreads.get(term, (1, 1))
         rate = found.rates.get(term, 0.0)
         yield f"{term:18s} {rate:10.4g} {low:6.2f} {high:6.2f} {len(rows):7d} {len(off):7d} {told}"
-    yield f"memory {found.memory} us/MB and {found.moving} us, spill {found.spill_share} over {found.spill_mb} MB"
+    spill = found.spill
+    yield f"memory {found.memory} us/MB and {found.moving} us, spill {spill.share} over {spill.mb} MB"
+    yield f"what waits for more than {spill.wait_mb:g} MB of weights is put aside"
     yield f"exposed {found.exposed} in windows of {found.window}, weights loaded ahead in {found.ahead_mb} MB"
 
 

@@ -125,7 +125,7 @@ def compiled(march: str, table: Callable[[str], Rates]) -> list[Pair]:
         where, family = placed(key, march), fit_cost.family_of(key)
         nodes = [row.node for row in where.live]
         estimate = estimate_by(table(family), nodes, where.device, where.segments, march)
-        found.append(Pair(key, family, entry["latency_us"] * 1e-3, estimate.bpu_ms))
+        found.append(Pair(key, family, entry["latency_us"] * 1e-3, estimate.compiler_ms))
     return found
 
 
@@ -224,7 +224,7 @@ def otherwise() -> Iterator[tuple[str, str, Pair]]:
             if "latency_us" in entry:
                 key, march = entry["model"].rpartition("/")[2], entry["march"]
                 found = estimate(placed(key, march), what_if(text))
-                yield march, text, Pair(key, fit_cost.family_of(key), entry["latency_us"] * 1e-3, found.bpu_ms)
+                yield march, text, Pair(key, fit_cost.family_of(key), entry["latency_us"] * 1e-3, found.compiler_ms)
 
 
 def settings() -> None:

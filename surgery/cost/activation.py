@@ -16,10 +16,21 @@ _LONGEST = 5
 
 
 def region(last: Node) -> tuple[Node, ...]:
-    """The nodes before ``last`` that it is one lookup with; empty when it is no product ``x * f(x)``."""
+    """The nodes before ``last`` that it is one lookup with; empty when it is no product ``x * f(x)``.
+
+    GELU may be halved behind its product.
+    """
     if last.op != "Mul" or len(last.inputs) != 2:
         return ()
-    left, right = (_climb(t) for t in last.inputs)
+    product = feeder(last.inputs[0], alone=True) if len(features(last)) == 1 else None
+    if product is None:
+        return _factors(last)
+    nodes = _factors(product) if product.op == "Mul" else ()
+    return (*nodes, product) if any(node.op == "Erf" for node in nodes) else ()
+
+
+def _factors(product: Node) -> tuple[Node, ...]:
+    left, right = (_climb(t) for t in product.inputs)
     for up, tensor in enumerate(left[0]):
         for across, other in enumerate(right[0]):
             if tensor is other:
@@ -36,8 +47,8 @@ def inside(node: Node) -> bool:
         later = reader(later) if later is not None else None
         if later is None:
             return False
-        if later.op == "Mul" and len(features(later)) == 2:
-            return any(n is node for n in region(later))
+        if later.op == "Mul" and any(n is node for n in region(later)):
+            return True
         if later.op not in _CORE_OPS and later.op not in _SCALES:
             return False
     return False

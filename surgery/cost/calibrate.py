@@ -50,7 +50,8 @@ class Measured:
     @property
     def estimated(self) -> float:
         """What the shipped coefficients say, in ms."""
-        return float(getattr(self.estimate, self.figure).mid)
+        shipped = self.estimate.compiler_ms if self.source == "toolchain" else getattr(self.estimate, self.figure)
+        return float(shipped.mid)
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,8 @@ def _parts(item: Measured) -> dict[str, float]:
         on_bpu = cost.device in ON_BPU
         if cost.us.known and (on_bpu or whole):
             parts[cost.group] += cost.us.mid * (estimate.overlap if on_bpu else 1.0) * 1e-3
-    parts["segment"] += estimate.segment.mid * 1e-3
+    if item.source == "board":
+        parts["segment"] += estimate.segment.mid * 1e-3
     if whole:
         for name, us in (*((t.group, t.us) for t in estimate.transfers if t.us.known), *estimate.host):
             parts[name] += us.mid * 1e-3

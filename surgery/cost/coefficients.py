@@ -113,6 +113,7 @@ class Memory(_Data):
         rate: ms per MB, and ``layer``, ms per layer that moves anything.
         spill_mb: size of a tensor from which on a share of it goes through memory (None: never).
         spill_share: that share.
+        wait_mb: weights of a branch from which on what waits for its end is stored, and loaded again (None: never).
         output_factor: bytes per element that the host reads.
         exposed: the part of the shorter one of computing and moving that is not hidden behind the longer.
         window: neighbouring layers whose computing and moving hide each other.
@@ -123,6 +124,7 @@ class Memory(_Data):
     layer: Coefficient | None = None
     spill_mb: Positive | None = None
     spill_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    wait_mb: Positive | None = None
     output_factor: Annotated[float, Field(ge=0)] = 1.0
     exposed: Annotated[float, Field(ge=0, le=1)] = 0.0
     window: Size = 1
@@ -248,6 +250,7 @@ class Rates:
         self.sheet, self.batch, self.width = sheet, batch, 2 if int16 else 1
         self.align, self.memory = sheet.align, sheet.memory
         self.spill = float("inf") if sheet.memory.spill_mb is None else sheet.memory.spill_mb * 1e6
+        self.wait = None if sheet.memory.wait_mb is None else sheet.memory.wait_mb * 1e6
         wide = sheet.int16 if int16 else None
         self.engine = {term: _engine(term, found, wide) for term in Term if (found := _standing(term, sheet))}
         self.moved, self.segment = _rate("memory", sheet.memory.rate), _rate("segment", sheet.segment)

@@ -30,6 +30,7 @@ class Estimate:
     Attributes:
         march: the march.
         bpu_ms: BPU time when it is saturated, on one core or on those that share a frame.
+        compiler_ms: of it what the vendor's compiler counts, which knows of no start of segments.
         latency_ms: one thread from submit to done, host included.
         macs: multiply-accumulates of all nodes.
         bytes_read: bytes the BPU loads from memory (weights as int8, what does not fit on the chip).
@@ -47,6 +48,7 @@ class Estimate:
 
     march: str
     bpu_ms: Interval
+    compiler_ms: Interval
     latency_ms: Interval
     macs: int
     bytes_read: int
@@ -122,11 +124,13 @@ def estimate_by(
     overlap = hidden(costs, table)
     alone = busy_us(costs, table.sheet.model_error).scaled(overlap)
     split = deployed.left(alone.mid, sum(c.device in ON_BPU and c.us.mid > 0 for c in costs))
-    bpu = alone.times(split).plus(start)
+    layers = alone.times(split)
+    bpu = layers.plus(start)
     rest = _sum([*(c.us for c in costs if c.device not in ON_BPU), *(t.us for t in crossing), *(us for _, us in host)])
     return Estimate(
         march,
         bpu.scaled(1e-3),
+        layers.scaled(1e-3),
         bpu.plus(rest).scaled(1e-3),
         sum(c.macs for c in costs),
         sum(c.read for c in costs),

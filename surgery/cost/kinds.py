@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from surgery.cost import activation
 from surgery.cost.links import features, feeder, filters, is_weight, reader
-from surgery.ir.graph import Node
+from surgery.ir.graph import Node, Tensor
 from surgery.ir.ops import permutation, static_shape
 from surgery.target.shapes import transposed
 
@@ -21,6 +21,8 @@ class Kind(StrEnum):
     MATMUL = "matmul"
     LOOKUP = "lookup"
     ELEMENTWISE = "elementwise"
+    GATE = "gate"
+    SCALE = "scale"
     SHORTCUT = "shortcut"
     MOVE = "move"
     JOIN = "join"
@@ -34,6 +36,7 @@ class Kind(StrEnum):
     POOL = "pool"
     GLOBAL = "global"
     REDUCE = "reduce"
+    NORM = "norm"
     FUSED = "fused"
     VIEW = "view"
 
@@ -62,8 +65,9 @@ _FIXED = _table(
     RESIZE="Resize Upsample",
     POOL="MaxPool AveragePool LpPool",
     GLOBAL="GlobalAveragePool GlobalMaxPool",
-    REDUCE="ReduceMean ReduceMax ReduceMin ReduceSum ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSumExp ReduceProd "
+    REDUCE="ReduceMean ReduceMax ReduceMin ReduceSum ReduceL1 ReduceSumSquare ReduceLogSumExp ReduceProd "
     "ReduceLogSum CumSum",
+    NORM="ReduceL2",
     VIEW="Flatten Squeeze Unsqueeze Identity Dropout Constant Shape Cast QuantizeLinear DequantizeLinear",
 )
 _COMPOSITE: dict[str, tuple[Kind, ...]] = {
@@ -77,6 +81,7 @@ _COMPOSITE: dict[str, tuple[Kind, ...]] = {
 }
 _CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "ConvInteger", "QLinearConv"})
 _ARITHMETIC = frozenset({"Add", "Sub", "Mul", "Div"})
+_FACTORS = frozenset({"Mul", "Div"})
 _ACTIVATIONS = frozenset({"Relu", "Clip"})
 _ABSORBS = _CONVOLUTIONS | _ARITHMETIC | {"Gemm", "MatMul", "BatchNormalization"}
 
@@ -118,15 +123,26 @@ def _convolution(node: Node) -> Kind:
 
 def _arithmetic(node: Node) -> Kind:
     fed = features(node)
-    if len(fed) < 2:
-        if activation.inside(node):
-            return Kind.FUSED
-        return _after_engine(node, Kind.ELEMENTWISE)
-    if node.op == "Mul" and activation.region(node):
-        return Kind.LOOKUP
     if activation.inside(node):
         return Kind.FUSED
+    if node.op == "Mul" and activation.region(node):
+        return Kind.LOOKUP
+    if len(fed) < 2:
+        return Kind.SCALE if _scales_product(node) else _after_engine(node, Kind.ELEMENTWISE)
+    if node.op in _FACTORS and all(map(_is_map, fed)):
+        return Kind.GATE
     return Kind.SHORTCUT if node.op == "Add" and _is_shortcut(node) else Kind.ELEMENTWISE
+
+
+def _scales_product(node: Node) -> bool:
+    """Whether the matrices that come of two computed ones are multiplied by numbers, as depthwise convolutions are."""
+    made = feeder(features(node)[0], alone=True) if node.op in _FACTORS and features(node) else None
+    return made is not None and made.op == "MatMul" and kinds(made) == (Kind.MATMUL,) and node.outputs[0].rank == _MAP
+
+
+def _is_map(tensor: Tensor) -> bool:
+    shape = static_shape(tensor)
+    return shape is not None and len(shape) == _MAP and shape[2] * shape[3] > 1
 
 
 def is_behind_convolution(node: Node) -> bool:

@@ -14,6 +14,7 @@ from surgery.cost.kinds import FREE, kinds
 from surgery.cost.overlap import side_by_side
 from surgery.cost.segments import Devices
 from surgery.cost.terms import PER_LAYER, Amounts, Term, amounts
+from surgery.cost.waiting import waiting
 from surgery.ir.graph import Node
 from surgery.target.params import macs
 
@@ -173,8 +174,10 @@ def _traffic(node: Node, edge: Edge, table: Rates, weights: int) -> tuple[int, i
     each = table.batch * table.width
     spill = work.spilled(node, table.spill / each, table.memory.spill_share)
     enters, leaves = edge.sizes(table.align)
-    read = weights + each * (enters or spill.read)
-    return read, round(table.batch * table.memory.output_factor * leaves) or each * spill.written
+    held = waiting(node, table.align) if table.wait is not None else None
+    aside = each * held.size if held is not None and table.wait is not None and held.weights > table.wait else 0
+    read = weights + each * (enters or spill.read) + aside
+    return read, (round(table.batch * table.memory.output_factor * leaves) or each * spill.written) + aside
 
 
 def _dominant(computing: Interval, moving: Interval, most: Rate, table: Rates) -> tuple[Bound, Rate]:

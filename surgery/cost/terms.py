@@ -53,6 +53,10 @@ class Term(StrEnum):
     LOOKUP_SMALL = "lookup_small"
     """The same of so few elements that they are looked up one by one."""
     ELEMENTWISE = "elementwise"
+    GATE = "gate"
+    """Products and quotients of two maps."""
+    SCALE = "scale"
+    """The same of the product of two computed matrices and numbers, matrices rounded up as channels are."""
     SHORTCUT = "shortcut"
     MOVE = "move"
     JOIN = "join"
@@ -77,6 +81,8 @@ class Term(StrEnum):
     """Elements written times the window."""
     GLOBAL = "global"
     REDUCE = "reduce"
+    NORM = "norm"
+    """Elements that the square root of a sum of squares reads."""
     SQUARES = "squares"
     """Elements that a Pow makes, and"""
     SQUARES_READ = "squares_read"
@@ -105,6 +111,8 @@ INSTEAD: dict[Term, Term | None] = {
     Term.MATMUL_WRITTEN: None,
     Term.LOOKUP_BEHIND: Term.LOOKUP,
     Term.LOOKUP_SMALL: Term.LOOKUP,
+    Term.GATE: Term.ELEMENTWISE,
+    Term.SCALE: None,
     Term.SHORTCUT: None,
     Term.JOIN: Term.MOVE,
     Term.PART: Term.MOVE,
@@ -120,6 +128,7 @@ INSTEAD: dict[Term, Term | None] = {
     Term.POOL_STRIDED: Term.POOL,
     Term.AVERAGE: Term.POOL,
     Term.GLOBAL: Term.REDUCE,
+    Term.NORM: Term.REDUCE,
     Term.SQUARES: Term.LOOKUP,
     Term.SQUARES_READ: Term.REDUCE,
     Term.ENTER: None,
@@ -224,11 +233,10 @@ def _pool(node: Node, align: Alignment) -> _Parts:
 
 
 def _lookup(node: Node, align: Alignment) -> _Parts:
-    size = sum(work.padded(t, align) for t in node.outputs if t.name)
-    if work.elements(node.outputs[0]) <= align.one_by_one:
+    if (size := work.elements(node.outputs[0])) <= align.one_by_one:
         yield Term.LOOKUP_SMALL, size * 1e-6
     else:
-        yield _looked_up(node), size * 1e-6
+        yield from _written(_looked_up(node), node, align)
 
 
 def _looked_up(node: Node) -> Term:
@@ -254,9 +262,17 @@ def _joined(node: Node, align: Alignment) -> _Parts:
 
 
 def _parted(node: Node, _: Alignment) -> _Parts:
+    """Heads lie side by side, as channels do, and are cut at once; those of a product one by one."""
+    shape, made = work.dims(node.outputs[0]), feeder(node.inputs[0], alone=False)
+    before = work.dims(node.inputs[0])
+    heads = 1 if made is None or made.op == "MatMul" or len(before) < _MAP else before[-3]
+    yield Term.PART, prod(shape) / heads * 1e-6
+    yield Term.PART_ROWS, prod(shape[:-1]) / heads * 1e-6
+
+
+def _scaled(node: Node, align: Alignment) -> _Parts:
     shape = work.dims(node.outputs[0])
-    yield Term.PART, prod(shape) * 1e-6
-    yield Term.PART_ROWS, prod(shape[:-1]) * 1e-6
+    yield Term.SCALE, shape[0] * work.up(shape[1], align.out_channels) * prod(shape[2:]) * 1e-6
 
 
 def _turned(node: Node, align: Alignment) -> _Parts:
@@ -281,8 +297,10 @@ _OF: dict[Kind, Callable[[Node, Alignment], _Parts]] = {
     Kind.POOL: _pool,
     Kind.GLOBAL: partial(_read, Term.GLOBAL),
     Kind.REDUCE: _reduced,
+    Kind.NORM: partial(_read, Term.NORM),
     Kind.JOIN: _joined,
     Kind.PART: _parted,
+    Kind.SCALE: _scaled,
     Kind.MOVE: _moved,
     Kind.TURN: _turned,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
+from surgery.cost import activation
 from surgery.cost.grid import grid
 from surgery.cost.links import features, feeder, filters, is_weight
 from surgery.ir.graph import Node, Tensor
@@ -120,18 +121,19 @@ def _widened(weight: Tensor, align: Alignment) -> int:
 def held(node: Node, over: float = -1.0) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """What a node reads and writes that is kept on the chip, of more elements than ``over``.
 
-    Several nodes read it, or one that joins branches.
+    Several nodes read it, or one that joins branches; those of one lookup are one.
     """
     reads = tuple(t for t in features(node) if elements(t) > over and _is_held(t))
     return reads, tuple(t for t in node.outputs if t.name and elements(t) > over and _is_held(t))
 
 
 def _is_held(tensor: Tensor) -> bool:
-    readers = tensor.outputs
-    if not readers:
-        return False
-    first = readers[0]
-    return any(reader is not first for reader in readers[1:]) or len(features(first)) > 1
+    readers = set(tensor.outputs)
+    for product in tuple(readers):
+        if product.op == "Mul" and not readers.isdisjoint(one := activation.region(product)):
+            readers -= {product, *one}
+            return bool(readers)
+    return len(readers) > 1 or any(len(features(reader)) > 1 for reader in readers)
 
 
 def spilled(node: Node, threshold: float, share: float) -> Traffic:

@@ -37,7 +37,7 @@ ONE = "float s = {1.0}, float h = {0.5}, float r = {1.414}"
         ("a = Sigmoid(x) y = Mul(a, x)", {"Sigmoid": "fused", "Mul": "lookup"}),
         ("a = HardSigmoid(x) y = Mul(x, a)", {"HardSigmoid": "fused", "Mul": "lookup"}),
         ("a = Softplus(x) b = Tanh(a) y = Mul(x, b)", {"Softplus": "fused", "Tanh": "fused", "Mul": "lookup"}),
-        ("a = Tanh(x) y = Mul(x, a)", {"Tanh": "lookup", "Mul": "elementwise"}),
+        ("a = Tanh(x) y = Mul(x, a)", {"Tanh": "lookup", "Mul": "gate"}),
         ("y = Sigmoid(x)", {"Sigmoid": "lookup"}),
         ("y = Relu(x)", {"Relu": "lookup"}),
         ("y = Transpose<perm=[0,2,3,1]>(x)", {"Transpose": "turn"}),
@@ -89,15 +89,15 @@ def test_gelu_in_the_erf_form_is_one_lookup():
         "Div": "fused",
         "Erf": "fused",
         "Add": "fused",
-        "Mul": "lookup",
-        "Mul2": "fused",
+        "Mul": "fused",
+        "Mul2": "lookup",
     }
 
 
 def test_an_activation_whose_inside_is_read_elsewhere_is_no_lookup():
     table = found("a = Sigmoid(x) y = Mul(x, a) z = Exp(a)", outputs="y, z")
     assert table["Sigmoid"] == "lookup"
-    assert table["Mul"] == "elementwise"
+    assert table["Mul"] == "gate"
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ class Compiler(Witness):
 
 
 def test_what_the_toolchain_compiles_is_a_measurement_and_marked(boards) -> None:
-    shipped = {path.name: estimate(place(Model.load(path), X5)).bpu_ms.mid for path in boards}
+    shipped = {path.name: estimate(place(Model.load(path), X5)).compiler_ms.mid for path in boards}
     compiler = Compiler({name: 1.25e3 * ms for name, ms in shipped.items()})
     document = surgery.calibrate(march="X5", models=tuple(boards), witness=compiler)
     assert factors(document)["lookup"] == pytest.approx(1.25, rel=0.02)

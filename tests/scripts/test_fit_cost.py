@@ -41,7 +41,7 @@ def table(fit_cost: ModuleType, outliers: int = 0) -> object:
         weights = draw.randrange(100_000, 1_000_000)
         slow = 10 if number < outliers else 1
         family = f"{draw.choice('abcdef')}net"
-        layers.append(fit_cost.Layer(family, "0", terms, weights, 0, 0, (), slow * us, 120e-6 * weights))
+        layers.append(fit_cost.Layer(family, "0", terms, weights, 0, 0, (), (), slow * us, 120e-6 * weights))
     sums = {}
     for layer in layers:
         sums[layer.model] = sums.get(layer.model, 0.0) + max(layer.compute, layer.transfer)
@@ -62,7 +62,7 @@ def test_layers_that_hide_nothing_of_each_other(fit_cost: ModuleType) -> None:
 
 def test_a_term_of_few_layers_is_not_fitted(fit_cost: ModuleType) -> None:
     whole = table(fit_cost)
-    odd = fit_cost.Layer("anet", "0", {"layer": 1.0, "turn": 1.0}, 0, 0, 0, (), 9.0, 0.0)
+    odd = fit_cost.Layer("anet", "0", {"layer": 1.0, "turn": 1.0}, 0, 0, 0, (), (), 9.0, 0.0)
     found = fit_cost.fit(fit_cost.Table((*whole.layers, odd), whole.latency))
     assert "turn" not in found.rates
     assert set(found.rates) == {"dense", "lookup", "layer"}

@@ -1,0 +1,50 @@
+"""What waits for the end of a branch that begins with it, and goes to memory where weights need its place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from surgery.cost import work
+from surgery.cost.links import features, feeder, reader
+from surgery.ir.graph import Node, Tensor
+
+if TYPE_CHECKING:
+    from surgery.cost.coefficients import Alignment
+
+_PASSED = frozenset({"BatchNormalization", "Relu", "Clip"})
+"""What may stand between the last layer of a branch and the sum."""
+_LONGEST = 64
+
+
+class Waiting(NamedTuple):
+    """Bytes of int8 that wait, and those of the weights of the branch."""
+
+    size: int
+    weights: int
+
+
+def waiting(last: Node, align: Alignment) -> Waiting | None:
+    """What waits for the branch that ends with ``last``; None where it ends none, or none that begins near."""
+    joined = reader(last)
+    while joined is not None and joined.op in _PASSED:
+        joined = reader(joined)
+    if joined is None or joined.op != "Add" or len(features(joined)) != 2:
+        return None
+    for tensor in features(joined):
+        if branch := _between(tensor, last):
+            return Waiting(work.padded(tensor, align), sum(work.weight_bytes(node, align) for node in branch))
+    return None
+
+
+def _between(start: Tensor, last: Node) -> set[Node]:
+    """The nodes from ``start`` to ``last``, nothing when no path of theirs begins there."""
+    found, left, met = {last}, [last], False
+    while left and len(found) < _LONGEST:
+        for tensor in features(left.pop()):
+            made = feeder(tensor, alone=False)
+            if tensor is start:
+                met = True
+            elif made is not None and made not in found:
+                found.add(made)
+                left.append(made)
+    return found if met and not left else set()
