@@ -300,5 +300,6 @@ class Graph(gs.Graph):
         while stack:
             graph = stack.pop()
             yield graph
-            held = ((node, value) for node in reversed(graph.nodes) for value in node.attrs.values())
-            stack.extend(v for node, v in held if isinstance(v, Graph) and (node.graph is graph or not alive))
+            for node in reversed(graph.nodes):
+                if node.attrs and (not alive or node.graph is graph):
+                    stack.extend([value for value in node.attrs.values() if isinstance(value, Graph)])
