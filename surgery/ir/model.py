@@ -182,7 +182,8 @@ class Model:
 
 
 def _assign(value: Value, dtype: DType | None, shape: Shape | None) -> None:
-    value.dtype, value.shape = dtype, shape
+    fields = value.__dict__  # graphsurgeon's __setattr__ would take longer than all the rest
+    fields["dtype"], fields["shape"] = dtype, shape
 
 
 def _first_line(error: Exception) -> str:
