@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import numpy as np
 
+from passes.linear.numbers import Array, is_finite, widened
 from surgery.ir import Node, Value, ops
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule, need
 
-Array: TypeAlias = "np.ndarray[Any, Any]"
 LINEAR = ("Conv", "ConvTranspose", "Gemm")
 BIAS = 2
 """Index of the bias among the inputs of all three."""
@@ -119,7 +118,7 @@ def _same_graph(linear: Node, node: Node) -> None:
 
 def _weight(linear: Node) -> Array:
     need.dtype(need.present(linear, 1), linear, "fV")
-    return need.constant(linear, 1).astype(np.float64)
+    return widened(need.constant(linear, 1))
 
 
 def _bias(linear: Node, weight: Array) -> Array:
@@ -187,7 +186,7 @@ def _fused(norm: Node, linear: Node, weight: Array, bias: Array) -> Fused:
     dtype = linear.inputs[1].dtype
     with np.errstate(over="ignore"):
         rounded = Fused(norm, linear, weight.astype(dtype), bias.astype(dtype))
-    if not all(np.isfinite(a.astype(np.float64)).all() for a in (rounded.weight, rounded.bias)):
+    if not (is_finite(rounded.weight) and is_finite(rounded.bias)):
         raise Mismatch(f"the fused weights are beyond the range of {dtype}", norm)
     return rounded
 

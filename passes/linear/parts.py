@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from passes.linear.batchnorm import affine
+from passes.linear.numbers import is_finite
 from passes.linear.window import Array, Window, convolution, end_pads, pointwise
 from surgery.ir import Constant, Node, Tensor, Value
 from surgery.rewrite import Context, Limit, Mismatch, Rewriter, need
@@ -102,7 +103,7 @@ def convolved(window: Window, x: Tensor, result: Tensor, node: Node) -> Convolve
     dtype = need.dtype(x, node)
     with np.errstate(over="ignore"):
         weight, bias = window.weight.astype(dtype), window.bias.astype(dtype)
-    if not all(np.isfinite(array.astype(np.float64)).all() for array in (weight, bias)):
+    if not (is_finite(weight) and is_finite(bias)):
         raise Mismatch(f"the weights that come out are beyond the range of {dtype}", node)
     attrs: dict[str, Any] = {
         "group": window.group,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from passes.linear.numbers import is_finite
 from surgery.ir import Constant, Node, Tensor, Value, ops
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule, need
 
@@ -159,6 +160,6 @@ def _scaled(node: Node, index: int, array: Array) -> Scaled:
     dtype = node.inputs[index].dtype
     with np.errstate(over="ignore"):
         rounded = array.astype(dtype)
-    if rounded.shape != node.inputs[index].shape or not np.isfinite(rounded.astype(np.float64)).all():
+    if rounded.shape != node.inputs[index].shape or not is_finite(rounded):
         raise Mismatch(f"the weights that come out are beyond the range of {dtype}, or larger", node)
     return node, index, rounded

@@ -35,7 +35,7 @@ def fit(node: Node, source: int, rw: Rewriter) -> None:
     given = _schema(node.op, source)
     if given is None or given.since_version == schema.since_version:
         return
-    for name in [name for name in node.attrs if name not in schema.attributes]:
+    for name in [name for name in node.attrs if name not in _attributes(node.op, rw.opset)]:
         if not _says_default(node, name, given):
             raise Mismatch(_new(f"{name}={_short(node.attrs[name])}", rw.opset), node)
         rw.editor.set_attr(node, name, None)
@@ -113,6 +113,13 @@ def _short(value: Any) -> str:
 @cache
 def _schema(op: str, opset: int) -> defs.OpSchema | None:
     return defs.get_schema(op, opset, "") if defs.has(op, opset, "") else None
+
+
+@cache
+def _attributes(op: str, opset: int) -> frozenset[str]:
+    """The names of the attributes that an operator has in an opset: reading them off the schema takes microseconds."""
+    schema = _schema(op, opset)
+    return frozenset() if schema is None else frozenset(schema.attributes)
 
 
 @cache

@@ -24,6 +24,7 @@ from surgery.cost import NoCoefficients, estimate
 from surgery.cost import what_if as read_what_if
 from surgery.errors import InputError, unknown
 from surgery.ir import Model
+from surgery.ir.collector import undisturbed
 from surgery.pipeline import Pipeline, registry
 from surgery.pipeline.cures import cures
 from surgery.pipeline.explain import explain as why
@@ -76,14 +77,15 @@ def check(
     if run_on_bpu and witness is not None:
         raise InputError("the vendor's checker cannot be asked for nodes on the BPU", hint="surgery run --witness can")
     model = sourced(model, example)
-    loaded = loaded_at(model, input_shape)
-    target = asking(load_target(march, assume), run_on_bpu, loaded)
-    corrected = overlaid(loaded, target, log)
-    target = corrected.target if corrected else target
-    twin = folded(loaded)
-    placement = place_as_seen(loaded, target, twin)
-    document = at(check_document(loaded, placement, cures(twin, placement)), input_shape)
-    document = with_todo(corrected.mark(document) if corrected else document)
+    with undisturbed():
+        loaded = loaded_at(model, input_shape)
+        target = asking(load_target(march, assume), run_on_bpu, loaded)
+        corrected = overlaid(loaded, target, log)
+        target = corrected.target if corrected else target
+        twin = folded(loaded)
+        placement = place_as_seen(loaded, target, twin)
+        document = at(check_document(loaded, placement, cures(twin, placement)), input_shape)
+        document = with_todo(corrected.mark(document) if corrected else document)
     if advise == "efficiency":
         document = document.model_copy(update={"efficiency": convolution_part(placement, twin.opset)})
     if preview_removal:

@@ -43,28 +43,38 @@ def grid(node: Node) -> Grid:
     count = prod(rows)
     if len(rows) < 2 and (width := count & -count) >= _RUN:
         return Grid(1, count // width, width)
-    places = None if listed is None else listed_from(listed, _STEPS)
+    places = None if listed is None else _Search().places(listed, _STEPS)
     if places is not None and count % prod(places) == 0:
         return Grid(count // prod(places), *places)
     return Grid(1, rows[0] if len(rows) == 2 else 1, rows[-1] if rows else 1)
 
 
-def listed_from(tensor: Tensor, steps: int) -> Places | None:
-    """Height and width of the map that ``tensor`` lists the places of, found within so many nodes before it."""
-    made = feeder(tensor, alone=False)
-    if made is None or not steps:
+class _Search:
+    """Looks for the map that tokens were listed of; once at each tensor, to which branches come back."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[Tensor, int], Places | None] = {}
+
+    def places(self, tensor: Tensor, steps: int) -> Places | None:
+        """Height and width of the map that ``tensor`` lists the places of, found within so many nodes before it."""
+        if (tensor, steps) not in self._found:
+            self._found[tensor, steps] = self._before(tensor, steps)
+        return self._found[tensor, steps]
+
+    def _before(self, tensor: Tensor, steps: int) -> Places | None:
+        made = feeder(tensor, alone=False)
+        if made is None or not steps:
+            return None
+        if made.op == "Transpose":
+            return _listing(made)
+        if made.op in _PASSING or _is_view(made) or _is_weighted(made):
+            return self._shared(_operands(made, tensor), steps - 1)
         return None
-    if made.op == "Transpose":
-        return _listing(made)
-    if made.op in _PASSING or _is_view(made) or _is_weighted(made):
-        return _shared(_operands(made, tensor), steps - 1)
-    return None
 
-
-def _shared(operands: list[Tensor], steps: int) -> Places | None:
-    """The map that all of them lie in."""
-    found = {listed_from(operand, steps) for operand in operands}
-    return found.pop() if len(found) == 1 else None
+    def _shared(self, operands: list[Tensor], steps: int) -> Places | None:
+        """The map that all of them lie in."""
+        found = {self.places(operand, steps) for operand in operands}
+        return found.pop() if len(found) == 1 else None
 
 
 def _listing(node: Node) -> Places | None:

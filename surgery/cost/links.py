@@ -9,19 +9,21 @@ from __future__ import annotations
 from surgery.ir.graph import Constant, Node, Tensor
 
 _PAIRS = frozenset({"QuantizeLinear", "DequantizeLinear"})
+_FAR = 4
+"""Nodes in a row behind which a constant is none."""
 _OF_WEIGHT = _PAIRS | {"Identity", "Cast", "Transpose", "Reshape", "Unsqueeze"}
 
 
 def is_weight(tensor: Tensor) -> bool:
     """Whether the tensor is a constant, at most dequantised or rearranged at run time."""
-    for _ in range(4):
-        made = tensor.producer
-        if made is None:
-            return isinstance(tensor, Constant)
-        if made.op not in _OF_WEIGHT:
+    looked = 0
+    while tensor.inputs:
+        made = tensor.inputs[0]
+        looked += 1
+        if made.op not in _OF_WEIGHT or looked == _FAR:
             return False
         tensor = made.inputs[0]
-    return False
+    return isinstance(tensor, Constant)
 
 
 def filters(node: Node) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import repeat
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from surgery.cost import cpu, work
@@ -142,7 +141,10 @@ def _busy(node: Node, terms: Amounts, edge: Edge, table: Rates) -> NodeCost:
     weights = work.weight_bytes(node, table.align)
     read, written = _traffic(node, edge, table, weights)
     moving = table.moved.of((read + written) * 1e-6).plus(table.moving) if read + written else ZERO
-    us = Interval(*map(side_by_side, computing, moving, repeat(table.ahead(weights)), repeat(table.memory.exposed)))
+    us = computing
+    if moving is not ZERO:
+        ahead, exposed = table.ahead(weights), table.memory.exposed
+        us = Interval(*(side_by_side(c, m, ahead, exposed) for c, m in zip(computing, moving, strict=True)))
     bound, rate = _dominant(computing, moving, most, table)
     done = macs(node) * table.batch
     return NodeCost(

@@ -10,7 +10,6 @@ from surgery.cost.coefficients import Rates, rates
 from surgery.cost.kinds import Kind, kinds
 from surgery.cost.work import NotStatic, Side, dense
 from surgery.ir.graph import Node
-from surgery.target.params import macs
 
 if TYPE_CHECKING:
     from surgery.target import Placement, Row
@@ -49,12 +48,12 @@ def paddings(placement: Placement) -> tuple[Padding, ...]:
     if not placement.target.cost:
         return ()
     table, total = rates(placement.target), placement.summary().macs
-    found = (_padding(row, table, total) for row in placement.live if row.device in ("bpu", "unknown"))
+    work = placement.macs
+    found = (_padding(row, table, work[row.node], total) for row in placement.live if row.device in ("bpu", "unknown"))
     return tuple(sorted(filter(None, found), key=lambda padding: -padding.lost))
 
 
-def _padding(row: Row, table: Rates, total: int) -> Padding | None:
-    plain = macs(row.node)
+def _padding(row: Row, table: Rates, plain: int, total: int) -> Padding | None:
     if not plain or plain < LEAST_SHARE * total or kinds(row.node)[:1] not in ((Kind.DENSE,), (Kind.TRANSPOSED,)):
         return None
     try:

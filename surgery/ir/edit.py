@@ -16,9 +16,14 @@ from surgery.ir.sort import sort
 
 
 class Editor:
-    """Edits graphs and remembers how to undo it, newest last."""
+    """Edits graphs and remembers how to undo it, newest last.
+
+    Attributes:
+        changed: every node that may compute something of another type than before, or that is written otherwise.
+    """
 
     def __init__(self) -> None:
+        self.changed: set[Node] = set()
         self._undo: list[Callable[[], None]] = []
         self._unsettled: dict[int, Graph] = {}
 
@@ -40,6 +45,7 @@ class Editor:
         node.graph, node.position = graph, position
         graph.nodes.append(node)
         self._unsettled[id(graph)] = graph
+        self.changed.add(node)
         _look_again(node, graph)
 
         def undo() -> None:
@@ -56,6 +62,7 @@ class Editor:
         old, place = node.graph, node.position
         node.graph, node.position = graph, position
         graph.nodes.append(node)
+        self.changed.add(node)
         for changed in (graph, old) if old is not None else (graph,):
             self._unsettled[id(changed)] = changed
         _look_again(node, graph)
@@ -93,12 +100,14 @@ class Editor:
             self.set_inputs(node, [*node.inputs, Value.empty()])
         old = node.inputs[index]
         _relink(node, index, tensor)
+        self.changed.add(node)
         self._undo.append(lambda: _relink(node, index, old))
 
     def set_inputs(self, node: Node, tensors: Sequence[Tensor]) -> None:
         """Replace all inputs of ``node``."""
         old = list(node.inputs)
         _reread(node, list(tensors))
+        self.changed.add(node)
         self._undo.append(lambda: _reread(node, old))
 
     def redirect(self, old: Tensor, new: Tensor) -> None:
@@ -109,6 +118,7 @@ class Editor:
         for node, index in places:
             list.__setitem__(node.inputs, index, new)
             list.append(new.outputs, node)
+            self.changed.add(node)
 
         def undo() -> None:
             for node, index in places:
@@ -124,12 +134,14 @@ class Editor:
         node.attrs = {**old, name: value}
         if value is None:
             del node.attrs[name]
+        self.changed.add(node)
         self._undo.append(lambda: setattr(node, "attrs", old))
 
     def set_op(self, node: Node, op: str, attrs: dict[str, Any], domain: str = "") -> None:
         """Make ``node`` another operator with the attributes ``attrs``; its links stay."""
         old = (node.op, node.attrs, node.domain)
         node.op, node.attrs, node.domain = op, attrs, domain
+        self.changed.add(node)
 
         def undo() -> None:
             node.op, node.attrs, node.domain = old
@@ -140,6 +152,7 @@ class Editor:
         """Replace the values ``node`` computes."""
         old = list(node.outputs)
         _recompute(node, list(values))
+        self.changed.add(node)
         self._undo.append(lambda: _recompute(node, old))
 
     def set_graph_inputs(self, graph: Graph, tensors: Sequence[Tensor]) -> None:
@@ -176,6 +189,7 @@ class Editor:
         """Give ``value`` a dtype and shape."""
         old = (value.dtype, value.shape)
         value.dtype, value.shape = dtype, shape
+        self.changed.update(value.inputs, value.outputs)
 
         def undo() -> None:
             value.dtype, value.shape = old

@@ -28,15 +28,22 @@ DType: TypeAlias = "np.dtype[Any]"
 _UNREAD = np.empty(0)
 
 
+class _Linked(SynchronizedList):
+    """A list of graphsurgeon without a dictionary of its own for two fields."""
+
+    __slots__ = ("field_name", "parent_obj")
+
+
 def _links(owner: object, field: str, things: Iterable[object] = ()) -> list[Any]:
     """A list of graphsurgeon that keeps ``field`` of its elements in step, filled without telling them.
 
     Graphs are made of these by the ten thousands: the detours of its constructor and of ``__setattr__`` were two
     thirds of the time of an import.
     """
-    links: list[Any] = SynchronizedList.__new__(SynchronizedList)
-    links.parent_obj, links.field_name = owner, field  # type: ignore[attr-defined]
-    list.extend(links, things)
+    links: _Linked = _Linked.__new__(_Linked)
+    links.parent_obj, links.field_name = owner, field
+    if things:
+        list.extend(links, things)
     return links
 
 
@@ -293,5 +300,6 @@ class Graph(gs.Graph):
         while stack:
             graph = stack.pop()
             yield graph
-            held = ((node, value) for node in reversed(graph.nodes) for value in node.attrs.values())
-            stack.extend(v for node, v in held if isinstance(v, Graph) and (node.graph is graph or not alive))
+            for node in reversed(graph.nodes):
+                if node.attrs and (not alive or node.graph is graph):
+                    stack.extend([value for value in node.attrs.values() if isinstance(value, Graph)])

@@ -101,9 +101,9 @@ class Importer:
     def _constant(self, name: str, weight: Weight, graph: Graph, said: onnx.TensorProto | onnx.NodeProto) -> Constant:
         """A constant of ``graph`` with the documentation and metadata of ``said``."""
         constant = Constant(name, weight)
-        constant.home = graph
-        constant.doc_string = said.doc_string
-        constant.metadata = {p.key: p.value for p in said.metadata_props}
+        fields = constant.__dict__  # graphsurgeon's __setattr__ would take most of the time
+        fields["home"], fields["doc_string"] = graph, said.doc_string
+        fields["metadata"] = {p.key: p.value for p in said.metadata_props}
         self.constants.append(constant)
         return constant
 
@@ -169,22 +169,23 @@ class Importer:
         return densify(self.read(sparse.values).array(), self.read(sparse.indices).array(), tuple(sparse.dims), name)
 
     def _nodes(self, protos: Iterable[onnx.NodeProto], graph: Graph, scope: dict[str, Tensor]) -> None:
+        nodes = graph.nodes
         for index, proto in enumerate(protos):
-            place = _place(proto)
-            node = Node(
-                proto.op_type,
-                proto.name,
-                None,
-                [self._lookup(name, scope, place) for name in proto.input],
-                [scope[name] if name else Value.empty() for name in proto.output],
-                proto.domain,
-            )
+            try:
+                inputs = [scope[name] if name else Value.empty() for name in proto.input]
+                outputs = [scope[name] if name else Value.empty() for name in proto.output]
+            except KeyError as missing:
+                raise _undefined(missing.args[0], _place(proto)) from None
+            node = Node(proto.op_type, proto.name, None, inputs, outputs, proto.domain)
+            fields = node.__dict__  # as above
+            fields["graph"], fields["position"] = graph, (index,)
             if proto.overload or proto.doc_string:
-                node.overload, node.doc_string = proto.overload, proto.doc_string
-            node.metadata.update((p.key, p.value) for p in proto.metadata_props)
-            node.graph, node.position = graph, (index,)
-            node.attrs.update((a.name, self._attribute(a, scope, node)) for a in proto.attribute)
-            graph.nodes.append(node)
+                fields["overload"], fields["doc_string"] = proto.overload, proto.doc_string
+            if proto.metadata_props:
+                node.metadata.update((p.key, p.value) for p in proto.metadata_props)
+            for attribute in proto.attribute:
+                node.attrs[attribute.name] = self._attribute(attribute, scope, node)
+            nodes.append(node)
 
     def _lookup(self, name: str, scope: Scope, place: str) -> Tensor:
         if not name:
@@ -192,7 +193,7 @@ class Importer:
         try:
             return scope[name]
         except KeyError:
-            raise ModelError(f"reads {name!r}, which nothing defines", where=place) from None
+            raise _undefined(name, place) from None
 
     def _output(self, info: onnx.ValueInfoProto, scope: Scope, graph: Graph) -> Tensor:
         value = self._lookup(info.name, scope, f"output of graph {graph.name!r}")
@@ -297,6 +298,10 @@ def _text(data: bytes) -> str | bytes:
 
 def _same_bytes(a: Weight, b: Weight) -> bool:
     return (a.elem_type, a.shape) == (b.elem_type, b.shape) and np.array_equal(a.array(), b.array())
+
+
+def _undefined(name: str, where: str) -> ModelError:
+    return ModelError(f"reads {name!r}, which nothing defines", where=where)
 
 
 def _place(node: onnx.NodeProto) -> str:

@@ -37,10 +37,12 @@ def infer(
         out.type.tensor_type.ClearField("shape") if out.type.HasField("tensor_type") else None
     small = not any(_is_long(info) for info in proto.graph.input)
     inferred = _inferred(proto, data_prop=small)
-    types = {info.name: info for graph in _graphs(inferred.graph) for info in (*graph.value_info, *graph.output)}
+    graphs = list(main.walk())
+    protos = _graphs(inferred.graph) if len(graphs) > 1 else (inferred.graph,)
+    types = {info.name: info for graph in protos for info in (*graph.value_info, *graph.output)}
     repairs: list[str] = []
     outputs = set() if sharpen else {id(v) for v in main.outputs}
-    for graph in main.walk():
+    for graph in graphs:
         inputs = {id(v) for v in graph.inputs} if graph.owner is None else set()
         for value in (*graph.inputs, *(v for n in graph.nodes for v in n.outputs)):
             info = types.get(value.name)

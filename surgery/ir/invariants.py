@@ -25,12 +25,19 @@ def breaches(main: Graph) -> Iterator[str]:
         yield from _order(graph)
 
 
-class _Readers(dict[Tensor, set[int]]):
-    """The identities of the nodes that a tensor knows to read it, looked up once per tensor."""
+_MANY = 16
 
-    def __missing__(self, tensor: Tensor) -> set[int]:
-        found = self[tensor] = {id(n) for n in tensor.outputs}
+
+class _Readers(dict[Tensor, set[Node]]):
+    """The nodes that a tensor knows to read it, where they are too many to be looked through for each of them."""
+
+    def __missing__(self, tensor: Tensor) -> set[Node]:
+        found = self[tensor] = set(tensor.outputs)
         return found
+
+    def know(self, tensor: Tensor, node: Node) -> bool:
+        """Whether ``node`` is among those that read ``tensor``."""
+        return node in (tensor.outputs if len(tensor.outputs) < _MANY else self[tensor])
 
 
 def _names(graphs: list[Graph]) -> Iterator[str]:
@@ -38,16 +45,11 @@ def _names(graphs: list[Graph]) -> Iterator[str]:
         if count > 1 or not name:
             yield f"{count} nodes are named {name!r}"
     tensors: dict[str, Tensor] = {}
-    for tensor in (t for g in graphs for t in _tensors(g)):
-        if tensors.setdefault(tensor.name, tensor) is not tensor:
-            yield f"two tensors are named {tensor.name!r}"
-
-
-def _tensors(graph: Graph) -> Iterator[Tensor]:
-    yield from graph.inputs
-    yield from graph.outputs
-    for node in graph.nodes:
-        yield from (t for t in (*node.inputs, *node.outputs) if t.name)
+    for graph in graphs:
+        linked = [t for node in graph.nodes for side in (node.inputs, node.outputs) for t in side if t.name]
+        for tensor in (*graph.inputs, *graph.outputs, *linked):
+            if tensors.setdefault(tensor.name, tensor) is not tensor:
+                yield f"two tensors are named {tensor.name!r}"
 
 
 def _links(node: Node, graph: Graph, owned: set[int], readers: _Readers) -> Iterator[str]:
@@ -57,9 +59,9 @@ def _links(node: Node, graph: Graph, owned: set[int], readers: _Readers) -> Iter
         if value.name and (len(value.inputs) != 1 or value.inputs[0] is not node):
             yield f"{value!r} is computed by {value.inputs}, not by {node!r} alone"
     for tensor in node.inputs:
-        if id(node) not in readers[tensor]:
+        if not readers.know(tensor, node):
             yield f"{tensor!r} does not know its reader {node!r}"
-        if tensor.inputs and not owned.issuperset(map(id, tensor.inputs)):
+        if tensor.inputs and not all(id(maker) in owned for maker in tensor.inputs):
             yield f"{node!r} reads {tensor!r}, whose producer left the graph"
 
 

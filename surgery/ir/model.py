@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -139,6 +139,20 @@ class Model:
         except onnx.checker.ValidationError as error:
             raise ModelError(_first_line(error), where="onnx.checker") from error
 
+    @undisturbed()
+    def check_changed(self, changed: Iterable[Node]) -> None:
+        """:meth:`check` of a model that passed it before some nodes were edited, which alone are put to onnx."""
+        if any(True for _ in breaches(self.graph)):
+            self.check()
+        exporter, context = Exporter(Weights.INPUTS, self.opset), onnx.checker.C.CheckerContext()
+        context.ir_version, context.opset_imports = self.ir_version, self.opsets
+        try:
+            for node in changed:
+                if node.graph is not None:
+                    onnx.checker.check_node(exporter.node(node), context)
+        except onnx.checker.ValidationError:
+            self.check()
+
     def copy(self) -> Model:
         """A copy of graph and functions; weights are shared, since they are never written to."""
         header = onnx.ModelProto()
@@ -168,7 +182,8 @@ class Model:
 
 
 def _assign(value: Value, dtype: DType | None, shape: Shape | None) -> None:
-    value.dtype, value.shape = dtype, shape
+    fields = value.__dict__  # graphsurgeon's __setattr__ would take longer than all the rest
+    fields["dtype"], fields["shape"] = dtype, shape
 
 
 def _first_line(error: Exception) -> str:

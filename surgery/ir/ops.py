@@ -172,5 +172,7 @@ def static_shape(tensor: Tensor | None) -> tuple[int, ...] | None:
     shape = None if tensor is None else tensor.shape
     if shape is None:
         return None
-    known = [d for d in shape if isinstance(d, int)]
-    return tuple(known) if len(known) == len(shape) else None
+    for size in shape:
+        if not isinstance(size, int):
+            return None
+    return tuple(shape)  # type: ignore[arg-type]

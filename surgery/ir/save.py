@@ -148,9 +148,12 @@ def _check_present(heavy: Mapping[str, Weight]) -> None:
 
 def _own_data(target: Path) -> set[Path]:
     """The data files beside ``target`` that it names and that only :func:`write` can have made for it."""
+    own = re.compile(re.escape(target.stem) + r"-[0-9a-f]{16}\.data")
+    beside = {entry.name for entry in os.scandir(target.parent) if own.fullmatch(entry.name)}
+    if not beside or not target.exists():
+        return set()
     try:
-        skeleton = split(target).skeleton if target.exists() else b""
+        skeleton = split(target).skeleton
     except ModelError:  # what is replaced is no model, so it has no data
         return set()
-    names = re.findall(re.escape(target.stem.encode()) + rb"-[0-9a-f]{16}\.data", skeleton)
-    return {target.with_name(name.decode()) for name in names}
+    return {target.with_name(name) for name in beside if name.encode() in skeleton}

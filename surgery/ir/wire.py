@@ -124,16 +124,14 @@ class _Walk:
         pieces: list[Piece] = []
         kept = start
         for field in fields(self.view, start, end):
-            new = self._field(field, schema, depth)
-            if new is not None:
+            if field.kind != BYTES or field.number not in schema or not self.wanted(field.body, field.end):
+                continue
+            if (new := self._field(field, schema[field.number], depth)) is not None:
                 pieces += [self.view[kept : field.start], varint(field.number << 3 | BYTES), varint(size_of(new)), *new]
                 kept = field.end
         return [*pieces, self.view[kept:end]] if pieces else None
 
-    def _field(self, field: Field, schema: Schema, depth: int) -> list[Piece] | None:
-        if field.kind != BYTES or field.number not in schema or not self.wanted(field.body, field.end):
-            return None
-        inner = schema[field.number]
+    def _field(self, field: Field, inner: Schema | None, depth: int) -> list[Piece] | None:
         if inner is TENSOR:
             return self.edit(self.view, field.body, field.end)
         return self.message(field.body, field.end, inner, depth + 1)
@@ -221,10 +219,13 @@ def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
     """The fields of the message at ``start`` to ``end``; raises ModelError where they do not fit into it."""
     at = start
     while at < end:
-        tag, body = _varint(view, at, end)
+        tag, body = view[at], at + 1  # one byte nearly always
+        if tag > 127:
+            tag, body = _varint(view, at, end)
         kind, value, stop = tag & 7, 0, body
         if kind == BYTES:
-            size, body = _varint(view, body, end)
+            size = view[body] if body < end else 128
+            size, body = (size, body + 1) if size < 128 else _varint(view, body, end)
             stop = body + size
         elif kind == VARINT:
             value, stop = _varint(view, body, end)

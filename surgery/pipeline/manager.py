@@ -15,6 +15,7 @@ from surgery.ir.collector import undisturbed
 from surgery.ir.edit import Editor
 from surgery.ir.graph import Shape
 from surgery.ir.infer import dims, sharpens
+from surgery.ir.settled import is_settled
 from surgery.pipeline.context import PassContext
 from surgery.pipeline.iomap import IoMap
 from surgery.pipeline.passes import Outcome, Pass, PassRun
@@ -41,6 +42,7 @@ class Manager:
         io: how the interface moved so far.
         seen: the model as the march sees it now, where that is known.
         looked_ahead: a pass tried rules of later ones, so that what it did depends on what follows.
+        draft: the model is looked at and never written: what passes make of it need not pass onnx.checker.
     """
 
     model: Model
@@ -52,6 +54,7 @@ class Manager:
     io: IoMap | None = None
     seen: State | None = None
     looked_ahead: bool = False
+    draft: bool = False
     results: list[PassResult] = field(default_factory=list)
 
     def run(
@@ -81,10 +84,13 @@ class Manager:
         return self.results
 
     def tried(self, name: str, step: Pass, ask: Callable[[Model], T]) -> T:
-        """What ``ask`` says of the model after one pass, which is taken back."""
+        """What ``ask`` says of the model as one pass writes it, which is taken back and judged by nothing else."""
         runner = _PassRunner(self, name, step, self._legalisers(step), None)
         try:
-            runner.run()
+            runner.rewrite()
+        except Diverged:
+            runner.editor.rollback()
+        try:
             return ask(self.model)
         finally:
             runner.editor.rollback()
@@ -106,7 +112,7 @@ class _PassRunner:
         self.model, self.editor = manager.model, Editor()
         self.ctx = PassContext(manager.model, manager.target, manager.protect, manager.seen, manager.samples)
         self.policy = ByPurpose(self.ctx, later)
-        self.opset = manager.model.opset
+        self.opset, self.frame = manager.model.opset, _frame(manager.model)
         self.start = time.perf_counter()
         self.after: State | None = None
 
@@ -114,7 +120,7 @@ class _PassRunner:
         """The result; the model is changed only when its status is applied."""
         face = _interface(self.model)
         try:
-            outcome = self._rewrite()
+            outcome = self.rewrite()
         except Diverged as error:
             return self._undo(Status.FAILED, Outcome(), str(error))
         mark = self.editor.mark()
@@ -127,8 +133,7 @@ class _PassRunner:
             return self._nothing(outcome)
         frozen = io is not None and io.frozen
         try:
-            _, inferred = self.model.inferred(self.editor.retype, sharpen=frozen)
-            self.model.check(inferred)
+            self._hold(frozen)
         except (DefectError, ModelError) as error:
             return self._undo(Status.FAILED, outcome, str(error))
         if outcome.io is None and (moved := _moved(face, _interface(self.model), frozen)):
@@ -136,8 +141,20 @@ class _PassRunner:
         self.after = self.policy.now if self.editor.mark() == mark else None
         return self._verify(outcome, io)
 
+    def _hold(self, frozen: bool) -> None:
+        """Infer and check what came out; raises DefectError or ModelError. Only what changed, where that will do."""
+        model, changed = self.model, self.editor.changed
+        same = all(a is b for a, b in zip(self.frame, _frame(model), strict=True))
+        if same and not frozen and is_settled(model.graph, changed, self.opset):
+            if not self.manager.draft:
+                model.check_changed(changed)
+            return
+        _, inferred = model.inferred(self.editor.retype, sharpen=frozen)
+        if not self.manager.draft:
+            model.check(inferred)
+
     @undisturbed()
-    def _rewrite(self) -> Outcome:
+    def rewrite(self) -> Outcome:
         """Apply the pass; where the whole came out slower than its parts promised, again and match by match."""
         outcome = self._apply()
         if self.editor.mark() and outcome.io is None and self.policy.slower() is not None:
@@ -216,6 +233,11 @@ class _PassRunner:
             scales=outcome.scales if applied else (),
             thinned=outcome.thinned if applied else (),
         )
+
+
+def _frame(model: Model) -> tuple[object, ...]:
+    """What is replaced as a whole where anything but nodes changes."""
+    return model.header, model.functions, model.graph.inputs, model.graph.outputs
 
 
 def _interface(model: Model) -> Interface:

@@ -14,7 +14,6 @@ from surgery.report.padding import PaddingNote, padding_notes
 from surgery.report.removal import RemovalPart
 from surgery.report.text import shorten
 from surgery.report.witness import WitnessCheck
-from surgery.target.params import macs
 
 if TYPE_CHECKING:
     from surgery import target
@@ -150,7 +149,7 @@ class CheckDocument(Document):
 
 def check_document(model: Model, placement: target.Placement, cures: Cures | None = None) -> CheckDocument:
     """The document of a placement; ``cures`` are the passes that cure a limit of a node, by node name and limit."""
-    nodes = tuple(_row(row, placement.host(row), cures or {}) for row in placement.rows)
+    nodes = tuple(_row(row, placement, cures or {}) for row in placement.rows)
     borrowed = placement.target.assumed
     return CheckDocument(
         model=ModelRef.of(model),
@@ -186,7 +185,7 @@ def violations(row: target.Row, cures: Cures) -> Iterable[dict[str, object]]:
         yield {**fields, "cured_by": by}
 
 
-def _row(row: target.Row, into: Device | None, cures: Cures) -> NodeRow:
+def _row(row: target.Row, placement: target.Placement, cures: Cures) -> NodeRow:
     return NodeRow(
         name=row.node.name,
         op=row.node.op,
@@ -194,9 +193,9 @@ def _row(row: target.Row, into: Device | None, cures: Cures) -> NodeRow:
         segment=row.segment,
         note="; ".join(filter(None, (row.note, *row.verdict.reasons))),
         violations=tuple(Violation.model_validate(fields) for fields in violations(row, cures)),
-        macs=macs(row.node),
+        macs=placement.macs[row.node],
         assumed=any(map(_is_borrowed, row.verdict.reasons)),
-        into=into,
+        into=placement.host(row),
     )
 
 

@@ -125,10 +125,14 @@ class Placement:
         return {"nodes": len(self.rows), **{name: count[name] for name in devices}, "segments": self.segments}
 
     @cached_property
+    def macs(self) -> dict[Node, int]:
+        """The multiply-accumulates of every node, as the model was when this was asked first."""
+        return {row.node: macs(row.node) for row in self.rows}
+
+    @cached_property
     def _summary(self) -> Summary:
-        work = [(macs(row.node), row.device) for row in self.rows]
-        total = sum(each for each, _ in work)
-        on_bpu = sum(each for each, device in work if device == "bpu")
+        total = sum(self.macs.values())
+        on_bpu = sum(self.macs[row.node] for row in self.rows if row.device == "bpu")
         return Summary(**self.counts(), macs=total, mac_coverage=on_bpu / total if total else None)
 
 

@@ -141,3 +141,10 @@ def test_accelerate_does_not_rest_on_an_assumed_time() -> None:
 def test_accelerate_without_a_march_is_not_tried() -> None:
     _, result = manage(conv("Relu"), swapping("Relu", "Sigmoid", Purpose.ACCELERATE))
     assert result.events[0].reason == "no cost coefficients: whether it pays cannot be said"
+
+
+def test_a_trial_that_does_not_end_is_taken_back_before_anybody_looks() -> None:
+    model = model_of(CHAIN)
+    before = model.to_proto()
+    assert Manager(model).tried("forever", Forever(), Model.to_proto) == before
+    assert model.to_proto() == before
