@@ -77,8 +77,8 @@ def lines(entry: tables.Entry, model: Model, target: Target) -> Iterator[list[An
         terms, sizes = _work(made, device, align)
         whole = all(shares[name] == len(layers) for name in behind)
         text = " ".join(f"{term}={amount:.6g}" for term, amount in terms.items() if whole)
-        compute, transfer = (sum(part) for part in list(zip(*layers, strict=True))[1:])
-        yield [entry["model"], segment, layers[0][0], "+".join(node.op for node in made), text, *sizes, compute, transfer]
+        ops, took = "+".join(node.op for node in made), (sum(us for _, us, _ in layers), sum(us for *_, us in layers))
+        yield [entry["model"], segment, layers[0][0], ops, text, *sizes, *took]
 
 
 def row_of(name: str, kind: str | None, device: Any, segment: str | None, data: str | None) -> TableRow:
