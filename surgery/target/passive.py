@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from surgery.ir.graph import Constant, Graph, Node, Tensor
+from surgery.target.facts import QUANTISING
 from surgery.target.folds import Folds, gemm_of, vanishes
 from surgery.target.lookups import SHUFFLE, parts_of_norm, shuffle_behind, sole_reader
 from surgery.target.params import Params, Unknown
@@ -55,7 +56,8 @@ class Neighbours:
         self.pulled: set[Node] = set()
         for node in reversed(graph.nodes):
             readers = [reader for out in node.outputs for reader in out.outputs if not self._parts(node, reader)]
-            if any(self._pulls(reader) for reader in readers) and not self._follows_cpu(node):
+            asked = any(self._pulls(reader) or self._scales(node, reader) for reader in readers)
+            if asked and not self._follows_cpu(node):
                 self.pulled.add(node)
             elif node.op in passive.lookups and (last := self._waiting_lookup(node)) is not None:
                 self.joined[node] = last
@@ -173,8 +175,15 @@ class Neighbours:
     def _is_asked_for(self, tensor: Tensor, but: Node | None = None) -> bool:
         return any(self._pulls(reader) for reader in tensor.outputs if reader is not but)
 
+    def _scales(self, node: Node, reader: Node) -> bool:
+        """Whether the reader says in which scale the result of ``node`` is quantised; a lookup that waits does still."""
+        waits = node in self.waiting and node.op in self.target.march.passive.lookups
+        return not waits and reader.op == "QuantizeLinear" and vanishes(reader, self.target)
+
     def _is_made_so(self, tensor: Tensor, idle: dict[Node, str], folds: Folds) -> bool:
-        """Whether a node on the BPU makes ``tensor`` quantised, whoever reads it."""
+        """Whether a node on the BPU makes ``tensor`` quantised, whoever reads it, or the model says its scale."""
+        if tensor.producer is not None and tensor.producer.op in QUANTISING and tensor.producer in folds.into:
+            return True
         home = self._made_on_bpu(tensor, idle, folds)
         return home is not None and not self._gives_floats(home)
 

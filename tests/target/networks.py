@@ -33,6 +33,14 @@ MIXED = "b = MatMul(t, v) h = Softmax<axis=1>(t) d = Reshape(b, rest) q = Reshap
 MOST = "ReduceMax<axes=[3], keepdims=0>"
 THIRTEEN = f"a = AveragePool<kernel_shape=[4,4]>(x) b = {CONV}(a, w)"
 ALL = ("bernoulli2", "bayes", "bayes-e")
+SCALED = f"q0 = QuantizeLinear(x, scale, zero) d0 = DequantizeLinear(q0, scale, zero) a = {CONV}(d0, w)"
+
+
+def scaled(name: str) -> str:
+    """The pair of nodes that says in which scale a value is quantised; the result is ``d_name``."""
+    return f"q_{name} = QuantizeLinear({name}, scale, zero) d_{name} = DequantizeLinear(q_{name}, scale, zero)"
+
+
 WEIGHTS = [
     ("o", "[1,1,1,1]", 1),
     ("v", "[8,8]", 64),
@@ -53,7 +61,7 @@ SHAPES = (
     "int64[1] eight = {8}, int64[3] pixel = {1, 1, 8}, int64[2] row = {1, 8}, int64[4] rest = {1, 16, 16, 8},"
     "int64[4] quads = {1, 8, 4, 4}, int64[4] heads = {1, 4, 2, 256}, int64[3] batch = {2, 4, 256},"
     "int64[3] tokens = {1, 8, 256}, int64[3] turned = {1, 256, 8}, int64[4] wide = {1, 1, 1, 8},"
-    "float half = {0.5}, float square = {2.0}, float tiny = {0.00001}"
+    "float scale = {0.05}, int8 zero = {0}, float half = {0.5}, float square = {2.0}, float tiny = {0.00001}"
 )
 
 
@@ -283,4 +291,11 @@ NEIGHBOURS = [
     (f"a = {CONV}(x, w) g = GlobalAveragePool(a) y = Squeeze<axes=[2,3]>(g)", "bayes", "bbf"),
     (f"a = {CONV}(x, w) g = GlobalAveragePool(a) d = {POINT}(g, p) y = Flatten(d)", "bayes-e", "bbbc"),
     (f"a = {CONV}(x, w) g = GlobalAveragePool(a) f = Flatten(g) y = Softmax<axis=1>(f)", "bayes-e", "bbcc"),
+    # pairs of QuantizeLinear and DequantizeLinear say a scale, and are gone
+    *((f"{SCALED} b = {POOL}(a) {scaled('b')} y = Neg(d_b)", march, "ffbbffc") for march in ALL),
+    *((f"{SCALED} {scaled('a')} y = {POOL}(d_a)", march, "ffbffb") for march in ALL),
+    *((f"{SCALED} b = Neg(a) {scaled('b')} d = {POOL}(d_b) y = Neg(d)", march, "ffbcffbc") for march in ALL),
+    *((f"{SCALED} {scaled('a')} b = Add(d_a, d0) {scaled('b')}", march, "ffbfffff") for march in ALL),
+    (f"{SCALED} b = Cos(a) {scaled('b')}", "bernoulli2", "ffbcff"),
+    (f"{SCALED} {scaled('a')} b = Mul(d_a, d0) {scaled('b')}", "bernoulli2", "ffbffbff"),
 ]  # fmt: skip

@@ -48,16 +48,24 @@ def constants(p: Params) -> int:
     return sum(isinstance(t, Constant) for t in p.node.inputs)
 
 
-@param
+@around
 def a_constant(p: Params) -> bool:
-    """Whether the first operand is a constant."""
-    return isinstance(p.node.input(0), Constant)
+    """Whether the first operand is a constant, or computed of constants alone."""
+    return _is_known(p.node.input(0))
 
 
-@param
+@around
 def b_constant(p: Params) -> bool:
-    """Whether the second operand is a constant."""
-    return isinstance(p.node.input(1), Constant)
+    """Whether the second operand is a constant, or computed of constants alone."""
+    return _is_known(p.node.input(1))
+
+
+def _is_known(tensor: Tensor | None, steps: int = 6) -> bool:
+    """Whether a tensor is made of constants alone, in so many steps at most."""
+    if tensor is None or tensor.is_empty() or isinstance(tensor, Constant):
+        return isinstance(tensor, Constant)
+    maker = tensor.producer
+    return maker is not None and steps > 0 and bool(maker.inputs) and all(_is_known(t, steps - 1) for t in maker.inputs)
 
 
 _TAKES_CONSTANT = frozenset({"Conv", "ConvTranspose", "Gemm", "BatchNormalization", "Erf"})
@@ -107,13 +115,13 @@ def only_reader(p: Params) -> bool:
     return len(data.outputs) == 1 and not (p.node.graph is not None and p.node.graph.is_output(data))
 
 
-@param
+@around
 def constant_matrices(p: Params) -> int:
     """How many matrices the constant operand of a matrix product holds."""
-    held = next((t for t in p.node.inputs if isinstance(t, Constant)), None)
+    held = next((t for t in p.node.inputs if _is_known(t)), None)
     if held is None:
         raise Unknown("no operand is constant")
-    return prod(held.shape[:-2])
+    return prod(dims_of(held)[:-2])
 
 
 @param
