@@ -131,12 +131,11 @@ def _parted(number: int) -> onnx.ModelProto:
     scale = {"s": np.array(0.1, np.float32), "z": np.array(0, np.int8)}
     quantise, between, dequantise = (
         helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"], name="q"),
-        helper.make_node("Tanh", ["x"], ["t"], name="t"),
+        helper.make_node("Neg", ["x"], ["t"], name="t"),
         helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"], name="d"),
     )
     order = (quantise, between, dequantise) if number else (between, quantise, dequantise)
-    nodes = [*order, _conv("c", "d"), helper.make_node("Add", ["c", "t"], ["y"], name="y")]
-    return _model(nodes, (1, 4, 8, 8), ["y"], held={**_taps(), **scale})
+    return _model([*order, _conv("y", "d")], (1, 4, 8, 8), ["y", "t"], held={**_taps(), **scale})
 
 
 MAKERS: dict[str, Maker] = {

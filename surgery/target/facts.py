@@ -16,8 +16,8 @@ FACTS: dict[str, Fact] = {}
 """Every fact by name."""
 
 
-PLACED = ("nodes", "bpu", "cpu", "folded", "refused", "unknown", "segments")
-"""Counts of a placed model, which the ``placed`` rules are written in."""
+PLACED = ("nodes", "bpu", "cpu", "folded", "refused", "unknown", "segments", "unsorted_sums")
+"""Facts of a placed model, which the ``placed`` rules are written in: counts, and names of nodes."""
 
 
 def fact(function: Fact) -> Fact:

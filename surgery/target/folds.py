@@ -89,7 +89,7 @@ def find_folds(graph: Graph, target: Target, bound: AbstractSet[Node]) -> Folds:
 
 
 def vanishes(node: Node, target: Target) -> bool:
-    """Whether the toolchain drops the node: Identity, Dropout, a pool of one pixel, no padding, a scale that is said."""
+    """Whether the toolchain drops the node: Identity, Dropout, a pool of one pixel, no padding, what says a scale."""
     if node.op in ("Identity", "Dropout"):
         return True
     if node.op in QUANTISING:

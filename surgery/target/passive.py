@@ -176,7 +176,7 @@ class Neighbours:
         return any(self._pulls(reader) for reader in tensor.outputs if reader is not but)
 
     def _scales(self, node: Node, reader: Node) -> bool:
-        """Whether the reader says in which scale the result of ``node`` is quantised; a lookup that waits does still."""
+        """Whether the reader says in which scale the result of ``node`` is quantised; a lookup still waits."""
         waits = node in self.waiting and node.op in self.target.march.passive.lookups
         return not waits and reader.op == "QuantizeLinear" and vanishes(reader, self.target)
 

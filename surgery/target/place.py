@@ -19,6 +19,7 @@ from surgery.target.march import Op
 from surgery.target.params import macs
 from surgery.target.passive import Neighbours
 from surgery.target.sinking import sunk
+from surgery.target.sums import unsorted_sums
 from surgery.target.target import Target
 from surgery.target.twin import Twin
 from surgery.target.verdict import Device, Refusal, Verdict
@@ -138,7 +139,8 @@ def place(model: Model, target: Target) -> Placement:
     for graph in list(model.graph.walk())[1:]:
         _place_body(graph, target, model.opset, rows)
     placement = Placement(target, rows, target.refusals(model), folds)
-    placement.refusals += target.refusals_once_placed(placement.counts())
+    sums = unsorted_sums({row.node: row.device for row in rows}, folds)
+    placement.refusals += target.refusals_once_placed({**placement.counts(), "unsorted_sums": sums})
     return placement
 
 
