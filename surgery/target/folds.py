@@ -188,7 +188,17 @@ def _scale(node: Node, folds: Folds) -> Node | None:
     data = folds.computed(node)
     if len(data) != 1 or (node.op == "Div" and data[0] is not node.inputs[0]) or not _per_channel(node, data[0]):
         return None
+    maker = data[0].producer
+    if node.op in ("Add", "Sub") and maker is not None and _is_scale(maker, folds) and sole_reader(maker) is node:
+        return maker
     return _open_host(data[0], node, folds)
+
+
+def _is_scale(node: Node, folds: Folds) -> bool:
+    """Whether the toolchain has a product by a constant per channel as a convolution, which then adds a constant."""
+    data = folds.computed(node)
+    product = folds.products and node.op == "Mul" and node not in folds.into and len(data) == 1
+    return product and data[0].rank == 4 and _per_channel(node, data[0])
 
 
 def _into_root(node: Node, folds: Folds) -> Node | None:

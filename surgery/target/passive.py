@@ -7,7 +7,7 @@ it, or made it; a convolution's result is float unless it is read so. A channel 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from surgery.ir.graph import Constant, Graph, Node, Tensor
 from surgery.target.facts import QUANTISING
@@ -56,8 +56,7 @@ class Neighbours:
         self.pulled: set[Node] = set()
         for node in reversed(graph.nodes):
             readers = [reader for out in node.outputs for reader in out.outputs if not self._parts(node, reader)]
-            asked = any(self._pulls(reader) or self._scales(node, reader) for reader in readers)
-            if asked and not self._follows_cpu(node):
+            if self._is_pulled(node, readers):
                 self.pulled.add(node)
             elif node.op in passive.lookups and (last := self._waiting_lookup(node)) is not None:
                 self.joined[node] = last
@@ -84,9 +83,19 @@ class Neighbours:
                     idle[node] = BESIDE_NOTHING
         return idle
 
+    def _is_pulled(self, node: Node, readers: Sequence[Node]) -> bool:
+        """Whether one of ``readers`` asks for the result of ``node``; behind the CPU some ask less, or are deaf."""
+        passive = self.target.march.passive
+        asking = [reader for reader in readers if self._pulls(reader) or self._scales(node, reader)]
+        if asking and node.op in passive.following | passive.deaf | passive.shy and self._follows_cpu(node):
+            if node.op in passive.deaf:
+                return len(asking) == len(readers)
+            return node.op in passive.shy and any(reader.op not in passive.deaf for reader in asking)
+        return bool(asking)
+
     def _follows_cpu(self, node: Node) -> bool:
-        """Whether ``node`` cannot be asked for: what it reads is of the CPU, maybe through what would be asked, too."""
-        maker = node.inputs[0].producer if node.op in self.target.march.passive.following else None
+        """Whether what ``node`` reads is of the CPU, maybe through what would be asked for, too."""
+        maker = node.inputs[0].producer
         while maker is not None and self._on_bpu(maker) and (maker in self.waiting or self._waits(maker, None)):
             maker = maker.inputs[0].producer
         return maker in self.verdicts and self.verdicts[maker].device == "cpu"
@@ -173,7 +182,23 @@ class Neighbours:
         return reader in self.pulled or not (reader in self.waiting or self._waits(reader, None))
 
     def _is_asked_for(self, tensor: Tensor, but: Node | None = None) -> bool:
-        return any(self._pulls(reader) for reader in tensor.outputs if reader is not but)
+        deaf = self.target.march.passive.deaf
+        own = tensor.producer is not None and self._is_of_cpu(tensor, Folds())
+        readers = (reader for reader in tensor.outputs if reader is not but and not (own and reader.op in deaf))
+        return any(map(self._pulls, readers))
+
+    def apart(self, device: Callable[[Node], str]) -> set[Node]:
+        """Those on the BPU that read floats of the CPU as they are, by the devices of all nodes."""
+        found: set[Node] = set()
+        kinds = self.target.march.passive.apart
+        for node in self.verdicts if kinds else ():
+            maker = node.inputs[0].producer if node.op in kinds and device(node) == "bpu" else None
+            if maker is None or not (maker in found or device(maker) == "cpu"):
+                continue
+            others = (reader for reader in node.inputs[0].outputs if reader.op not in kinds)
+            if maker in found or all(device(reader) != "bpu" for reader in others):
+                found.add(node)
+        return found
 
     def _scales(self, node: Node, reader: Node) -> bool:
         """Whether the reader says in which scale the result of ``node`` is quantised; a lookup still waits."""

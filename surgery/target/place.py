@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -147,8 +148,8 @@ def place(model: Model, target: Target) -> Placement:
 def _place_main(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Folds]:
     """The rows of the main graph, placed as the toolchain has it once it has moved what only moves elements."""
     twin = sunk(graph, target.march.sinking, opset)
-    rows, folds = _place_graph(twin.graph if twin is not None else graph, target, opset)
-    _number_segments(rows, folds)
+    rows, folds, apart = _place_graph(twin.graph if twin is not None else graph, target, opset)
+    _number_segments(rows, folds, apart)
     return (rows, folds) if twin is None else _as_of(graph, twin, rows, folds)
 
 
@@ -172,7 +173,8 @@ def _as_of(graph: Graph, twin: Twin, rows: list[Row], folds: Folds) -> tuple[lis
     return [found[node] for node in graph.nodes], same
 
 
-def _place_graph(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Folds]:
+def _place_graph(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Folds, set[Node]]:
+    """The rows, what is folded, and the nodes that are a segment of their own behind the CPU."""
     verdicts = {node: target.verdict(node, opset) for node in graph.nodes}
     neighbours = Neighbours(graph, target, verdicts, opset)
     folds = find_folds(graph, target, neighbours.pulled)
@@ -185,7 +187,8 @@ def _place_graph(graph: Graph, target: Target, opset: int) -> tuple[list[Row], F
         _drop_layouts(rows, folds, _takes_thin)
     elif target.fuses(OUTPUT_LAYOUT):
         _drop_layouts(rows, folds, _gives_pooled)
-    return rows, folds
+    devices = {row.node: row.device for row in rows}
+    return rows, folds, neighbours.apart(lambda node: devices.get(folds.home(node), ""))
 
 
 def _row(node: Node, verdict: Verdict, target: Target, folds: Folds, idle: str | None) -> Row:
@@ -276,17 +279,18 @@ def _edges(rows: Iterable[Row], folds: Folds) -> Iterator[tuple[Node | Tensor, N
                 yield maker, reader
 
 
-def _number_segments(rows: list[Row], folds: Folds) -> None:
+def _number_segments(rows: list[Row], folds: Folds, apart: AbstractSet[Node]) -> None:
     """Give BPU rows their segment: those connected, by a value passed on or read in common, at one depth.
 
-    Depth counts the changes from another device back to the BPU on the way to a node, at most.
+    Depth counts the changes from another device, or a node ``apart``, back to the BPU on the way to a node, at most.
     """
     device = {row.node: "cpu" if row.note in (CUT, LAYOUT) else row.device for row in rows}
     depth: dict[Node, int] = {}
     links: list[tuple[Node | Tensor, Node]] = []
     for maker, reader in _edges(rows, folds):
         on_bpu = device.get(reader) == "bpu"
-        back = on_bpu and isinstance(maker, Node) and device.get(maker) in ("cpu", "unknown", "refused")
+        leaves = maker in apart and reader not in apart
+        back = on_bpu and isinstance(maker, Node) and (leaves or device.get(maker) in ("cpu", "unknown", "refused"))
         before = depth.get(maker, 0) if isinstance(maker, Node) else 0
         depth[reader] = max(depth.get(reader, 0), before + back)
         if on_bpu:

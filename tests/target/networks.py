@@ -33,6 +33,7 @@ MIXED = "b = MatMul(t, v) h = Softmax<axis=1>(t) d = Reshape(b, rest) q = Reshap
 MOST = "ReduceMax<axes=[3], keepdims=0>"
 THIRTEEN = f"a = AveragePool<kernel_shape=[4,4]>(x) b = {CONV}(a, w)"
 ALL = ("bernoulli2", "bayes", "bayes-e")
+WIDER = 'Resize<mode = "nearest", coordinate_transformation_mode = "asymmetric", nearest_mode = "floor">'
 SCALED = f"q0 = QuantizeLinear(x, scale, zero) d0 = DequantizeLinear(q0, scale, zero) a = {CONV}(d0, w)"
 
 
@@ -51,8 +52,11 @@ WEIGHTS = [
     ("n", "[8,1,1]", 8),
     ("k", "", 1),
     ("whole", "[1,8,16,16]", 2048),
+    ("pixels", "[16,16]", 256),
+    ("line", "[1,16]", 16),
 ]
 SHAPES = (
+    "float[4] twice = {1, 1, 2, 2},"
     "int64[5] five = {1, 8, 2, 8, 16}, int64[1] one = {0}, int64[1] axis = {1}, int64[1] two = {2},"
     "int64[8] none = {0, 0, 0, 0, 0, 0, 0, 0}, int64[8] some = {0, 0, 1, 1, 0, 0, 1, 1},"
     "float root = {1.4142135}, float unit = {1.0}, float low = {0.0}, float three = {3.0}, float six = {6.0},"
@@ -298,4 +302,19 @@ NEIGHBOURS = [
     *((f"{SCALED} {scaled('a')} b = Add(d_a, d0) {scaled('b')}", march, "ffbfffff") for march in ALL),
     (f"{SCALED} b = Cos(a) {scaled('b')}", "bernoulli2", "ffbcff"),
     (f"{SCALED} {scaled('a')} b = Mul(d_a, d0) {scaled('b')}", "bernoulli2", "ffbffbff"),
+    # constants that are no numbers per channel
+    *((f"a = {CONV}(x, w) b = Add(a, {k}) y = {CONV}(b, w)", "bernoulli2", "bcb") for k in ("pixels", "line")),
+    *((f"a = {CONV}(x, w) b = {op}(a, line) y = {CONV}(b, w)", "bernoulli2", "bcb") for op in ("Mul", "Div")),
+    *((f"a = Tanh(x) b = {op}(a, pixels) y = {CONV}(b, w)", "bernoulli2", "bbb") for op in ("Mul", "Div")),
+    *((f"a = Tanh(x) b = Mul(a, {k}) y = Neg(b)", "bernoulli2", "bcc") for k in ("pixels", "whole", "line")),
+    ("a = Tanh(x) b = Div(a, whole) y = Neg(b)", "bernoulli2", "bcc"),
+    (f"a = Tanh(x) b = Mul(a, k) d = Add(b, pixels) y = {CONV}(d, w)", "bernoulli2", "bbcb"),
+    *((f"a = Tanh(x) b = Mul(a, k) d = {op}(b, n) y = Neg(d)", "bernoulli2", "bbfc") for op in ("Add", "Sub")),
+    # a Slice reads floats of the CPU as they are
+    *((f"a = Neg(x) b = {POOL}(a) d = Slice(b, one, two, axis) y = Sigmoid(d)", march, "ccbb") for march in ALL),
+    *((f"a = Neg(x) b = {POOL}(a) d = Slice(b, one, two, axis) y = Sigmoid(d) z = Sigmoid(b)", m, "cbbbb") for m in ALL),
+    *((f"a = Neg(x) b = Slice(a, one, two, axis) y = Sigmoid(b) z = {POOL}(a)", march, "cbbc") for march in ALL),
+    *(("a = Neg(x) b = Slice(a, one, two, axis) y = Sigmoid(b) z = Neg(b)", march, "ccbc") for march in ALL),
+    *((f"a = Neg(x) b = {WIDER}(a, c, twice) y = {CONV}(b, w)", march, "ccb") for march in ALL),
+    *((f"a = Neg(x) s = Sigmoid(a) b = {WIDER}(s, c, twice) y = {CONV}(b, w)", march, "cbbb") for march in ALL),
 ]  # fmt: skip
