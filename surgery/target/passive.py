@@ -7,7 +7,7 @@ it, or made it; a convolution's result is float unless it is read so. A channel 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from surgery.ir.graph import Constant, Graph, Node, Tensor
 from surgery.target.facts import QUANTISING
@@ -15,7 +15,7 @@ from surgery.target.folds import Folds, gemm_of, vanishes
 from surgery.target.lookups import SHUFFLE, parts_of_norm, shuffle_behind, sole_reader
 from surgery.target.params import Params, Unknown
 from surgery.target.target import Target
-from surgery.target.verdict import Verdict
+from surgery.target.verdict import Device, Verdict
 
 READ_BY_NOTHING = "waiting: nothing quantised reads it"
 _SCALES = frozenset({"Add", "Div", "Mul"})
@@ -96,9 +96,17 @@ class Neighbours:
     def _follows_cpu(self, node: Node) -> bool:
         """Whether what ``node`` reads is of the CPU, maybe through what would be asked for, too."""
         maker = node.inputs[0].producer
-        while maker is not None and self._on_bpu(maker) and (maker in self.waiting or self._waits(maker, None)):
-            maker = maker.inputs[0].producer
-        return maker in self.verdicts and self.verdicts[maker].device == "cpu"
+        while maker is not None:
+            if maker in self.shuffles.values():
+                maker = self._shuffled(maker).producer
+            elif self._on_bpu(maker) and (maker in self.waiting or self._waits(maker, None)):
+                maker = maker.inputs[0].producer
+            else:
+                break
+        return maker in self.verdicts and self._gives_cpu_floats(maker)
+
+    def _gives_cpu_floats(self, node: Node) -> bool:
+        return self.verdicts[node].device == "cpu" and node.op not in self.target.march.passive.calibrated
 
     def _parts(self, node: Node, reader: Node) -> bool:
         """Whether a movement between two segments is before one on the CPU, and so there, too."""
@@ -183,20 +191,22 @@ class Neighbours:
 
     def _is_asked_for(self, tensor: Tensor, but: Node | None = None) -> bool:
         deaf = self.target.march.passive.deaf
-        own = tensor.producer is not None and self._is_of_cpu(tensor, Folds())
+        own = tensor.producer in self.verdicts and self._gives_cpu_floats(tensor.producer)
         readers = (reader for reader in tensor.outputs if reader is not but and not (own and reader.op in deaf))
         return any(map(self._pulls, readers))
 
-    def apart(self, device: Callable[[Node], str]) -> set[Node]:
+    def apart(self, folds: Folds, devices: Mapping[Node, Device]) -> set[Node]:
         """Those on the BPU that read floats of the CPU as they are, by the devices of all nodes."""
         found: set[Node] = set()
-        kinds = self.target.march.passive.apart
-        for node in self.verdicts if kinds else ():
-            maker = node.inputs[0].producer if node.op in kinds and device(node) == "bpu" else None
-            if maker is None or not (maker in found or device(maker) == "cpu"):
+        kinds, calibrated = self.target.march.passive.apart, self.target.march.passive.calibrated
+        for node in self.verdicts:
+            data = node.inputs[0] if node.op in kinds and devices[node] == "bpu" else None
+            if data is None or data.producer is None:
                 continue
-            others = (reader for reader in node.inputs[0].outputs if reader.op not in kinds)
-            if maker in found or all(device(reader) != "bpu" for reader in others):
+            maker = folds.home(data.producer)
+            others = (folds.home(reader) for reader in data.outputs if reader.op not in kinds)
+            floats = devices.get(maker) == "cpu" and maker.op not in calibrated
+            if maker in found or (floats and all(devices.get(reader) != "bpu" for reader in others)):
                 found.add(node)
         return found
 

@@ -187,8 +187,7 @@ def _place_graph(graph: Graph, target: Target, opset: int) -> tuple[list[Row], F
         _drop_layouts(rows, folds, _takes_thin)
     elif target.fuses(OUTPUT_LAYOUT):
         _drop_layouts(rows, folds, _gives_pooled)
-    devices = {row.node: row.device for row in rows}
-    return rows, folds, neighbours.apart(lambda node: devices.get(folds.home(node), ""))
+    return rows, folds, neighbours.apart(folds, {row.node: row.device for row in rows})
 
 
 def _row(node: Node, verdict: Verdict, target: Target, folds: Folds, idle: str | None) -> Row:

@@ -33,6 +33,7 @@ MIXED = "b = MatMul(t, v) h = Softmax<axis=1>(t) d = Reshape(b, rest) q = Reshap
 MOST = "ReduceMax<axes=[3], keepdims=0>"
 THIRTEEN = f"a = AveragePool<kernel_shape=[4,4]>(x) b = {CONV}(a, w)"
 ALL = ("bernoulli2", "bayes", "bayes-e")
+LATER = ("bayes", "bayes-e")
 WIDER = 'Resize<mode = "nearest", coordinate_transformation_mode = "asymmetric", nearest_mode = "floor">'
 SCALED = f"q0 = QuantizeLinear(x, scale, zero) d0 = DequantizeLinear(q0, scale, zero) a = {CONV}(d0, w)"
 
@@ -312,7 +313,7 @@ NEIGHBOURS = [
     *((f"a = Tanh(x) b = Mul(a, k) d = {op}(b, n) y = Neg(d)", "bernoulli2", "bbfc") for op in ("Add", "Sub")),
     # a Slice reads floats of the CPU as they are
     *((f"a = Neg(x) b = {POOL}(a) d = Slice(b, one, two, axis) y = Sigmoid(d)", march, "ccbb") for march in ALL),
-    *((f"a = Neg(x) b = {POOL}(a) d = Slice(b, one, two, axis) y = Sigmoid(d) z = Sigmoid(b)", m, "cbbbb") for m in ALL),
+    *((f"a = Neg(x) b = {POOL}(a) d = Slice(b, one, two, axis) y = Cos(d) z = Tanh(b)", m, "cbbbb") for m in LATER),
     *((f"a = Neg(x) b = Slice(a, one, two, axis) y = Sigmoid(b) z = {POOL}(a)", march, "cbbc") for march in ALL),
     *(("a = Neg(x) b = Slice(a, one, two, axis) y = Sigmoid(b) z = Neg(b)", march, "ccbc") for march in ALL),
     *((f"a = Neg(x) b = {WIDER}(a, c, twice) y = {CONV}(b, w)", march, "ccb") for march in ALL),
