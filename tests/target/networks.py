@@ -35,6 +35,10 @@ THIRTEEN = f"a = AveragePool<kernel_shape=[4,4]>(x) b = {CONV}(a, w)"
 ALL = ("bernoulli2", "bayes", "bayes-e")
 LATER = ("bayes", "bayes-e")
 WIDER = 'Resize<mode = "nearest", coordinate_transformation_mode = "asymmetric", nearest_mode = "floor">'
+MIRROR = 'Pad<mode = "reflect">'
+FLOATS = ("Neg", "Softmax<axis=1>", "ReduceMax<axes=[1]>")
+MEANS = ("ReduceMean<axes=[1]>(x)", "ReduceSum<axes=[1]>(x)", "ReduceL2<axes=[1]>(x)")
+QUANTISED = (*MEANS, "Sub(x, whole)", "Mul(x, line)")
 SCALED = f"q0 = QuantizeLinear(x, scale, zero) d0 = DequantizeLinear(q0, scale, zero) a = {CONV}(d0, w)"
 
 
@@ -318,4 +322,8 @@ NEIGHBOURS = [
     *(("a = Neg(x) b = Slice(a, one, two, axis) y = Sigmoid(b) z = Neg(b)", march, "ccbc") for march in ALL),
     *((f"a = Neg(x) b = {WIDER}(a, c, twice) y = {CONV}(b, w)", march, "ccb") for march in ALL),
     *((f"a = Neg(x) s = Sigmoid(a) b = {WIDER}(s, c, twice) y = {CONV}(b, w)", march, "cbbb") for march in ALL),
+    *((f"a = {first}(x) b = {WIDER}(a, c, twice) y = Sigmoid(b)", "bernoulli2", "ccb") for first in FLOATS),
+    *((f"a = {first} b = {WIDER}(a, c, twice) y = Sigmoid(b)", "bernoulli2", "cbb") for first in QUANTISED),
+    (f"a = {CONV}(x, w) b = {POOL}(a) d = {MIRROR}(b, some) y = Sigmoid(d)", "bernoulli2", "bbcb"),
+    (f"a = Cos(x) d = {MIRROR}(a, some) y = Sigmoid(d)", "bernoulli2", "bcb"),
 ]  # fmt: skip
