@@ -127,7 +127,18 @@ def _of_domain(number: int) -> onnx.ModelProto:
     return made
 
 
+def _parted(number: int) -> onnx.ModelProto:
+    scale = {"s": np.array(0.1, np.float32), "z": np.array(0, np.int8)}
+    quantise, between, dequantise = (
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"], name="q"),
+        helper.make_node("Neg", ["x"], ["t"], name="t"),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"], name="d"),
+    )
+    order = (quantise, between, dequantise) if number else (between, quantise, dequantise)
+    return _model([*order, _conv("y", "d")], (1, 4, 8, 8), ["y", "t"], held={**_taps(), **scale})
+
+
 MAKERS: dict[str, Maker] = {
     "opset": _of_opset, "ir_version": _of_ir, "outputs": _of_outputs, "inputs": _of_inputs, "input_ranks": _of_rank,
-    "io_bytes": _of_bytes, "domains": _of_domain, "dynamic_dims": _dynamic, "unscaled": _unscaled,
+    "io_bytes": _of_bytes, "domains": _of_domain, "dynamic_dims": _dynamic, "unscaled": _unscaled, "parted": _parted,
 }  # fmt: skip

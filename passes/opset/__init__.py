@@ -1,4 +1,4 @@
-"""Write a whole model in the opset and IR version that a march's toolchain takes.
+"""Write a whole model in the opset, IR version and order of nodes that a march's toolchain takes.
 
 Every operator is brought from the form it has in one opset into the form of another: what is an input here is an
 attribute there, a default changed, a type is not taken yet. One family per file; :data:`~passes.opset.forms.FORMS`
@@ -16,6 +16,7 @@ from pydantic import Field
 from passes.opset.forms import FORMS, RAISED
 from passes.opset.generic import fit
 from passes.opset.header import set_versions
+from passes.opset.order import pair
 from surgery.ir import Node
 from surgery.pipeline import Outcome, Pass, PassRun
 from surgery.rewrite import Event, Exactness, Mismatch, Purpose, Rewriter, weakest
@@ -34,11 +35,12 @@ class LowerOpset(Pass):
 
     All or nothing: a node that has no form there is named, and the model stays as it is. Operators that were born
     later are for ``substitute-ops``, functions of the model for ``inline-functions``. Models of an opset before 11
-    are raised to it, so that one form of every operator comes out.
+    are raised to it, so that one form of every operator comes out. Where the march asks for it, every DequantizeLinear
+    is put right behind the QuantizeLinear that it reads.
     """
 
     name: ClassVar[str] = "lower-opset"
-    cures: ClassVar[frozenset[str]] = frozenset({"model.opset", "model.ir_version"})
+    cures: ClassVar[frozenset[str]] = frozenset({"model.opset", "model.ir_version", "model.parted"})
     after: ClassVar[frozenset[str]] = frozenset({"fold-constants", "inline-functions", "substitute-ops"})
 
     opset: int | None = Field(default=None, ge=LEAST)
@@ -56,13 +58,18 @@ class LowerOpset(Pass):
         """Restate all nodes, or say which cannot be."""
         outcome = Outcome()
         wanted = self._wanted(run)
-        if run.limit == 0 or wanted == (run.model.opset, run.model.ir_version):
+        if run.limit == 0:
             return outcome
-        _Lowering(run, wanted[0], outcome).restate()
-        if not outcome.stats.refused:
+        if wanted != (run.model.opset, run.model.ir_version):
+            _Lowering(run, wanted[0], outcome).restate()
+            if outcome.stats.refused:
+                return outcome
             set_versions(run.model, *wanted, run.rw.editor)
-            outcome.stats.matched = outcome.stats.applied = 1
             outcome.stats.fired[RESTATE] = 1
+        if _is_asked_for(run, "parted") and (moved := pair(run, LowerOpset.name)):
+            outcome.stats.edits += moved
+            outcome.stats.fired[moved[0].rule] = len(moved)
+        outcome.stats.matched = outcome.stats.applied = int(bool(outcome.stats.fired))
         return outcome
 
     def _wanted(self, run: PassRun) -> tuple[int, int]:
@@ -80,6 +87,11 @@ def _newest(run: PassRun, fact: str) -> int | None:
     target = run.ctx.target
     found = () if target is None else (limit.max for limit in target.march.model if limit.param == fact)
     return next((int(value) for value in found if value is not None), None)
+
+
+def _is_asked_for(run: PassRun, fact: str) -> bool:
+    """Whether the march has a rule about the fact."""
+    return run.ctx.target is not None and any(limit.param == fact for limit in run.ctx.target.march.model)
 
 
 class _Lowering:

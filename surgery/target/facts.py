@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from surgery.ir.graph import Graph, Tensor
+from surgery.ir.graph import Constant, Graph, Node, Tensor
 
 if TYPE_CHECKING:
     from surgery.ir import Model
@@ -16,8 +16,8 @@ FACTS: dict[str, Fact] = {}
 """Every fact by name."""
 
 
-PLACED = ("nodes", "bpu", "cpu", "folded", "refused", "unknown", "segments")
-"""Counts of a placed model, which the ``placed`` rules are written in."""
+PLACED = ("nodes", "bpu", "cpu", "folded", "refused", "unknown", "segments", "unsorted_sums")
+"""Facts of a placed model, which the ``placed`` rules are written in: counts, and names of nodes."""
 
 
 def fact(function: Fact) -> Fact:
@@ -114,3 +114,30 @@ def _unscaled(graph: Graph) -> Iterator[str]:
             source = source.inputs[0].producer
         if node.op in SCALED and (source is None or source.op != "DequantizeLinear"):
             yield node.name
+
+
+@fact
+def parted(model: Model) -> tuple[str, ...]:
+    """QuantizeLinear nodes with something computed between them and the first DequantizeLinear that reads them."""
+    return tuple(node.name for node, _ in parted_pairs(model.graph))
+
+
+def parted_pairs(graph: Graph) -> Iterator[tuple[Node, Node]]:
+    """QuantizeLinear nodes and the first DequantizeLinear that reads each, where the file has a node in between.
+
+    What is made of constants alone, and an Identity, does not count: it is gone before.
+    """
+    if not any(node.op == "QuantizeLinear" for node in graph.nodes):
+        return
+    known: set[Tensor] = set()
+    waiting: dict[Node, bool] = {}
+    for node in graph.nodes:
+        source = node.inputs[0].producer if node.op == "DequantizeLinear" else None
+        if source is not None and waiting.pop(source, False):
+            yield source, node
+        if all(tensor in known or isinstance(tensor, Constant) or tensor.is_empty() for tensor in node.inputs):
+            known.update(node.outputs)
+        elif node.op != "Identity":
+            waiting = dict.fromkeys(waiting, True)
+        if node.op == "QuantizeLinear" and any(reader.op == "DequantizeLinear" for reader in node.outputs[0].outputs):
+            waiting[node] = False

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from math import prod
 
 from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
+from surgery.target.facts import QUANTISING
 from surgery.target.lookups import fold_lookup, fold_shuffle, sole_reader
 from surgery.target.params import Params, Unknown
 from surgery.target.params.windows import joins_window
@@ -88,9 +89,11 @@ def find_folds(graph: Graph, target: Target, bound: AbstractSet[Node]) -> Folds:
 
 
 def vanishes(node: Node, target: Target) -> bool:
-    """Whether the toolchain drops the node, which does nothing: Identity, Dropout, a pool of one pixel, no padding."""
+    """Whether the toolchain drops the node: Identity, Dropout, a pool of one pixel, no padding, what says a scale."""
     if node.op in ("Identity", "Dropout"):
         return True
+    if node.op in QUANTISING:
+        return target.fuses("quantise-pair") and is_paired(node)
     if node.op not in _IDLE or not target.fuses("idle"):
         return False
     params = Params(node, 0)
@@ -98,6 +101,19 @@ def vanishes(node: Node, target: Target) -> bool:
         return not any(params["padded_axes"]) if node.op == "Pad" else _is_unit_pool(params)
     except Unknown:
         return False
+
+
+def is_paired(node: Node) -> bool:
+    """Whether the node only says in which scale a value is quantised: QuantizeLinear, read by DequantizeLinear alone.
+
+    A DequantizeLinear of a graph input is so by itself.
+    """
+    if node.op == "DequantizeLinear":
+        maker = node.inputs[0].producer
+        return maker is None or (maker.op == "QuantizeLinear" and is_paired(maker))
+    out = node.outputs[0]
+    read = bool(out.outputs) and all(reader.op == "DequantizeLinear" for reader in out.outputs)
+    return read and not (node.graph is not None and node.graph.is_output(out))
 
 
 def _is_unit_pool(params: Params) -> bool:
@@ -172,7 +188,17 @@ def _scale(node: Node, folds: Folds) -> Node | None:
     data = folds.computed(node)
     if len(data) != 1 or (node.op == "Div" and data[0] is not node.inputs[0]) or not _per_channel(node, data[0]):
         return None
+    maker = data[0].producer
+    if node.op in ("Add", "Sub") and maker is not None and _is_scale(maker, folds) and sole_reader(maker) is node:
+        return maker
     return _open_host(data[0], node, folds)
+
+
+def _is_scale(node: Node, folds: Folds) -> bool:
+    """Whether the toolchain has a product by a constant per channel as a convolution, which then adds a constant."""
+    data = folds.computed(node)
+    product = folds.products and node.op == "Mul" and node not in folds.into and len(data) == 1
+    return product and data[0].rank == 4 and _per_channel(node, data[0])
 
 
 def _into_root(node: Node, folds: Folds) -> Node | None:

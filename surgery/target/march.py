@@ -109,7 +109,11 @@ class Passive(Data):
     convolution itself); ``waiting``: only where their result is asked for quantised, by operator or fusion the
     condition under which that is so ("" always); ``along``: those that, under a condition, go with the node on the
     BPU before them.
-    ``following``: those of ``ops`` that nothing asks for where an operator of the CPU makes what they read;
+    ``calibrated``: those whose result is quantised where it is asked for, though they are on the CPU; that of others
+    there is floats.
+    ``following``: those of ``ops`` that nothing asks for where an operator of the CPU makes what they read, as floats;
+    ``deaf``: those of ``ops`` that read floats of the CPU as they are, if all that reads them asks for it, and ask for
+    nothing there; ``shy``: what is not asked for by these alone; ``apart``: those that are a segment of their own then.
     ``pulling``: those that have their inputs quantised even where a limit keeps them on the CPU, ``asking`` those that
     do where only their neighbours keep them there; ``passing``: those
     that do where their result is asked for quantised; ``floats``: those on the BPU whose result is float unless it is
@@ -122,7 +126,11 @@ class Passive(Data):
     after_conv: frozenset[str] = frozenset()
     not_after_conv: frozenset[str] = frozenset()
     waiting: dict[str, str] = {}
+    calibrated: frozenset[str] = frozenset()
     following: frozenset[str] = frozenset()
+    deaf: frozenset[str] = frozenset()
+    apart: frozenset[str] = frozenset()
+    shy: frozenset[str] = frozenset()
     pulling: frozenset[str] = frozenset()
     asking: frozenset[str] = frozenset()
     passing: frozenset[str] = frozenset()

@@ -7,14 +7,15 @@ it, or made it; a convolution's result is float unless it is read so. A channel 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from surgery.ir.graph import Constant, Graph, Node, Tensor
+from surgery.target.facts import QUANTISING
 from surgery.target.folds import Folds, gemm_of, vanishes
 from surgery.target.lookups import SHUFFLE, parts_of_norm, shuffle_behind, sole_reader
 from surgery.target.params import Params, Unknown
 from surgery.target.target import Target
-from surgery.target.verdict import Verdict
+from surgery.target.verdict import Device, Verdict
 
 READ_BY_NOTHING = "waiting: nothing quantised reads it"
 _SCALES = frozenset({"Add", "Div", "Mul"})
@@ -55,7 +56,7 @@ class Neighbours:
         self.pulled: set[Node] = set()
         for node in reversed(graph.nodes):
             readers = [reader for out in node.outputs for reader in out.outputs if not self._parts(node, reader)]
-            if any(self._pulls(reader) for reader in readers) and not self._follows_cpu(node):
+            if self._is_pulled(node, readers):
                 self.pulled.add(node)
             elif node.op in passive.lookups and (last := self._waiting_lookup(node)) is not None:
                 self.joined[node] = last
@@ -82,12 +83,30 @@ class Neighbours:
                     idle[node] = BESIDE_NOTHING
         return idle
 
+    def _is_pulled(self, node: Node, readers: Sequence[Node]) -> bool:
+        """Whether one of ``readers`` asks for the result of ``node``; behind the CPU some ask less, or are deaf."""
+        passive = self.target.march.passive
+        asking = [reader for reader in readers if self._pulls(reader) or self._scales(node, reader)]
+        if asking and node.op in passive.following | passive.deaf | passive.shy and self._follows_cpu(node):
+            if node.op in passive.deaf:
+                return len(asking) == len(readers)
+            return node.op in passive.shy and any(reader.op not in passive.deaf for reader in asking)
+        return bool(asking)
+
     def _follows_cpu(self, node: Node) -> bool:
-        """Whether ``node`` cannot be asked for: what it reads is of the CPU, maybe through what would be asked, too."""
-        maker = node.inputs[0].producer if node.op in self.target.march.passive.following else None
-        while maker is not None and self._on_bpu(maker) and (maker in self.waiting or self._waits(maker, None)):
-            maker = maker.inputs[0].producer
-        return maker in self.verdicts and self.verdicts[maker].device == "cpu"
+        """Whether what ``node`` reads is of the CPU, maybe through what would be asked for, too."""
+        maker = node.inputs[0].producer
+        while maker is not None:
+            if maker in self.shuffles.values():
+                maker = self._shuffled(maker).producer
+            elif self._on_bpu(maker) and (maker in self.waiting or self._waits(maker, None)):
+                maker = maker.inputs[0].producer
+            else:
+                break
+        return maker in self.verdicts and self._gives_cpu_floats(maker)
+
+    def _gives_cpu_floats(self, node: Node) -> bool:
+        return self.verdicts[node].device == "cpu" and node.op not in self.target.march.passive.calibrated
 
     def _parts(self, node: Node, reader: Node) -> bool:
         """Whether a movement between two segments is before one on the CPU, and so there, too."""
@@ -171,10 +190,35 @@ class Neighbours:
         return reader in self.pulled or not (reader in self.waiting or self._waits(reader, None))
 
     def _is_asked_for(self, tensor: Tensor, but: Node | None = None) -> bool:
-        return any(self._pulls(reader) for reader in tensor.outputs if reader is not but)
+        deaf = self.target.march.passive.deaf
+        own = tensor.producer in self.verdicts and self._gives_cpu_floats(tensor.producer)
+        readers = (reader for reader in tensor.outputs if reader is not but and not (own and reader.op in deaf))
+        return any(map(self._pulls, readers))
+
+    def apart(self, folds: Folds, devices: Mapping[Node, Device]) -> set[Node]:
+        """Those on the BPU that read floats of the CPU as they are, by the devices of all nodes."""
+        found: set[Node] = set()
+        kinds, calibrated = self.target.march.passive.apart, self.target.march.passive.calibrated
+        for node in self.verdicts:
+            data = node.inputs[0] if node.op in kinds and devices[node] == "bpu" else None
+            if data is None or data.producer is None:
+                continue
+            maker = folds.home(data.producer)
+            others = (folds.home(reader) for reader in data.outputs if reader.op not in kinds)
+            floats = devices.get(maker) == "cpu" and maker.op not in calibrated
+            if maker in found or (floats and all(devices.get(reader) != "bpu" for reader in others)):
+                found.add(node)
+        return found
+
+    def _scales(self, node: Node, reader: Node) -> bool:
+        """Whether the reader says in which scale the result of ``node`` is quantised; a lookup still waits."""
+        waits = node in self.waiting and node.op in self.target.march.passive.lookups
+        return not waits and reader.op == "QuantizeLinear" and vanishes(reader, self.target)
 
     def _is_made_so(self, tensor: Tensor, idle: dict[Node, str], folds: Folds) -> bool:
-        """Whether a node on the BPU makes ``tensor`` quantised, whoever reads it."""
+        """Whether a node on the BPU makes ``tensor`` quantised, whoever reads it, or the model says its scale."""
+        if tensor.producer is not None and tensor.producer.op in QUANTISING and tensor.producer in folds.into:
+            return True
         home = self._made_on_bpu(tensor, idle, folds)
         return home is not None and not self._gives_floats(home)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from surgery.target.march import Op
 from surgery.target.params import macs
 from surgery.target.passive import Neighbours
 from surgery.target.sinking import sunk
+from surgery.target.sums import unsorted_sums
 from surgery.target.target import Target
 from surgery.target.twin import Twin
 from surgery.target.verdict import Device, Refusal, Verdict
@@ -142,15 +144,16 @@ def place(model: Model, target: Target) -> Placement:
     for graph in list(model.graph.walk())[1:]:
         _place_body(graph, target, model.opset, rows)
     placement = Placement(target, rows, target.refusals(model), folds)
-    placement.refusals += target.refusals_once_placed(placement.counts())
+    sums = unsorted_sums({row.node: row.device for row in rows}, folds)
+    placement.refusals += target.refusals_once_placed({**placement.counts(), "unsorted_sums": sums})
     return placement
 
 
 def _place_main(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Folds]:
     """The rows of the main graph, placed as the toolchain has it once it has moved what only moves elements."""
     twin = sunk(graph, target.march.sinking, opset)
-    rows, folds = _place_graph(twin.graph if twin is not None else graph, target, opset)
-    _number_segments(rows, folds)
+    rows, folds, apart = _place_graph(twin.graph if twin is not None else graph, target, opset)
+    _number_segments(rows, folds, apart)
     return (rows, folds) if twin is None else _as_of(graph, twin, rows, folds)
 
 
@@ -174,7 +177,8 @@ def _as_of(graph: Graph, twin: Twin, rows: list[Row], folds: Folds) -> tuple[lis
     return [found[node] for node in graph.nodes], same
 
 
-def _place_graph(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Folds]:
+def _place_graph(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Folds, set[Node]]:
+    """The rows, what is folded, and the nodes that are a segment of their own behind the CPU."""
     verdicts = {node: target.verdict(node, opset) for node in graph.nodes}
     neighbours = Neighbours(graph, target, verdicts, opset)
     folds = find_folds(graph, target, neighbours.pulled)
@@ -187,7 +191,7 @@ def _place_graph(graph: Graph, target: Target, opset: int) -> tuple[list[Row], F
         _drop_layouts(rows, folds, _takes_thin)
     elif target.fuses(OUTPUT_LAYOUT):
         _drop_layouts(rows, folds, _gives_pooled)
-    return rows, folds
+    return rows, folds, neighbours.apart(folds, {row.node: row.device for row in rows})
 
 
 def _row(node: Node, verdict: Verdict, target: Target, folds: Folds, idle: str | None) -> Row:
@@ -278,17 +282,18 @@ def _edges(rows: Iterable[Row], folds: Folds) -> Iterator[tuple[Node | Tensor, N
                 yield maker, reader
 
 
-def _number_segments(rows: list[Row], folds: Folds) -> None:
+def _number_segments(rows: list[Row], folds: Folds, apart: AbstractSet[Node]) -> None:
     """Give BPU rows their segment: those connected, by a value passed on or read in common, at one depth.
 
-    Depth counts the changes from another device back to the BPU on the way to a node, at most.
+    Depth counts the changes from another device, or a node ``apart``, back to the BPU on the way to a node, at most.
     """
     device = {row.node: "cpu" if row.note in (CUT, LAYOUT) else row.device for row in rows}
     depth: dict[Node, int] = {}
     links: list[tuple[Node | Tensor, Node]] = []
     for maker, reader in _edges(rows, folds):
         on_bpu = device.get(reader) == "bpu"
-        back = on_bpu and isinstance(maker, Node) and device.get(maker) in ("cpu", "unknown", "refused")
+        leaves = maker in apart and reader not in apart
+        back = on_bpu and isinstance(maker, Node) and (leaves or device.get(maker) in ("cpu", "unknown", "refused"))
         before = depth.get(maker, 0) if isinstance(maker, Node) else 0
         depth[reader] = max(depth.get(reader, 0), before + back)
         if on_bpu:

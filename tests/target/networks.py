@@ -33,6 +33,20 @@ MIXED = "b = MatMul(t, v) h = Softmax<axis=1>(t) d = Reshape(b, rest) q = Reshap
 MOST = "ReduceMax<axes=[3], keepdims=0>"
 THIRTEEN = f"a = AveragePool<kernel_shape=[4,4]>(x) b = {CONV}(a, w)"
 ALL = ("bernoulli2", "bayes", "bayes-e")
+LATER = ("bayes", "bayes-e")
+WIDER = 'Resize<mode = "nearest", coordinate_transformation_mode = "asymmetric", nearest_mode = "floor">'
+MIRROR = 'Pad<mode = "reflect">'
+FLOATS = ("Neg", "Softmax<axis=1>", "ReduceMax<axes=[1]>")
+MEANS = ("ReduceMean<axes=[1]>(x)", "ReduceSum<axes=[1]>(x)", "ReduceL2<axes=[1]>(x)")
+QUANTISED = (*MEANS, "Sub(x, whole)", "Mul(x, line)")
+SCALED = f"q0 = QuantizeLinear(x, scale, zero) d0 = DequantizeLinear(q0, scale, zero) a = {CONV}(d0, w)"
+
+
+def scaled(name: str) -> str:
+    """The pair of nodes that says in which scale a value is quantised; the result is ``d_name``."""
+    return f"q_{name} = QuantizeLinear({name}, scale, zero) d_{name} = DequantizeLinear(q_{name}, scale, zero)"
+
+
 WEIGHTS = [
     ("o", "[1,1,1,1]", 1),
     ("v", "[8,8]", 64),
@@ -43,8 +57,11 @@ WEIGHTS = [
     ("n", "[8,1,1]", 8),
     ("k", "", 1),
     ("whole", "[1,8,16,16]", 2048),
+    ("pixels", "[16,16]", 256),
+    ("line", "[1,16]", 16),
 ]
 SHAPES = (
+    "float[4] twice = {1, 1, 2, 2},"
     "int64[5] five = {1, 8, 2, 8, 16}, int64[1] one = {0}, int64[1] axis = {1}, int64[1] two = {2},"
     "int64[8] none = {0, 0, 0, 0, 0, 0, 0, 0}, int64[8] some = {0, 0, 1, 1, 0, 0, 1, 1},"
     "float root = {1.4142135}, float unit = {1.0}, float low = {0.0}, float three = {3.0}, float six = {6.0},"
@@ -53,7 +70,7 @@ SHAPES = (
     "int64[1] eight = {8}, int64[3] pixel = {1, 1, 8}, int64[2] row = {1, 8}, int64[4] rest = {1, 16, 16, 8},"
     "int64[4] quads = {1, 8, 4, 4}, int64[4] heads = {1, 4, 2, 256}, int64[3] batch = {2, 4, 256},"
     "int64[3] tokens = {1, 8, 256}, int64[3] turned = {1, 256, 8}, int64[4] wide = {1, 1, 1, 8},"
-    "float half = {0.5}, float square = {2.0}, float tiny = {0.00001}"
+    "float scale = {0.05}, int8 zero = {0}, float half = {0.5}, float square = {2.0}, float tiny = {0.00001}"
 )
 
 
@@ -283,4 +300,30 @@ NEIGHBOURS = [
     (f"a = {CONV}(x, w) g = GlobalAveragePool(a) y = Squeeze<axes=[2,3]>(g)", "bayes", "bbf"),
     (f"a = {CONV}(x, w) g = GlobalAveragePool(a) d = {POINT}(g, p) y = Flatten(d)", "bayes-e", "bbbc"),
     (f"a = {CONV}(x, w) g = GlobalAveragePool(a) f = Flatten(g) y = Softmax<axis=1>(f)", "bayes-e", "bbcc"),
+    # pairs of QuantizeLinear and DequantizeLinear say a scale, and are gone
+    *((f"{SCALED} b = {POOL}(a) {scaled('b')} y = Neg(d_b)", march, "ffbbffc") for march in ALL),
+    *((f"{SCALED} {scaled('a')} y = {POOL}(d_a)", march, "ffbffb") for march in ALL),
+    *((f"{SCALED} b = Neg(a) {scaled('b')} d = {POOL}(d_b) y = Neg(d)", march, "ffbcffbc") for march in ALL),
+    *((f"{SCALED} {scaled('a')} b = Add(d_a, d0) {scaled('b')}", march, "ffbfffff") for march in ALL),
+    (f"{SCALED} b = Cos(a) {scaled('b')}", "bernoulli2", "ffbcff"),
+    (f"{SCALED} {scaled('a')} b = Mul(d_a, d0) {scaled('b')}", "bernoulli2", "ffbffbff"),
+    # constants that are no numbers per channel
+    *((f"a = {CONV}(x, w) b = Add(a, {k}) y = {CONV}(b, w)", "bernoulli2", "bcb") for k in ("pixels", "line")),
+    *((f"a = {CONV}(x, w) b = {op}(a, line) y = {CONV}(b, w)", "bernoulli2", "bcb") for op in ("Mul", "Div")),
+    *((f"a = Tanh(x) b = {op}(a, pixels) y = {CONV}(b, w)", "bernoulli2", "bbb") for op in ("Mul", "Div")),
+    *((f"a = Tanh(x) b = Mul(a, {k}) y = Neg(b)", "bernoulli2", "bcc") for k in ("pixels", "whole", "line")),
+    ("a = Tanh(x) b = Div(a, whole) y = Neg(b)", "bernoulli2", "bcc"),
+    (f"a = Tanh(x) b = Mul(a, k) d = Add(b, pixels) y = {CONV}(d, w)", "bernoulli2", "bbcb"),
+    *((f"a = Tanh(x) b = Mul(a, k) d = {op}(b, n) y = Neg(d)", "bernoulli2", "bbfc") for op in ("Add", "Sub")),
+    # a Slice reads floats of the CPU as they are
+    *((f"a = Neg(x) b = {POOL}(a) d = Slice(b, one, two, axis) y = Sigmoid(d)", march, "ccbb") for march in ALL),
+    *((f"a = Neg(x) b = {POOL}(a) d = Slice(b, one, two, axis) y = Cos(d) z = Tanh(b)", m, "cbbbb") for m in LATER),
+    *((f"a = Neg(x) b = Slice(a, one, two, axis) y = Sigmoid(b) z = {POOL}(a)", march, "cbbc") for march in ALL),
+    *(("a = Neg(x) b = Slice(a, one, two, axis) y = Sigmoid(b) z = Neg(b)", march, "ccbc") for march in ALL),
+    *((f"a = Neg(x) b = {WIDER}(a, c, twice) y = {CONV}(b, w)", march, "ccb") for march in ALL),
+    *((f"a = Neg(x) s = Sigmoid(a) b = {WIDER}(s, c, twice) y = {CONV}(b, w)", march, "cbbb") for march in ALL),
+    *((f"a = {first}(x) b = {WIDER}(a, c, twice) y = Sigmoid(b)", "bernoulli2", "ccb") for first in FLOATS),
+    *((f"a = {first} b = {WIDER}(a, c, twice) y = Sigmoid(b)", "bernoulli2", "cbb") for first in QUANTISED),
+    (f"a = {CONV}(x, w) b = {POOL}(a) d = {MIRROR}(b, some) y = Sigmoid(d)", "bernoulli2", "bbcb"),
+    (f"a = Cos(x) d = {MIRROR}(a, some) y = Sigmoid(d)", "bernoulli2", "bcb"),
 ]  # fmt: skip

@@ -100,6 +100,15 @@ def test_readers_of_one_value_share_a_segment() -> None:
     assert [row.segment for row in placement.rows][:2] == [0, 0]
 
 
+def test_a_slice_of_what_the_cpu_makes_is_a_segment_of_its_own() -> None:
+    """On the X3, where nothing else has the value quantised; put to the vendor's checker."""
+    body = "a = Neg(x) b = Slice(a, one, two, axis) d = Slice(b, one, two, two) y = Sigmoid(d)"
+    assert [row.segment for row in placed(body, "bernoulli2").rows] == [None, 0, 0, 1]
+    assert placed(body, "bayes-e").segments == 1
+    assert placed(f"{body} z = Sigmoid(a)", "bernoulli2").segments == 1
+    assert placed(body.replace("Neg", "Tanh"), "bernoulli2").segments == 1
+
+
 def test_summary() -> None:
     summary = placed(f"a = {CONV}(x, w) b = Relu(a) d = Neg(b) y = {POINT}(d, p)").summary()
     assert (summary.nodes, summary.bpu, summary.cpu, summary.folded, summary.segments) == (4, 2, 1, 1, 2)

@@ -48,16 +48,24 @@ def constants(p: Params) -> int:
     return sum(isinstance(t, Constant) for t in p.node.inputs)
 
 
-@param
+@around
 def a_constant(p: Params) -> bool:
-    """Whether the first operand is a constant."""
-    return isinstance(p.node.input(0), Constant)
+    """Whether the first operand is a constant, or computed of constants alone."""
+    return _is_known(p.node.input(0))
 
 
-@param
+@around
 def b_constant(p: Params) -> bool:
-    """Whether the second operand is a constant."""
-    return isinstance(p.node.input(1), Constant)
+    """Whether the second operand is a constant, or computed of constants alone."""
+    return _is_known(p.node.input(1))
+
+
+def _is_known(tensor: Tensor | None, steps: int = 6) -> bool:
+    """Whether a tensor is made of constants alone, in so many steps at most."""
+    if tensor is None or tensor.is_empty() or isinstance(tensor, Constant):
+        return isinstance(tensor, Constant)
+    maker = tensor.producer
+    return maker is not None and steps > 0 and bool(maker.inputs) and all(_is_known(t, steps - 1) for t in maker.inputs)
 
 
 _TAKES_CONSTANT = frozenset({"Conv", "ConvTranspose", "Gemm", "BatchNormalization", "Erf"})
@@ -67,17 +75,45 @@ _TAKES_CONSTANT = frozenset({"Conv", "ConvTranspose", "Gemm", "BatchNormalizatio
 def constant_joins(p: Params) -> bool:
     """Whether the constant of an Add goes into what stands before it, or with it into one lookup.
 
-    Behind a convolution or a product by a constant it is a bias; Erf and Clip with a product are GELU and HardSwish.
+    Behind a convolution or a product by a constant it is a bias, of one number or one a channel where these are the
+    second dim; Erf and Clip with a product are GELU and HardSwish.
     """
     maker = next((t.producer for t in p.node.inputs if not isinstance(t, Constant)), None)
     if maker is not None and (maker.op in _TAKES_CONSTANT or _by_constant(maker)):
-        return True
+        mapped = maker.op not in ("Erf", "MatMul") and len(p["output_dims"]) == 4
+        return not mapped or p["constant_kind"] in _SCALES
     readers = p.node.outputs[0].outputs
     return len(readers) == 1 and readers[0].op == "Clip" and any(r.op == "Mul" for r in readers[0].outputs[0].outputs)
 
 
 def _by_constant(maker: Node) -> bool:
-    return maker.op in ("Mul", "MatMul") and any(isinstance(t, Constant) for t in maker.inputs)
+    held = next((t for t in maker.inputs if isinstance(t, Constant)), None)
+    if maker.op == "Mul" and held is not None and maker.outputs[0].is_static:
+        return _kind(held, dims_of(maker.outputs[0])) in (*_SCALES, "")
+    return maker.op in ("Mul", "MatMul") and held is not None
+
+
+_SCALES = ("number", "channels")
+
+
+@param
+def constant_kind(p: Params) -> str:
+    """How a constant operand is laid over a result of rank 4; "" without one, and where the rank is another.
+
+    ``number``, ``channels``, ``pixels`` (a map over all channels), ``whole``, or ``parts``, as of a row or column.
+    """
+    held = next((t for t in p.node.inputs if isinstance(t, Constant)), None)
+    return "" if held is None else _kind(held, p["output_dims"])
+
+
+def _kind(held: Constant, made: Dims) -> str:
+    if len(made) != 4 or len(held.shape) > 4:
+        return ""
+    batch, *rest = (1,) * (4 - len(held.shape)) + held.shape
+    if prod(held.shape) == 1:
+        return "number"
+    kinds: dict[Dims, str] = {(made[1], 1, 1): "channels", (1, *made[2:]): "pixels", made[1:]: "whole"}
+    return kinds.get(tuple(rest), "parts") if batch in (1, made[0]) else "parts"
 
 
 @param
@@ -107,13 +143,13 @@ def only_reader(p: Params) -> bool:
     return len(data.outputs) == 1 and not (p.node.graph is not None and p.node.graph.is_output(data))
 
 
-@param
+@around
 def constant_matrices(p: Params) -> int:
     """How many matrices the constant operand of a matrix product holds."""
-    held = next((t for t in p.node.inputs if isinstance(t, Constant)), None)
+    held = next((t for t in p.node.inputs if _is_known(t)), None)
     if held is None:
         raise Unknown("no operand is constant")
-    return prod(held.shape[:-2])
+    return prod(dims_of(held)[:-2])
 
 
 @param

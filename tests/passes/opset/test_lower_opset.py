@@ -117,3 +117,31 @@ def test_an_opset_before_eleven_is_no_option() -> None:
 def test_it_runs_after_what_makes_room_for_it() -> None:
     with pytest.raises(InputError, match="lower-opset has to run after substitute-ops"):
         Pipeline.of("lower-opset", "substitute-ops")
+
+
+APART = one(
+    "q = QuantizeLinear (x, s, z)  t = Tanh (x)  d = DequantizeLinear (q, s, z)  y = Add (d, t)",
+    constants="float s = {0.05}, int8 z = {3}",
+)
+
+
+@pytest.mark.parametrize("opset", [11, 17])
+def test_what_dequantises_is_put_right_behind_what_quantises(opset: int) -> None:
+    target = load_target("bayes-e")
+    model = model_of(APART, opset=opset)
+    assert "model.parted" in {refusal.rule for refusal in target.refusals(model)} & LowerOpset.cures
+    applied = apply_pass(model, LowerOpset(), "bayes-e")
+    assert [node.op for node in applied.model.graph.nodes] == ["QuantizeLinear", "DequantizeLinear", "Tanh", "Add"]
+    assert target.refusals(applied.model) == []
+    assert apply_pass(applied.model, LowerOpset(), "bayes-e").result.status == "unchanged"
+
+
+def test_their_order_stays_where_no_march_asks_for_another() -> None:
+    assert apply_pass(model_of(APART, opset=17), LowerOpset(), "nash-e").result.status == "unchanged"
+
+
+def test_a_protected_node_is_not_put_elsewhere() -> None:
+    model = model_of(APART, opset=11)
+    model.graph.nodes[0].name = "head"
+    result = Manager(model, load_target("bayes-e"), protect=re.compile("head")).run([("low", LowerOpset())])[-1]
+    assert result.status == "unchanged"
