@@ -76,7 +76,6 @@ RULES: tuple[Rule[Any], ...] = (
     reductions.ReduceLogSumExp(),
     reductions.LogSoftmax(),
     layers.LayerNormalization(),
-    layers.LayerNormByProducts(),
     layers.RMSNormalization(),
     normalisation.MeanVarianceNormalization(),
     normalisation.GroupNormalization(),

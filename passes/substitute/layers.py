@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import TensorProto
 
-from passes.substitute.base import Substitution, floats, is_read, one_output, plus, spread, squared, wide
+from passes.substitute.base import Substitution, floats, is_read, plus, spread, squared
 from surgery.ir import Constant, Node, Tensor, Value, ops
 from surgery.ir.exporter import elem_type
 from surgery.rewrite import Context, Mismatch, Rewriter, build, need
@@ -102,33 +102,6 @@ class LayerNormalization(Substitution[Normalised]):
         inverse = rw.op("Reciprocal", root)
         rw.replace_value(match.node.outputs[2], inverse)
         return rw.op("Mul", rest, inverse)
-
-
-class LayerNormByProducts(Substitution[Normalised]):
-    """``LayerNormalization(x) -> d * Reciprocal(Sqrt(MatMul(d^2, 1/C) + epsilon)) * gain + bias``, last axis of rank 4.
-
-    With ``d = x + MatMul(x, -1/C)``: a product by a matrix of equal numbers gives the mean in every place, so that
-    nothing is stretched. For X3, which neither reduces the last axis nor subtracts. Equal weights stay equal in int8.
-    """
-
-    name, roots = "layer-norm-by-products", frozenset({"LayerNormalization"})
-
-    def match(self, node: Node, ctx: Context) -> Normalised:
-        """The last axis alone, of known size, and nothing read but the first output."""
-        one_output(node, "the mean or deviation")
-        found = _layer(node)
-        wide(node)
-        need.rank(found.x, node, 4)
-        size = (found.x.shape or (None,))[-1]
-        if found.axes != (3,) or not isinstance(size, int) or size > WIDEST:
-            raise Mismatch(
-                f"axes {list(found.axes)}, the last of size {size}: it must be alone, at most {WIDEST}", node
-            )
-        return found
-
-    def build(self, match: Normalised, rw: Rewriter) -> Tensor:
-        """Ten nodes at most."""
-        return _scaled(rw, unit_by_products(rw, match.x, match.epsilon), match)
 
 
 def unit_by_products(rw: Rewriter, x: Tensor, epsilon: float) -> Tensor:

@@ -22,8 +22,9 @@ class Written:
 class WrittenLayerNorm(Substitution[Written]):
     """``d / Sqrt(ReduceMean(d^2) + e) -> d * Reciprocal(Sqrt(MatMul(d^2, 1/C) + e))``, ``d = x - ReduceMean(x)``.
 
-    Over the last axis of rank 4, with the means by products as in layer-norm-by-products, of which it is the form of
-    older exports. For X3, which neither reduces the last axis nor subtracts.
+    Over the last axis of rank 4, as older exports have it and as LayerNormalization is written out. A product by a
+    matrix of equal numbers gives the mean in every place, so that nothing is stretched; equal weights stay equal in
+    int8. For X3, which neither reduces the last axis nor subtracts.
     """
 
     name, roots = "written-layer-norm", frozenset({"Div"})

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     BLOCK = "block"
     CONCAT = "concat"
     SLICE = "slice"
+    CUT = "cut"
     RESIZE = "resize"
     POOL = "pool"
     GLOBAL = "global"
@@ -61,7 +62,6 @@ _FIXED = _table(
     "ArgMax ArgMin",
     BLOCK="DepthToSpace SpaceToDepth",
     CONCAT="Concat Pad Gather GatherElements GatherND ScatterND GridSample",
-    SLICE="Slice",
     RESIZE="Resize Upsample",
     POOL="MaxPool AveragePool LpPool",
     GLOBAL="GlobalAveragePool GlobalMaxPool",
@@ -99,8 +99,8 @@ def kinds(node: Node) -> tuple[Kind, ...]:
         return (_after_engine(node, Kind.LOOKUP if op in _ACTIVATIONS else Kind.ELEMENTWISE),)
     if op == "Transpose":
         return (_transposed(node),)
-    if op == "Split":
-        return (Kind.SCATTER if _cuts_tokens(node) else Kind.SLICE,)
+    if op in ("Split", "Slice"):
+        return (_sliced(node),)
     if op == "Reshape":
         return (_reshaped(node),)
     fixed = _FIXED.get(op)
@@ -177,9 +177,14 @@ def _over_a_map(node: Node) -> bool:
     return after in ((*before[:2], 1, 1), before[:2]) and before[2] * before[3] > 1
 
 
-def _cuts_tokens(node: Node) -> bool:
-    """Whether a Split cuts the last axis of BxNxC, for which the compiler turns the layout around."""
-    return node.inputs[0].rank == 3 and node.attrs.get("axis", 0) in (2, -1)
+def _sliced(node: Node) -> Kind:
+    """Whether channels of a map are told apart, or a Split of BxNxC has the compiler turn the layout around."""
+    before, after = node.inputs[0], node.outputs[0]
+    if node.op == "Split" and before.rank == 3 and node.attrs.get("axis", 0) in (2, -1):
+        return Kind.SCATTER
+    if before.shape is None or after.shape is None or before.rank != _MAP or after.rank != _MAP:
+        return Kind.SLICE
+    return Kind.SLICE if before.shape[1] == after.shape[1] else Kind.CUT
 
 
 def _transposed(node: Node) -> Kind:

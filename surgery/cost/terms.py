@@ -72,6 +72,8 @@ class Term(StrEnum):
     BLOCK = "block"
     CONCAT = "concat"
     SLICE = "slice"
+    CUT = "cut"
+    """Some channels of a map."""
     RESIZE = "resize"
     POOL = "pool"
     """The largest of windows next to each other: elements written times the window."""
@@ -123,6 +125,7 @@ INSTEAD: dict[Term, Term | None] = {
     Term.SCATTER: Term.MOVE,
     Term.BLOCK: Term.CONCAT,
     Term.SLICE: Term.CONCAT,
+    Term.CUT: Term.SLICE,
     Term.RESIZE: Term.CONCAT,
     Term.POOL: None,
     Term.POOL_STRIDED: Term.POOL,

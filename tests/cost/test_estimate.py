@@ -29,6 +29,12 @@ def test_totals_are_sums():
     assert found.march == "bayes-e"
 
 
+def test_the_compiler_counts_no_start_of_segments():
+    found = estimated(model_of(CHAIN), segments=3)
+    assert found.compiler_ms.plus(found.segment.scaled(1e-3)) == pytest.approx(found.bpu_ms)
+    assert found.segment.mid > 0
+
+
 def test_a_cpu_node_counts_for_latency_alone():
     found = estimated(model_of(CHAIN), {"Neg": "cpu"}, segments=2)
     assert found.bpu_ms.mid == pytest.approx(

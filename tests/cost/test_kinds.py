@@ -94,6 +94,21 @@ def test_gelu_in_the_erf_form_is_one_lookup():
     }
 
 
+@pytest.mark.parametrize(
+    ("inputs", "kind"),
+    [
+        ("float[1,4,8,8] x, float[1,4,8,8] z", "gate"),
+        ("float[1,4,8,8] x, float[1,1,8,8] z", "gate"),
+        ("float[1,4,8,8] x, float[1,4,1,1] z", "elementwise"),
+        ("float[4,8,8] x, float[4,8,8] z", "elementwise"),
+    ],
+)
+@pytest.mark.parametrize("op", ["Mul", "Div"])
+def test_a_map_times_a_map(op: str, inputs: str, kind: str) -> None:
+    assert found(f"y = {op}(x, z)", inputs=inputs) == {op: kind}
+    assert found("y = Add(x, z)", inputs=inputs) == {"Add": "elementwise"}
+
+
 def test_an_activation_whose_inside_is_read_elsewhere_is_no_lookup():
     table = found("a = Sigmoid(x) y = Mul(x, a) z = Exp(a)", outputs="y, z")
     assert table["Sigmoid"] == "lookup"
@@ -182,3 +197,18 @@ def test_kinds_of_convolutions():
     assert kind((4, 2, 3, 3), 2) == "dense"
     assert kind((4, 1, 2, 2), 4, "ConvTranspose") == "depthwise"
     assert kind((4, 2, 2, 2), 1, "ConvTranspose") == "transposed"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ("y, z = Split<axis=1>(x)", "cut"),
+        ("y, z = Split<axis=2>(x)", "slice"),
+        ("y = Slice(x, b, e, c)", "cut"),
+        ("y = Slice(x, b, e, h)", "slice"),
+    ],
+)
+def test_channels_of_a_map_are_told_apart_otherwise_than_places(body: str, kind: str) -> None:
+    outputs = "y, z" if "z" in body else "y"
+    weights = "int64[1] b = {0}, int64[1] e = {2}, int64[1] c = {1}, int64[1] h = {2}"
+    assert found(body, outputs=outputs, weights=weights) == {body.partition("(")[0].split()[-1].split("<")[0]: kind}

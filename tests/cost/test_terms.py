@@ -102,6 +102,33 @@ def test_only_what_waits_for_another_is_held():
     assert spilled(by_op["Neg"], 4096, 1.0) == (0, 0)
 
 
+def test_what_one_lookup_alone_reads_is_not_held():
+    made = model("a = Exp(x) b = Sigmoid(a) c = Mul(a, b) y = Neg(c)")
+    exp = next(n for n in made.nodes() if n.op == "Exp")
+    assert held(exp) == ((), ())
+    beside = model("a = Exp(x) b = Sigmoid(a) c = Mul(a, b) d = Neg(c) y = Add(a, d)")
+    exp = next(n for n in beside.nodes() if n.op == "Exp")
+    assert [t.name for t in held(exp)[1]] == ["a"]
+
+
+def test_heads_of_a_map_are_cut_at_once_and_those_of_a_product_one_by_one():
+    shape = "int64[4] t = {1, 8, 16, 16}"
+    heads = model("a = Exp(x) y = Reshape(a, t)", inputs="float[1,2,4,256] x", weights=shape)
+    assert terms(heads, "Reshape") == {"layer": 1, "part": 1024e-6, "part_rows": 64e-6, "leave_turned": 2048e-6}
+    product = model("a = MatMul(x, z) y = Reshape(a, t)", inputs="float[1,2,4,8] x, float[1,2,8,256] z", weights=shape)
+    assert terms(product, "Reshape") == {"layer": 1, "part": 2048e-6, "part_rows": 128e-6, "leave_turned": 2048e-6}
+
+
+def test_numbers_times_a_product_are_channels_that_are_rounded_up():
+    align = PLAIN.model_copy(update={"out_channels": 16})
+    inputs = "float[1,2,4,8] x, float[1,2,8,4] z"
+    assert terms(model("a = MatMul(x, z) y = Mul(a, s)", inputs=inputs), "Mul", align) == {
+        "layer": 1,
+        "scale": 16 * 16e-6,
+        "leave_turned": 32e-6,
+    }
+
+
 def test_windows_of_layers_hide_each_others_loading():
     layers = [(10.0, 1.0, PLENTY), (1.0, 10.0, PLENTY)]
     assert windowed(layers, 0.0, 1) == 20

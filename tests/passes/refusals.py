@@ -317,30 +317,6 @@ REFUSALS = {
         opset=17,
         constants={"g": ROW},
     ),
-    "LayerNormalization by products of two outputs": Refusal(
-        "y, m = LayerNormalization (x, g)  z = Mul (m, m)",
-        "the mean or deviation 'm' is read, only the first output may be",
-        opset=17,
-        constants={"g": ROW},
-        skip=("layer-normalization",),
-    ),
-    "LayerNormalization by products of float16": Refusal(
-        "y = LayerNormalization (x, g)",
-        "which overflows early here, it must be float32",
-        opset=17,
-        constants={"g": ROW.astype(np.float16)},
-        x=HALF,
-        y=HALF,
-        skip=("layer-normalization",),
-    ),
-    "LayerNormalization of three axes on X3": Refusal(
-        "y = LayerNormalization <axis = 1> (x, g)",
-        "axes [1, 2, 3], the last of size 6: it must be alone, at most 512",
-        "bernoulli2",
-        opset=17,
-        constants={"g": np.ones((8, 6, 6), np.float32)},
-        skip=("layer-normalization",),
-    ),
     "MeanVarianceNormalization": Refusal(
         "y = MeanVarianceNormalization <axes = [0]> (x)", "the axes [0] all have size 1, one must be longer"
     ),

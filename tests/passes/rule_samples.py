@@ -345,7 +345,6 @@ SUBSTITUTE = {
     "reduce-log-sum-exp": _substituted("ReduceLogSumExp"),
     "log-softmax": _substituted("LogSoftmax", 13),
     "layer-normalization": _substituted("LayerNormalization", 17),
-    "layer-norm-by-products": _substituted("LayerNormalization on X3", 17),
     "written-layer-norm": _substituted("LayerNormalization written out, on X3", quiet=UNSIZED),
     "rms-normalization": _substituted("RMSNormalization", 23),
     "mean-variance-normalization": _substituted("MeanVarianceNormalization"),

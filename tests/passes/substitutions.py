@@ -178,6 +178,7 @@ CASES = {
         "MatMul Add Pow MatMul Add Sqrt Reciprocal Mul Mul Add",
         "bernoulli2",
         opset=17,
+        edits=2,
         constants={"g": ROW, "b": ROW},
     ),
     "LayerNormalization written out, on X3": Case(
