@@ -268,7 +268,7 @@ def _parted(node: Node, _: Alignment) -> _Parts:
     """Heads lie side by side, as channels do, and are cut at once; those of a product one by one."""
     shape, made = work.dims(node.outputs[0]), feeder(node.inputs[0], alone=False)
     before = work.dims(node.inputs[0])
-    heads = 1 if made is None or made.op == "MatMul" or len(before) < _MAP else before[-3]
+    heads = 1 if made is None or made.op == "MatMul" or len(before) < _MAP else max(1, before[-3])
     yield Term.PART, prod(shape) / heads * 1e-6
     yield Term.PART_ROWS, prod(shape[:-1]) / heads * 1e-6
 
