@@ -8,16 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from onnx import TensorProto
 
 from passes.substitute.base import Substitution, floats, is_read, plus, spread, squared
 from surgery.ir import Constant, Node, Tensor, Value, ops
 from surgery.ir.exporter import elem_type
 from surgery.rewrite import Context, Mismatch, Rewriter, build, need
-
-WIDEST = 512
-"""The longest axis that is averaged by a product: its matrix then takes 1 MiB."""
 
 
 @dataclass(frozen=True)
@@ -102,20 +98,6 @@ class LayerNormalization(Substitution[Normalised]):
         inverse = rw.op("Reciprocal", root)
         rw.replace_value(match.node.outputs[2], inverse)
         return rw.op("Mul", rest, inverse)
-
-
-def unit_by_products(rw: Rewriter, x: Tensor, epsilon: float) -> Tensor:
-    """``x`` less its mean over the last axis, over its deviation."""
-    rest = rw.op("Add", x, rw.op("MatMul", x, _mean_matrix(rw, x, -1.0)))
-    variance = rw.op("MatMul", squared(rw, rest), _mean_matrix(rw, x, 1.0))
-    return rw.op("Mul", rest, rw.op("Reciprocal", rw.op("Sqrt", plus(rw, variance, epsilon))))
-
-
-def _mean_matrix(rw: Rewriter, x: Tensor, sign: float) -> Constant:
-    """CxC of ``sign / C`` for the last axis of ``x``."""
-    size = (x.shape or ())[-1]
-    assert isinstance(size, int)
-    return rw.constant(np.full((size, size), sign / size), like=x)
 
 
 class RMSNormalization(Substitution[Normalised]):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from passes.substitute.base import Substitution, keeps_dims, reduced_axes, wide
-from passes.substitute.layers import WIDEST, unit_by_products
-from surgery.ir import Node, Tensor, ops
+import numpy as np
+
+from passes.substitute.base import Substitution, keeps_dims, plus, reduced_axes, squared, wide
+from surgery.ir import Constant, Node, Tensor, ops
 from surgery.rewrite import Context, Mismatch, Rewriter, need
+
+WIDEST = 512
+"""The longest axis that is averaged by a product: its matrix then takes 1 MiB."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,17 @@ class WrittenLayerNorm(Substitution[Written]):
 
     def build(self, match: Written, rw: Rewriter) -> Tensor:
         """Eight nodes."""
-        return unit_by_products(rw, match.x, match.epsilon)
+        x = match.x
+        rest = rw.op("Add", x, rw.op("MatMul", x, _mean_matrix(rw, x, -1.0)))
+        variance = rw.op("MatMul", squared(rw, rest), _mean_matrix(rw, x, 1.0))
+        return rw.op("Mul", rest, rw.op("Reciprocal", rw.op("Sqrt", plus(rw, variance, match.epsilon))))
+
+
+def _mean_matrix(rw: Rewriter, x: Tensor, sign: float) -> Constant:
+    """CxC of ``sign / C`` for the last axis of ``x``."""
+    size = (x.shape or ())[-1]
+    assert isinstance(size, int)
+    return rw.constant(np.full((size, size), sign / size), like=x)
 
 
 def _source(node: Node) -> Tensor:

@@ -81,6 +81,14 @@ REFUSALS = {
         x="float[1,8,6,520]",
         y="float[1,8,6,520]",
     ),
+    "LayerNormalization written out, of float16": Refusal(
+        WRITTEN,
+        "which overflows early here, it must be float32",
+        "bernoulli2",
+        constants={"t": np.float16(2.0), "e": np.float16(1e-3)},
+        x=HALF,
+        y=HALF,
+    ),
     "Mod of a computed divisor": Refusal("y = Mod <fmod = 1> (x, x)", "must be constant"),
     "Mod of 3": Refusal(
         "y = Mod <fmod = 1> (x, c)", "the divisor is 3, it must be a power of two from 1 on", constants={"c": 3.0}
