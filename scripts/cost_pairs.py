@@ -13,7 +13,6 @@ estimate has, with every one that it has not: of what the compiler counts, which
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, partial
@@ -22,6 +21,7 @@ from typing import NamedTuple
 
 import asking
 import corpus
+import csv_rows
 import numpy as np
 import onnx
 from pieces import piece
@@ -138,29 +138,9 @@ def summary(pairs: Iterable[Pair], march: str) -> Iterator[str]:
     yield from (f"  {pair}" for pair in told if not pair.right)
 
 
-def read(path: Path | None) -> list[Pair]:
-    """The rows of a table that is there already."""
-    if path is None or not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return [_pair(line) for line in csv.DictReader(file)]
-
-
-def _pair(line: dict[str, str]) -> Pair:
-    before, after, compiled, then = (float(line[name]) for name in Pair._fields[3:7])
-    return Pair(line["march"], int(line["seed"]), line["model"], before, after, compiled, then, line["reason"])
-
-
-def write(path: Path, rows: Sequence[Pair]) -> None:
-    """Write the table."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([Pair._fields, *rows])
-
-
 def collect(chosen: argparse.Namespace, witness: Witness) -> None:
     """Draw pairs until there are as many as asked for, then say what came of it."""
-    rows, marches = read(chosen.out), chosen.march or asking.MARCHES
+    rows, marches = csv_rows.read(Pair, chosen.out), chosen.march or asking.MARCHES
     for march in marches:
         mine = [row for row in rows if row.march == march]
         seed = max((row.seed for row in mine), default=-1)
@@ -176,7 +156,7 @@ def collect(chosen: argparse.Namespace, witness: Witness) -> None:
                 rows.append(found)
                 print(found, flush=True)
                 if chosen.out is not None:
-                    write(chosen.out, rows)
+                    csv_rows.write(Pair, rows, chosen.out)
         print("\n".join(summary(rows, march)), flush=True)
 
 

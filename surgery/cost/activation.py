@@ -22,7 +22,8 @@ def region(last: Node) -> tuple[Node, ...]:
     """
     if last.op != "Mul" or len(last.inputs) != 2:
         return ()
-    product = feeder(last.inputs[0], alone=True) if len(features(last)) == 1 else None
+    fed = features(last)
+    product = feeder(fed[0], alone=True) if len(fed) == 1 else None
     if product is None:
         return _factors(last)
     nodes = _factors(product) if product.op == "Mul" else ()

@@ -176,10 +176,17 @@ def _traffic(node: Node, edge: Edge, table: Rates, weights: int) -> tuple[int, i
     each = table.batch * table.width
     spill = work.spilled(node, table.spill / each, table.memory.spill_share)
     enters, leaves = edge.sizes(table.align)
-    held = waiting(node, table.align) if table.wait is not None else None
-    aside = each * held.size if held is not None and table.wait is not None and held.weights > table.wait else 0
+    aside = each * _aside(node, table)
     read = weights + each * (enters or spill.read) + aside
     return read, (round(table.batch * table.memory.output_factor * leaves) or each * spill.written) + aside
+
+
+def _aside(node: Node, table: Rates) -> int:
+    """Bytes that wait for the end of a branch beside more weights than there is room for."""
+    if table.wait is None:
+        return 0
+    held = waiting(node, table.align)
+    return held.size if held is not None and held.weights > table.wait else 0
 
 
 def _dominant(computing: Interval, moving: Interval, most: Rate, table: Rates) -> tuple[Bound, Rate]:

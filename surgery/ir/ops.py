@@ -172,7 +172,9 @@ def static_shape(tensor: Tensor | None) -> tuple[int, ...] | None:
     shape = None if tensor is None else tensor.shape
     if shape is None:
         return None
+    known: list[int] = []
     for size in shape:
         if not isinstance(size, int):
             return None
-    return tuple(shape)  # type: ignore[arg-type]
+        known.append(size)
+    return tuple(known)

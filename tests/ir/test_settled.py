@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 
@@ -85,10 +86,10 @@ def test_where_the_pipeline_does_not_infer_nothing_was_to_be_found(
     monkeypatch.setattr(manager, "is_settled", watched)
     original = manager.Manager.run
 
-    def remembering(self: manager.Manager, *args: object, **more: object) -> object:
+    def remembering(self: manager.Manager, *args: Any, **more: Any) -> object:
         watching.append(self.model)
         try:
-            return original(self, *args, **more)  # type: ignore[arg-type]
+            return original(self, *args, **more)
         finally:
             watching.pop()
 

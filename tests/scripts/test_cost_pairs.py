@@ -61,5 +61,5 @@ def test_the_share_of_signs_that_agree(scripts, tmp_path):
     assert len(wrong) == 1
     assert "wrong" in wrong[0]
     table = tmp_path / "pairs.csv"
-    scripts[0].write(table, rows)
-    assert scripts[0].read(table) == rows
+    scripts[0].csv_rows.write(pair, rows, table)
+    assert scripts[0].csv_rows.read(pair, table) == rows
