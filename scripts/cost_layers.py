@@ -6,9 +6,10 @@ PREFIX are tables of measure.py (performance); models in FOLDER are those of cos
 shared corpus. Writes DIR/MARCH.csv.gz, a line per layer, those of the same nodes added up: the model, the layer, the
 operators behind it, its terms (TERM=AMOUNT, of all nodes behind it; none where they cannot be told apart), the bytes of
 its weights, what it reads from memory and writes for the host, the sizes of what it reads and writes that has to be
-held, what waits for its end beside how many weights (SIZE/WEIGHTS), and its microseconds of computing and of loading
-and storing; and DIR/MARCH.json, where the figures come from, and the microseconds of whole models. fit_cost.py needs
-these alone.
+held, and of what is handed on, what waits for its end beside how many weights (SIZE/WEIGHTS), and its microseconds of
+computing and of loading and storing; and DIR/MARCH.json, where the figures come from, and the microseconds of whole
+models and the bytes they move. Of whole models MARCH_models.csv.gz has a line per node on the BPU, as our estimate
+takes it. fit_cost.py needs these alone.
 """
 
 from __future__ import annotations
@@ -20,19 +21,20 @@ import io
 import json
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import corpus
 import tables
 
-from surgery.cost import work
+from surgery.cost import spilling, work
 from surgery.cost.coefficients import Alignment, rates
 from surgery.cost.edges import edge_of
-from surgery.cost.kinds import FREE, kinds
-from surgery.cost.segments import Devices
-from surgery.cost.terms import amounts
+from surgery.cost.kinds import FREE, Kind, kinds
+from surgery.cost.links import feeder, reader
+from surgery.cost.segments import Devices, numbers
+from surgery.cost.terms import Term, amounts
 from surgery.cost.waiting import waiting
 from surgery.ir import Model, Node
 from surgery.target import Target, place
@@ -41,44 +43,69 @@ from surgery.toolchain.log import TableRow
 from surgery.toolchain.names import Names, named
 
 COLUMNS = (
-    "model", "segment", "layer", "ops", "terms", "weights", "enters", "leaves", "features", "waits", "compute_us",
+    "model", "segment", "layer", "ops", "terms", "weights", "enters", "leaves", "held", "handed", "waits", "compute_us",
     "transfer_us",
 )  # fmt: skip
+OF_NODES = ("model", "segment", *COLUMNS[4:-2])
+CELLS = "cells"
+"""How the names of networks of cells begin."""
 
 
 class _Sizes(NamedTuple):
-    """Bytes of weights and at the edges; sizes of what is held; what waits."""
+    """Bytes of weights and at the edges; sizes of what is held and of what is handed on; what waits."""
 
     weights: int
     enters: int
     leaves: int
-    features: str
+    held: str
+    handed: str
     waits: str
 
 
+_RESHAPED = "_Reshape_0"
+_NOTHING = tuple((kind,) for kind in FREE)
 APART = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 """Operators whose layers are not added up: their own, and what turns maps around for others."""
-NOTHING = _Sizes(0, 0, 0, "", "")
+NOTHING = _Sizes(0, 0, 0, "", "", "")
 
 
 def lines(entry: tables.Entry, model: Model, target: Target) -> Iterator[list[Any]]:
     """The lines of a measured model; where its nodes run is what we predict, as for an estimate."""
-    device, align = place(model, target).device, rates(target).align
+    placement, align = place(model, target), rates(target).align
+    device = placement.device
     names = named(model, [row_of(*row) for row in entry["rows"]])
     nodes = {node.name: node for node in model.graph.nodes}
-    shares = _shares(entry, names)
+    behind = {layer: _behind(layer, names, nodes) for _, layer, *_ in entry["layers"]}
+    working = {layer: tuple(n for n in found if kinds(nodes[n])[:1] not in _NOTHING) for layer, found in behind.items()}
+    shares = Counter(name for _, layer, *_ in entry["layers"] for name in working[layer])
     found = defaultdict[tuple[str, str, tuple[str, ...]], list[tuple[str, float, float]]](list)
     for segment, layer, _, _, _, us, moving, *_ in entry["layers"]:
-        behind = tuple(name for name in names.behind(layer) if name in nodes)
-        apart = any(nodes[name].op in APART for name in behind) or not behind
-        found[segment, layer if apart else "", behind].append((layer, float(us), float(moving)))
-    for (segment, _, behind), layers in found.items():
-        made = [nodes[name] for name in behind]
+        apart = any(nodes[name].op in APART for name in working[layer]) or not working[layer]
+        found[segment, layer if apart else "", working[layer]].append((layer, float(us), float(moving)))
+    for (segment, _, busy), layers in found.items():
+        made = [nodes[name] for name in dict.fromkeys(name for layer, *_ in layers for name in behind[layer])]
         terms, sizes = _work(made, device, align)
-        whole = all(shares[name] == len(layers) for name in behind)
-        text = " ".join(f"{term}={amount:.6g}" for term, amount in terms.items() if whole)
-        ops, took = "+".join(node.op for node in made), (sum(us for _, us, _ in layers), sum(us for *_, us in layers))
+        whole = all(shares[name] == len(layers) for name in busy)
+        took = [sum(us for _, us, _ in layers), sum(us for *_, us in layers)]
+        if Term.APART in terms:
+            took = [sum(took), 0.0]
+        text, ops = _text(terms) if whole else "", "+".join(node.op for node in made)
         yield [entry["model"], segment, layers[0][0], ops, text, *sizes, *took]
+
+
+def nodes_of(name: str, model: Model, target: Target) -> Iterator[list[Any]]:
+    """A line per node that our estimate has on the BPU, in its order."""
+    placement, align = place(model, target), rates(target).align
+    nodes = [row.node for row in placement.live]
+    segment_of = numbers(nodes, placement.device, lambda node: placement.row(node).segment)
+    for node in nodes:
+        terms, sizes = _work([node], placement.device, align) if node in segment_of else ({}, NOTHING)
+        if terms:
+            yield [name, segment_of[node], _text(terms), *sizes]
+
+
+def _text(terms: Mapping[str, float]) -> str:
+    return " ".join(f"{term}={amount:.6g}" for term, amount in terms.items())
 
 
 def row_of(name: str, kind: str | None, device: Any, segment: str | None, data: str | None) -> TableRow:
@@ -86,16 +113,35 @@ def row_of(name: str, kind: str | None, device: Any, segment: str | None, data: 
     return TableRow(name, device, None if segment is None else int(segment), kind or "", data or "")
 
 
-def _shares(entry: tables.Entry, names: Names) -> Counter[str]:
-    """How many layers each node is behind: of one that is cut into several none is what it costs."""
-    return Counter(name for _, layer, *_ in entry["layers"] for name in names.behind(layer))
+def _behind(layer: str, names: Names, nodes: Mapping[str, Node]) -> tuple[str, ...]:
+    """Names of the nodes behind a layer; those that lay tokens apart and scatter them count together."""
+    behind = tuple(name for name in names.behind(layer) if name in nodes)
+    cut = _cut_behind(layer, nodes)
+    if cut is None:
+        last = nodes[behind[0]] if len(behind) == 1 else None
+        cut = feeder(last.inputs[0], alone=True) if last is not None and last.op == "Transpose" else None
+        if cut is None or kinds(cut) != (Kind.APART,):
+            return behind
+    after = reader(cut) if kinds(cut) == (Kind.APART,) else None
+    return (cut.name,) if after is None else (cut.name, after.name)
+
+
+def _cut_behind(layer: str, nodes: Mapping[str, Node]) -> Node | None:
+    """The Reshape that cuts the rows of a product apart: the compiler calls its layer after the product."""
+    made = nodes.get(max((name for name in nodes if layer.startswith(name)), key=len, default=""))
+    if made is None or not layer.endswith(_RESHAPED):
+        return None
+    made = reader(made)
+    while made is not None and made.op == "Reshape" and kinds(made)[0] in FREE:
+        made = reader(made)
+    return made if made is not None and made.op == "Reshape" else None
 
 
 def _work(behind: list[Node], device: Devices, align: Alignment) -> tuple[dict[str, float], _Sizes]:
     """The terms of the nodes together, empty where one has none, and their sizes."""
     terms: Counter[str] = Counter()
     weights = enters = leaves = 0
-    sizes: list[int] = []
+    kept: tuple[list[int], list[int]] = [], []
     waits: list[str] = []
     for node in behind:
         engines = kinds(node)
@@ -106,21 +152,29 @@ def _work(behind: list[Node], device: Devices, align: Alignment) -> tuple[dict[s
         edge, engines = edge_of(node, device), () if engines[0] in FREE else engines
         try:
             terms.update(amounts(node, engines, align, edge))
+            enters, leaves = (a + b for a, b in zip((enters, leaves), edge.sizes(align), strict=True))
             if not engines:
                 continue
             weights += work.weight_bytes(node, align)
-            enters, leaves = (a + b for a, b in zip((enters, leaves), edge.sizes(align), strict=True))
-            sizes += [work.elements(t) for side in work.held(node) for t in side]
-            waits += [f"{held.size}/{held.weights}"] if (held := waiting(node, align)) is not None else []
+            for sizes, more in zip(kept, spilling.sizes(node), strict=True):
+                sizes.extend(more)
+            waits += [f"{aside.size}/{aside.weights}"] if (aside := waiting(node, align)) is not None else []
         except work.NotStatic:
             return {}, NOTHING
-    return dict(terms), _Sizes(weights, enters, leaves, "+".join(map(str, sizes)), "+".join(waits))
+    held, handed = ("+".join(map(str, side)) for side in kept)
+    return dict(terms), _Sizes(weights, enters, leaves, held, handed, "+".join(waits))
 
 
 def graphs(cells: Path | None) -> dict[str, Path]:
     """Files by the name of a model in the tables."""
     found = {item.name: item.path for item in corpus.items()} if corpus.CORPUS.is_dir() else {}
     return found | {path.stem: path for path in (cells.glob("*.onnx") if cells else ())}
+
+
+def _write(path: Path, rows: Iterable[list[Any]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    path.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
 
 
 def main(arguments: list[str]) -> int:
@@ -132,18 +186,22 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--out", type=Path, required=True)
     chosen = parser.parse_args(arguments)
     target = load_target(chosen.march)
-    files, found = graphs(chosen.cells), io.StringIO()
-    said: dict[str, Any] = {"measured": {}, "latency_us": {}}
-    table = csv.writer(found, lineterminator="\n")
-    table.writerow(COLUMNS)
+    files = graphs(chosen.cells)
+    said: dict[str, Any] = {"measured": {}, "latency_us": {}, "ddr_bytes": {}}
+    layers, nodes = [list[Any](COLUMNS)], [list[Any](OF_NODES)]
     for prefix in chosen.prefixes:
         said["measured"][prefix.name] = json.loads(prefix.with_suffix(".json").read_text())
         for entry in tables.written(prefix):
             if "refusal" not in entry and entry["march"] == chosen.march:
-                said["latency_us"][entry["model"]] = entry["latency_us"]
-                table.writerows(lines(entry, Model.load(files[entry["model"]]), target))
+                name = entry["model"]
+                model = Model.load(files[name])
+                layers += lines(entry, model, target)
+                if not name.startswith(CELLS):
+                    said["latency_us"][name], said["ddr_bytes"][name] = entry["latency_us"], entry["ddr_bytes"]
+                    nodes += nodes_of(name, model, target)
     chosen.out.mkdir(parents=True, exist_ok=True)
-    (chosen.out / f"{chosen.march}.csv.gz").write_bytes(gzip.compress(found.getvalue().encode(), mtime=0))
+    _write(chosen.out / f"{chosen.march}.csv.gz", layers)
+    _write(chosen.out / f"{chosen.march}_models.csv.gz", nodes)
     (chosen.out / f"{chosen.march}.json").write_text(json.dumps(said, indent=2) + "\n")
     return 0
 

@@ -4,9 +4,9 @@ usage: fit_cost.py MARCH [--data DIR] [--write]
 
 Reads DIR/MARCH.csv.gz and DIR/MARCH.json of cost_layers.py, and nothing else that was measured. The rates of the terms
 are those that bring their sums closest to the computing times, in the logarithm and with outliers held down; those of
-memory do the same for loading and storing; then how much of the shorter one stays exposed is chosen by the times of
-whole models. The spread of a rate is how far families of networks are off by it. Prints what was reached, and with
---write puts it in MARCH.cost.yaml; the same tables give the same file.
+memory do the same for loading and storing; what spills, and how much of the shorter one stays exposed, is then chosen
+by the times of whole models (fit_memory.py). The spread of a rate is how far families of networks are off by it.
+Prints what was reached, and with --write puts it in MARCH.cost.yaml; the same tables give the same file.
 """
 
 from __future__ import annotations
@@ -21,16 +21,14 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
+from fit_memory import NEVER, OUTPUT, Floats, Memory, chosen, known
 from scipy.optimize import OptimizeResult, least_squares
 
-from surgery.cost import overlap
-from surgery.cost.coefficients import PLENTY
-from surgery.cost.overlap import windowed
 from surgery.cost.terms import INSTEAD, Term
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,35 +42,38 @@ FEW = 4
 NARROW, WIDE = 1.03, 4.0
 HEAVY = 50_000
 """Bytes of weights from which on a layer says what memory takes."""
-WINDOWS, EXPOSED = (1, 2, 3, 4, 6, 8), tuple(np.arange(0, 0.81, 0.05).round(2))
-AHEAD = (None, 1.0, 1.25, 1.5, 2.0, 3.0)
-NEVER = 1e6
-SPILLS, SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.6), (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
-WAITS = (0.3, 0.45, 0.6, 0.8, 1.0, 1.5, NEVER)
-OUTPUT = 4
-"""Bytes per element that the host reads: the compiler hands 32-bit integers out (seen in what it stores)."""
-Floats: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
 
 
 @dataclass(frozen=True)
-class Layer:
-    """A line of the table."""
+class Work:
+    """A line of a table: the terms of a node, or of all nodes behind a layer, and what it may move."""
 
     model: str
     segment: str
     terms: Mapping[str, float]
-    weights: int
-    enters: int
-    leaves: int
-    features: tuple[int, ...]
-    waits: tuple[tuple[int, int], ...]
-    compute: float
-    transfer: float
+    weights: int = 0
+    enters: int = 0
+    leaves: int = 0
+    held: tuple[int, ...] = ()
+    handed: tuple[int, ...] = ()
+    waits: tuple[tuple[int, int], ...] = ()
 
     @property
     def family(self) -> str:
         """The kind of network it is from; all networks of cells are one."""
         return family_of(self.model)
+
+    def computing(self, rates: Mapping[str, float]) -> float:
+        """Predicted microseconds of computing."""
+        return sum(rates.get(term, 0.0) * amount for term, amount in self.terms.items())
+
+
+@dataclass(frozen=True)
+class Layer(Work):
+    """A layer, and its microseconds of computing and of loading and storing."""
+
+    compute: float = 0.0
+    transfer: float = 0.0
 
 
 def family_of(model: str) -> str:
@@ -86,41 +87,54 @@ def family_of(model: str) -> str:
     return found[0] if found else name
 
 
+class Whole(NamedTuple):
+    """A whole model: its nodes on the BPU, its microseconds, and the bytes it moves."""
+
+    nodes: tuple[Work, ...]
+    latency: float
+    ddr_bytes: float
+
+
 @dataclass(frozen=True)
 class Table:
-    """What was measured on a march."""
+    """What was measured on a march: layers, and whole models by their names."""
 
     layers: tuple[Layer, ...]
-    latency: Mapping[str, float]
+    models: Mapping[str, Whole]
 
     def without(self, families: Collection[str]) -> Table:
         """The table without some families."""
         kept = tuple(layer for layer in self.layers if layer.family not in families)
-        return Table(kept, {m: us for m, us in self.latency.items() if family_of(m) not in families})
+        return Table(kept, {name: whole for name, whole in self.models.items() if family_of(name) not in families})
 
 
 def read(folder: Path, march: str) -> Table:
     """The table of a march."""
     said = json.loads((folder / f"{march}.json").read_text())
-    text = gzip.decompress((folder / f"{march}.csv.gz").read_bytes()).decode()
-    return Table(tuple(map(_layer, csv.DictReader(io.StringIO(text)))), said["latency_us"])
+    nodes: dict[str, list[Work]] = defaultdict(list)
+    for line in _lines(folder / f"{march}_models.csv.gz"):
+        nodes[line["model"]].append(Work(**_work(line)))
+    layers = tuple(
+        Layer(**_work(line), compute=float(line["compute_us"]), transfer=float(line["transfer_us"]))
+        for line in _lines(folder / f"{march}.csv.gz")
+    )
+    latency, moved = said["latency_us"], said["ddr_bytes"]
+    return Table(layers, {name: Whole(tuple(nodes[name]), latency[name], moved[name]) for name in latency})
 
 
-def _layer(line: dict[str, str]) -> Layer:
-    terms = {term: float(amount) for term, amount in (part.split("=") for part in line["terms"].split())}
-    weights, enters, leaves = (int(line[name]) for name in ("weights", "enters", "leaves"))
-    features = tuple(int(size) for size in line["features"].split("+") if size)
-    waits = tuple((int(size), int(w)) for size, w in (one.split("/") for one in line["waits"].split("+") if one))
-    compute, transfer = (float(line[name]) for name in ("compute_us", "transfer_us"))
-    return Layer(line["model"], line["segment"], terms, weights, enters, leaves, features, waits, compute, transfer)
+def _lines(path: Path) -> Iterator[dict[str, str]]:
+    return csv.DictReader(io.StringIO(gzip.decompress(path.read_bytes()).decode()))
 
 
-class Spill(NamedTuple):
-    """MB of a tensor from which on a share of it goes through memory; MB of weights that others wait for there."""
-
-    mb: float
-    share: float
-    wait_mb: float
+def _work(line: dict[str, str]) -> dict[str, Any]:
+    return {
+        "model": line["model"],
+        "segment": line["segment"],
+        "terms": {term: float(amount) for term, amount in (part.split("=") for part in line["terms"].split())},
+        **{name: int(line[name]) for name in ("weights", "enters", "leaves")},
+        **{name: tuple(int(size) for size in line[name].split("+") if size) for name in ("held", "handed")},
+        "waits": tuple((int(size), int(w)) for size, w in (one.split("/") for one in line["waits"].split("+") if one)),
+    }
 
 
 @dataclass(frozen=True)
@@ -129,29 +143,25 @@ class Fit:
 
     rates: dict[str, float]
     spreads: dict[str, tuple[float, float]]
-    memory: float
+    rate: float
     moving: float
     memory_spread: tuple[float, float]
-    spill: Spill
-    exposed: float
-    window: int
-    ahead_mb: float | None
-
-    def computing(self, layer: Layer) -> float:
-        """Predicted microseconds of computing."""
-        return sum(self.rates.get(term, 0.0) * amount for term, amount in layer.terms.items())
+    memory: Memory
 
 
 def fit(table: Table) -> Fit:
     """The fit to all layers of a table."""
     rates, spreads = engine(table, {})
     told = [layer for layer in table.layers if layer.terms]
-    memory, moving, spill = _memory(told)
-    exposed, window, ahead_mb = _schedule(table, memory)
-    off = _by_family(
-        [(layer.family, layer.transfer, memory * _bytes(layer, spill) + moving) for layer in told]
-    )
-    return Fit(rates, spreads, memory, moving, off, spill, exposed, window, ahead_mb)
+    rate, moving = _memory(told)
+    whole = [known(*model, rates) for model in table.models.values()]
+    return Fit(rates, spreads, rate, moving, _off(told, rate, moving), chosen(whole, rate, moving))
+
+
+def _off(told: Sequence[Layer], rate: float, moving: float) -> tuple[float, float]:
+    """How far families are off in loading and storing, by the layers of which it is sure how much they do."""
+    rows = ((layer, layer.weights + layer.enters + OUTPUT * layer.leaves) for layer in told)
+    return _by_family([(layer.family, layer.transfer, rate * size * 1e-6 + moving) for layer, size in rows if size])
 
 
 def engine(table: Table, begin: Mapping[str, float]) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
@@ -166,7 +176,16 @@ def engine(table: Table, begin: Mapping[str, float]) -> tuple[dict[str, float], 
     largest = amounts.max(axis=0)
     named = zip(names, found, largest, strict=True)
     rates = {name: _rounded(rate) if rate * most > FLOOR / 2 else 0.0 for name, rate, most in named}
+    rates |= dict(_unseen(rates))
     return rates, {name: _spread(told, rates, name) for name in rates}
+
+
+def _unseen(rates: Mapping[str, float]) -> Iterator[tuple[str, float]]:
+    """Terms that every march has and no layer here, at the rate of one that they stand for elsewhere."""
+    for term in Term:
+        if term not in INSTEAD and term not in rates:
+            kin = (rates[other] for other, instead in INSTEAD.items() if instead == term and other in rates)
+            yield from ((term, rate) for rate in islice(kin, 1))
 
 
 def _fitted(told: Sequence[Layer]) -> list[str]:
@@ -229,70 +248,13 @@ def _by_family(rows: Sequence[tuple[str, float, float]]) -> tuple[float, float]:
     )
 
 
-def _bytes(layer: Layer, spill: Spill) -> float:
-    """MB that a layer moves through memory, as surgery.cost counts them."""
-    held = spill.share * sum(max(0.0, size - spill.mb * 1e6) for size in layer.features)
-    aside = 2 * sum(size for size, weights in layer.waits if weights > spill.wait_mb * 1e6)
-    edges = layer.enters + OUTPUT * layer.leaves
-    return (layer.weights + aside + (edges or held)) * 1e-6
-
-
-def _memory(told: Sequence[Layer]) -> tuple[float, float, Spill]:
-    """Microseconds per MB and per layer by layers of many weights; what spills by whole models."""
+def _memory(told: Sequence[Layer]) -> tuple[float, float]:
+    """Microseconds per MB and per layer, by layers of many weights."""
     heavy = [layer for layer in told if layer.weights > HEAVY and not layer.leaves and not layer.waits]
     moved = np.array([(layer.weights + layer.enters) * 1e-6 for layer in heavy])
     ones, measured = np.ones(len(moved)), np.array([layer.transfer for layer in heavy])
-    found = closest(np.stack([moved, ones], axis=1), measured, ones, np.zeros(2))
-    rate, moving = map(_rounded, found)
-    by_model: dict[str, list[Layer]] = defaultdict(list)
-    for layer in told:
-        if layer.family != "cells":
-            by_model[layer.model].append(layer)
-
-    def error(spill: Spill) -> float:
-        """Of all loading and storing, the part that models are off by: it is the large ones that spill."""
-        off = whole = 0.0
-        for layers in by_model.values():
-            moved = [_bytes(layer, spill) for layer in layers]
-            measured = sum(layer.transfer for layer in layers)
-            off += abs(sum(rate * mb + moving * (mb > 0) for mb in moved) - measured)
-            whole += measured
-        return off / whole if whole else 0.0
-
-    return rate, moving, min((Spill(*one) for one in product(SPILLS, SHARES, WAITS)), key=lambda one: (error(one), one))
-
-
-def _schedule(table: Table, memory: float) -> tuple[float, int, float | None]:
-    """How much stays exposed in windows of how many layers, with room for how many MB (None where no limit is better).
-
-    By the measured times of layers and whole models.
-    """
-
-    def errors(room: float | None) -> Iterator[tuple[float, int, float, float]]:
-        segments = list(_segments(table, memory, room))
-        whole = np.array([table.latency[model] for model, _ in segments])
-        for window, exposed in product(WINDOWS, EXPOSED):
-            sums = [sum(windowed(layers, exposed, window) for layers in parts) for _, parts in segments]
-            yield round(_size(np.abs(np.array(sums) / whole - 1)), 4), window, exposed, -(room or np.inf)
-
-    _, window, exposed, room = min(found for room in AHEAD for found in errors(room))
-    return exposed, window, -room if room > -np.inf else None
-
-
-def _segments(table: Table, memory: float, room: float | None) -> Iterator[tuple[str, list[list[overlap.Layer]]]]:
-    """Of every network but those of cells, the layers of its segments."""
-    found: dict[str, dict[str, list[overlap.Layer]]] = defaultdict(lambda: defaultdict(list))
-    for layer in table.layers:
-        if layer.family != "cells":
-            ahead = PLENTY if room is None else memory * max(0.0, room - layer.weights * 1e-6)
-            found[layer.model][layer.segment].append((layer.compute, layer.transfer, ahead))
-    for model, parts in found.items():
-        yield model, list(parts.values())
-
-
-def _size(errors: Sequence[float] | Floats) -> float:
-    """One number for errors: the median, and half of what one in ten exceeds."""
-    return float(np.median(errors) + 0.5 * np.quantile(errors, 0.9))
+    rate, moving = map(_rounded, closest(np.stack([moved, ones], axis=1), measured, ones, np.zeros(2)))
+    return rate, moving
 
 
 def _rounded(value: float, digits: int = 4) -> float:
@@ -314,18 +276,21 @@ def text(found: Fit, source: str, segment: str) -> str:
             *engine,
             f"segment: {segment}",
             "memory:",
-            f"  rate: {line(found.memory, found.memory_spread)}",
+            f"  rate: {line(found.rate, found.memory_spread)}",
             f"  layer: {line(found.moving, found.memory_spread)}",
-            f"  spill_mb: {found.spill.mb or 0.001}",
-            f"  spill_share: {found.spill.share}",
-            *([] if found.spill.wait_mb == NEVER else [f"  wait_mb: {found.spill.wait_mb}"]),
             f"  output_factor: {OUTPUT}",
-            f"  exposed: {found.exposed}",
-            f"  window: {found.window}",
-            *([] if found.ahead_mb is None else [f"  ahead_mb: {found.ahead_mb}"]),
+            *(f"  {name}: {value}" for name, value in _told(found.memory)),
             "",
         )
     )
+
+
+def _told(memory: Memory) -> Iterator[tuple[str, float]]:
+    """The numbers that say something: no size that nothing has, and no share of it."""
+    shares = {"spill_share": memory.spill_mb, "pass_share": memory.pass_mb}
+    for name, value in memory._asdict().items():
+        if NEVER not in (value, shares.get(name)):
+            yield name, value
 
 
 def written(path: Path, found: Fit) -> str:
@@ -352,10 +317,8 @@ def report(table: Table, found: Fit) -> Iterator[str]:
         low, high = found.spreads.get(term, (1, 1))
         rate = found.rates.get(term, 0.0)
         yield f"{term:18s} {rate:10.4g} {low:6.2f} {high:6.2f} {len(rows):7d} {len(off):7d} {told}"
-    spill = found.spill
-    yield f"memory {found.memory} us/MB and {found.moving} us, spill {spill.share} over {spill.mb} MB"
-    yield f"what waits for more than {spill.wait_mb:g} MB of weights is put aside"
-    yield f"exposed {found.exposed} in windows of {found.window}, weights loaded ahead in {found.ahead_mb} MB"
+    yield f"memory {found.rate} us/MB and {found.moving} us"
+    yield ", ".join(f"{name} {value:g}" for name, value in _told(found.memory))
 
 
 def main(arguments: list[str]) -> int:

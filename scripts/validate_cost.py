@@ -9,7 +9,8 @@ pairs of different families are ranked right that are within 2x of each other, h
 interval, and how wide that is at the median; with ``--models`` every row, too. The boards' graphs are the deployed
 ones, so every node counts as placed on the BPU.
 
-``--compiled`` compares with the O2 times of data/witness instead, each model placed as we predict it; with
+``--compiled`` compares with the O2 times of data/witness instead, each model placed as we predict it, the families with
+attention once more by themselves, and with the bytes between memory and the BPU; with
 ``--leave-out`` every architecture family, and each of its layers, is estimated by rates that were fitted (fit_cost.py)
 without it; the few numbers about memory stay those of all. ``--settings`` has a line per model that was measured or
 compiled with int16 features, several cores to a frame or a batch, with milliseconds of the BPU, estimate and error.
@@ -21,7 +22,7 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -49,16 +50,21 @@ FIGURES = (("bpu_busy_ms", "bpu_ms"), ("bpu_latency_ms", "latency_ms"), ("throug
 """What the boards are measured by, and what we call it."""
 SETTINGS = {"cores2_o2_bernoulli2": "cores=2", "batch4_o2": "batch=4", "int16_o2_bayes-e": "int16"}
 """Tables of data/witness that were compiled otherwise, and how."""
+ATTENTION = (
+    "edgenext", "efficientformer", "efficientvit", "fastvit_sa", "levit", "swin", "vit", "yolo11", "yolov10", "yolo26",
+)  # fmt: skip
+"""How the names of models with attention begin."""
 HEAD = "   n  MdAPE %    p90 %  worst %   bias %      rho  ranked %  inside %  high/low"
 
 
 class Pair(NamedTuple):
-    """What was measured, and the estimate of it, in ms or frames per second."""
+    """What was measured, and the estimate of it, in ms or frames per second; the percent that bytes are off by."""
 
     model: str
     family: str
     measured: float
     predicted: Interval
+    off_bytes: float = 0.0
 
     @property
     def error(self) -> float:
@@ -123,9 +129,9 @@ def compiled(march: str, table: Callable[[str], Rates]) -> list[Pair]:
         if "refusal" in entry or not (GRAPHS / f"{key}.onnx").is_file():
             continue
         where, family = placed(key, march), fit_cost.family_of(key)
-        nodes = [row.node for row in where.live]
-        estimate = estimate_by(table(family), nodes, where.device, where.segments, march)
-        found.append(Pair(key, family, entry["latency_us"] * 1e-3, estimate.compiler_ms))
+        estimate = estimate_by(table(family), where)
+        off = 100 * ((estimate.bytes_read + estimate.bytes_written) / entry["ddr_bytes"] - 1)
+        found.append(Pair(key, family, entry["latency_us"] * 1e-3, estimate.compiler_ms, off))
     return found
 
 
@@ -146,7 +152,7 @@ class LeftOut:
             path = fit_cost.MARCHES / f"{self.march}.cost.yaml"
             self.made[family] = Rates(sheet_of(yaml.safe_load(fit_cost.written(path, found))))
             own = (layer for layer in self.table.layers if layer.family == family and layer.terms)
-            self.layers += [(layer.compute, found.computing(layer)) for layer in own]
+            self.layers += [(layer.compute, layer.computing(found.rates)) for layer in own]
         return self.made[family]
 
 
@@ -204,11 +210,17 @@ def toolchain(marches: Sequence[str], models: bool, leave_out: bool) -> None:
         shipped = rates(load_target(march))
         found = compiled(march, left or partial(_always, shipped))
         print(f"{march:10s} {summary(found)}")
+        print(f"{'attention':10s} {summary([pair for pair in found if pair.model.startswith(ATTENTION)])}")
+        print(f"{'':10s} {len(found):4d} models, bytes from and to memory: {_middle(pair.off_bytes for pair in found)}")
         _each(found, models)
         if left is not None:
-            off = [100 * abs(ours / theirs - 1) for theirs, ours in left.layers if theirs >= 4 * fit_cost.FLOOR]
-            middle, most = np.median(off), np.percentile(off, 90)
-            print(f"{'':10s} {len(off):4d} layers of 4 us or more: {middle:.1f} %, 90 % {most:.1f} %")
+            off = [100 * (ours / theirs - 1) for theirs, ours in left.layers if theirs >= 4 * fit_cost.FLOOR]
+            print(f"{'':10s} {len(off):4d} layers of 4 us or more: {_middle(off)}")
+
+
+def _middle(errors: Iterable[float]) -> str:
+    sizes = np.abs(list(errors))
+    return f"{np.median(sizes):.1f} %, 90 % {np.percentile(sizes, 90):.1f} %"
 
 
 def otherwise() -> Iterator[tuple[str, str, Pair]]:

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from surgery.cost.interval import ZERO, Interval
+from surgery.cost.spilling import Room
 from surgery.cost.terms import INSTEAD, PER_LAYER, Term
 from surgery.errors import InputError, SurgeryError
 
@@ -111,8 +112,9 @@ class Memory(_Data):
 
     Attributes:
         rate: ms per MB, and ``layer``, ms per layer that moves anything.
-        spill_mb: size of a tensor from which on a share of it goes through memory (None: never).
+        spill_mb: size of a tensor that is held from which on a share of it goes through memory (None: never).
         spill_share: that share.
+        pass_mb: the same of a tensor that is handed on to one node, and ``pass_share``.
         wait_mb: weights of a branch from which on what waits for its end is stored, and loaded again (None: never).
         output_factor: bytes per element that the host reads.
         exposed: the part of the shorter one of computing and moving that is not hidden behind the longer.
@@ -124,6 +126,8 @@ class Memory(_Data):
     layer: Coefficient | None = None
     spill_mb: Positive | None = None
     spill_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    pass_mb: Positive | None = None
+    pass_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     wait_mb: Positive | None = None
     output_factor: Annotated[float, Field(ge=0)] = 1.0
     exposed: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -249,7 +253,9 @@ class Rates:
     def __init__(self, sheet: Sheet, *, batch: int = 1, int16: bool = False) -> None:
         self.sheet, self.batch, self.width = sheet, batch, 2 if int16 else 1
         self.align, self.memory = sheet.align, sheet.memory
-        self.spill = float("inf") if sheet.memory.spill_mb is None else sheet.memory.spill_mb * 1e6
+        each = self.batch * self.width
+        self.held = _room(sheet.memory.spill_mb, sheet.memory.spill_share, each)
+        self.handed = _room(sheet.memory.pass_mb, sheet.memory.pass_share, each)
         self.wait = None if sheet.memory.wait_mb is None else sheet.memory.wait_mb * 1e6
         wide = sheet.int16 if int16 else None
         self.engine = {term: _engine(term, found, wide) for term in Term if (found := _standing(term, sheet))}
@@ -262,6 +268,11 @@ class Rates:
         """Microseconds of loading that fits on the chip beside so many bytes of weights in use."""
         room = self.memory.ahead_mb
         return PLENTY if room is None else self.moved.us.mid * max(0.0, room - weights * 1e-6)
+
+
+def _room(mb: float | None, share: float, each: int) -> Room:
+    """The room for a tensor of ``each`` bytes an element."""
+    return Room(float("inf") if mb is None else mb * 1e6 / each, share)
 
 
 def _standing(term: Term, sheet: Sheet) -> Coefficient | None:

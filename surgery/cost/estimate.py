@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from surgery.cost.border import Transfer, transfers
 from surgery.cost.coefficients import Rates, rates
 from surgery.cost.interval import ONE, ZERO, Interval
 from surgery.cost.nodes import NodeCost, cost_on
 from surgery.cost.overlap import hidden
-from surgery.cost.segments import ON_BPU, Devices
+from surgery.cost.segments import ON_BPU, Devices, numbers
 from surgery.cost.segments import segments as count_segments
 from surgery.cost.what_if import AS_IS, WhatIf, deployment
 from surgery.ir.graph import Node
@@ -40,6 +40,7 @@ class Estimate:
         host: time of the host for submitting segments, by coefficient, microseconds.
         segment: start of the segments on the BPU, microseconds.
         overlap: what is left of the sum of the layers' times since neighbours hide each other's loading, 0..1.
+        segment_of: the BPU segment of every node that is in one.
         layer_error: relative error of one changed layer that no shared coefficient explains.
         split: what becomes of the layers' time, as a factor, where several cores share a frame.
         at_once: inferences that the cores of the BPU work on at a time.
@@ -58,6 +59,7 @@ class Estimate:
     host: tuple[tuple[str, Interval], ...]
     segment: Interval
     overlap: float
+    segment_of: Mapping[Node, int]
     layer_error: float
     split: Interval = ONE
     at_once: int = 1
@@ -99,29 +101,41 @@ def estimate(placement: Placement, what_if: WhatIf = AS_IS) -> Estimate:
         NoCoefficients: the march has none.
         InputError: the march cannot do what ``what_if`` asks.
     """
-    nodes = [row.node for row in placement.live]
-    return estimate_nodes(nodes, placement.device, placement.segments, placement.target, what_if)
+    return estimate_by(rates(placement.target), placement, what_if)
 
 
 def estimate_nodes(
     nodes: Iterable[Node], device: Devices, segments: int, target: Target, what_if: WhatIf = AS_IS
 ) -> Estimate:
-    """:func:`estimate` of nodes whose devices and number of BPU segments are stated."""
-    return estimate_by(rates(target), nodes, device, segments, target.name, what_if)
+    """:func:`estimate` of nodes whose devices and number of BPU segments are stated; all are taken to be in one."""
+    return _estimate(rates(target), nodes, _Sides(device, segments, lambda _: 0), target.name, what_if)
 
 
-def estimate_by(
-    table: Rates, nodes: Iterable[Node], device: Devices, segments: int, march: str, what_if: WhatIf = AS_IS
-) -> Estimate:
-    """:func:`estimate_nodes` with coefficients at hand."""
-    chosen, device = list(nodes), cache(device)
+def estimate_by(table: Rates, placement: Placement, what_if: WhatIf = AS_IS) -> Estimate:
+    """:func:`estimate` with coefficients at hand."""
+    nodes = [row.node for row in placement.live]
+    sides = _Sides(placement.device, placement.segments, lambda node: placement.row(node).segment)
+    return _estimate(table, nodes, sides, placement.target.name, what_if)
+
+
+class _Sides(NamedTuple):
+    """Where nodes run: their devices, how many BPU segments these make, and in which each is."""
+
+    device: Devices
+    segments: int
+    segment: Callable[[Node], int | None]
+
+
+def _estimate(table: Rates, nodes: Iterable[Node], sides: _Sides, march: str, what_if: WhatIf) -> Estimate:
+    chosen, device = list(nodes), cache(sides.device)
     deployed = deployment(what_if, table, chosen, march)
     table = deployed.table
     costs = [cost_on(node, device(node), deployed.of(node), device) for node in chosen]
     crossing = transfers(chosen, device, table)
-    runs = count_segments(chosen, device, segments)
+    runs = count_segments(chosen, device, sides.segments)
+    apart = numbers(chosen, device, sides.segment)
     host, start = _host(table, runs), table.segment.of(runs)
-    overlap = hidden(costs, table)
+    overlap = hidden(costs, apart, table)
     alone = busy_us(costs, table.sheet.model_error).scaled(overlap)
     split = deployed.left(alone.mid, sum(c.device in ON_BPU and c.us.mid > 0 for c in costs))
     layers = alone.times(split)
@@ -140,6 +154,7 @@ def estimate_by(
         host,
         start,
         overlap,
+        apart,
         table.sheet.layer_error,
         split,
         deployed.at_once,

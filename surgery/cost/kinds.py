@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from surgery.cost import activation
+from surgery.cost.grid import grid
 from surgery.cost.links import features, feeder, filters, is_weight, reader
 from surgery.ir.graph import Node, Tensor
 from surgery.ir.ops import permutation, static_shape
@@ -27,6 +28,8 @@ class Kind(StrEnum):
     MOVE = "move"
     JOIN = "join"
     PART = "part"
+    APART = "apart"
+    HEADS = "heads"
     TURN = "turn"
     SCATTER = "scatter"
     BLOCK = "block"
@@ -81,6 +84,7 @@ _COMPOSITE: dict[str, tuple[Kind, ...]] = {
 }
 _CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "ConvInteger", "QLinearConv"})
 _ARITHMETIC = frozenset({"Add", "Sub", "Mul", "Div"})
+_BIASED = frozenset({"Add", "BatchNormalization", "Reshape"})
 _FACTORS = frozenset({"Mul", "Div"})
 _ACTIVATIONS = frozenset({"Relu", "Clip"})
 _ABSORBS = _CONVOLUTIONS | _ARITHMETIC | {"Gemm", "MatMul", "BatchNormalization"}
@@ -246,4 +250,17 @@ def _reshaped(node: Node) -> Kind:
     first, last = (next((d for d in reversed(s) if d != 1), 1) for s in (before, after))
     if not isinstance(first, int) or not isinstance(last, int) or first == last:
         return Kind.MOVE
-    return Kind.JOIN if last > first else Kind.PART
+    if last > first:
+        return Kind.JOIN
+    made = _linear(node) if len(before) < _MAP else None
+    if made is None:
+        return Kind.PART
+    return Kind.APART if len(after) > _MAP else Kind.HEADS if grid(made).height > 1 else Kind.PART
+
+
+def _linear(node: Node) -> Node | None:
+    """The product of rows and a weight that a node reads, with its bias or not, listed anew or not."""
+    made = feeder(node.inputs[0], alone=False)
+    while made is not None and made.op in _BIASED and len(features(made)) == 1:
+        made = feeder(features(made)[0], alone=False)
+    return made if made is not None and made.op in ("Gemm", "MatMul") and kinds(made) == (Kind.DENSE,) else None

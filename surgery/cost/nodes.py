@@ -12,6 +12,7 @@ from surgery.cost.interval import ZERO, Interval
 from surgery.cost.kinds import FREE, kinds
 from surgery.cost.overlap import side_by_side
 from surgery.cost.segments import Devices
+from surgery.cost.spilling import spilled
 from surgery.cost.terms import PER_LAYER, Amounts, Term, amounts
 from surgery.cost.waiting import waiting
 from surgery.ir.graph import Node
@@ -174,7 +175,7 @@ def _traffic(node: Node, edge: Edge, table: Rates, weights: int) -> tuple[int, i
     What the host reads is as wide for int16 as for int8.
     """
     each = table.batch * table.width
-    spill = work.spilled(node, table.spill / each, table.memory.spill_share)
+    spill = spilled(node, table.held, table.handed)
     enters, leaves = edge.sizes(table.align)
     aside = each * _aside(node, table)
     read = weights + each * (enters or spill.read) + aside

@@ -5,48 +5,56 @@ What is loaded ahead lies beside the weights in use: a layer whose weights fill 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import accumulate
-from typing import TYPE_CHECKING, TypeAlias
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
 
 from surgery.cost.segments import ON_BPU
 
 if TYPE_CHECKING:
     from surgery.cost.coefficients import Rates
     from surgery.cost.nodes import NodeCost
+    from surgery.ir.graph import Node
 
-Layer: TypeAlias = "tuple[float, float, float]"
-"""Microseconds of computing and of moving, and of what may be moved ahead while it computes."""
+Layers: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
+"""A row per layer: microseconds of computing and of moving, and of what may be moved ahead while it computes."""
 
 
-def hidden(costs: Sequence[NodeCost], table: Rates) -> float:
+def hidden(costs: Iterable[NodeCost], segment_of: Mapping[Node, int], table: Rates) -> float:
     """What is left of the sum of the times on the BPU when windows of layers share what they hide, 0..1.
 
-    The mean over all windows of ``memory.window`` layers, in the order of the graph: a layer that waits for its
-    weights waits less next to one that computes for long.
+    The mean over all windows of ``memory.window`` layers of a segment, in the order of the graph: a layer that waits
+    for its weights waits less next to one that computes for long.
     """
     memory = table.memory
-    busy = (cost for cost in costs if cost.device in ON_BPU and cost.us.mid > 0)
-    layers = [(cost.computing.mid, cost.moving.mid, table.ahead(cost.weights)) for cost in busy]
-    alone = sum(side_by_side(*layer, memory.exposed) for layer in layers)
+    segments: dict[int, list[tuple[float, float, float]]] = defaultdict(list)
+    for cost in costs:
+        if cost.device in ON_BPU and cost.us.mid > 0:
+            layer = (cost.computing.mid, cost.moving.mid, table.ahead(cost.weights))
+            segments[segment_of.get(cost.node, 0)].append(layer)
+    layers = [np.array(found) for found in segments.values()]
+    alone = sum(windowed(found, memory.exposed, 1) for found in layers)
     if memory.window == 1 or not alone:
         return 1.0
-    return windowed(layers, memory.exposed, memory.window) / alone
+    return sum(windowed(found, memory.exposed, memory.window) for found in layers) / alone
 
 
-def windowed(layers: Sequence[Layer], exposed: float, window: int) -> float:
+def windowed(layers: Layers, exposed: float, window: int) -> float:
     """The time of layers whose windows hide what they can.
 
     Every layer is in as many windows as a window has layers, those at the ends in shorter ones, too.
     """
-    computing, moving, ahead = (list(accumulate((layer[i] for layer in layers), initial=0.0)) for i in range(3))
-    total = 0.0
-    for end in range(1, len(layers) + window):
-        first, last = max(0, end - window), min(end, len(layers))
-        total += side_by_side(
-            computing[last] - computing[first], moving[last] - moving[first], ahead[last] - ahead[first], exposed
-        )
-    return total / window
+    count = len(layers)
+    if not count:
+        return 0.0
+    sums = np.zeros((count + 1, 3))
+    np.cumsum(layers, axis=0, out=sums[1:])
+    ends = np.arange(1, count + window)
+    computing, moving, ahead = (sums[np.minimum(ends, count)] - sums[np.maximum(ends - window, 0)]).T
+    hid = np.minimum((1 - exposed) * np.minimum(computing, moving), ahead)
+    return float((computing + moving - hid).sum()) / window
 
 
 def side_by_side(computing: float, moving: float, ahead: float, exposed: float) -> float:

@@ -63,6 +63,12 @@ class Term(StrEnum):
     PART = "part"
     PART_ROWS = "part_rows"
     """Rows that come of it, in millions."""
+    APART = "apart"
+    """Elements as they are of tokens whose queries, keys and values are laid apart, and"""
+    APART_LARGE = "apart_large"
+    """the same of so many that they are stored, and loaded again, before they are scattered."""
+    HEADS = "heads"
+    """Elements of tokens that are cut into heads, rows rounded up to the lane."""
     TURN = "turn"
     TURN_PARTED = "turn_parted"
     """The same over five axes or more: elements as they are, and"""
@@ -119,6 +125,9 @@ INSTEAD: dict[Term, Term | None] = {
     Term.JOIN: Term.MOVE,
     Term.PART: Term.MOVE,
     Term.PART_ROWS: None,
+    Term.APART: Term.PART,
+    Term.APART_LARGE: None,
+    Term.HEADS: Term.PART,
     Term.TURN: Term.MOVE,
     Term.TURN_PARTED: Term.MOVE,
     Term.TURN_CALL: None,
@@ -146,6 +155,7 @@ PER_LAYER = frozenset({Term.LAYER, Term.TURN_CALL})
 
 Amounts: TypeAlias = "dict[Term, float]"
 _LARGE = 5
+_AT_ONCE = 1 << 16
 _MAP = 4
 
 
@@ -273,6 +283,17 @@ def _parted(node: Node, _: Alignment) -> _Parts:
     yield Term.PART_ROWS, prod(shape[:-1]) / heads * 1e-6
 
 
+def _laid_apart(node: Node, _: Alignment) -> _Parts:
+    size = work.elements(node.outputs[0])
+    yield Term.APART, size * 1e-6
+    if size > _AT_ONCE:
+        yield Term.APART_LARGE, size * 1e-6
+
+
+def _cut_into_heads(node: Node, align: Alignment) -> _Parts:
+    yield Term.HEADS, _longer(node.outputs[0], align)
+
+
 def _scaled(node: Node, align: Alignment) -> _Parts:
     shape = work.dims(node.outputs[0])
     yield Term.SCALE, shape[0] * work.up(shape[1], align.out_channels) * prod(shape[2:]) * 1e-6
@@ -303,6 +324,8 @@ _OF: dict[Kind, Callable[[Node, Alignment], _Parts]] = {
     Kind.NORM: partial(_read, Term.NORM),
     Kind.JOIN: _joined,
     Kind.PART: _parted,
+    Kind.APART: _laid_apart,
+    Kind.HEADS: _cut_into_heads,
     Kind.SCALE: _scaled,
     Kind.MOVE: _moved,
     Kind.TURN: _turned,

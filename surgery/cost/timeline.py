@@ -50,9 +50,9 @@ class _Unit:
     crossing: list[Transfer] = field(default_factory=list)
 
 
-def timeline(estimate: Estimate, segments: Mapping[Node, int]) -> tuple[Slot, ...]:
-    """The line of time of an estimate; ``segments`` numbers its nodes on the BPU. What takes no time is left out."""
-    units, home = _units(estimate, segments)
+def timeline(estimate: Estimate) -> tuple[Slot, ...]:
+    """The line of time of an estimate; what takes no time is left out."""
+    units, home = _units(estimate)
     arriving = [t for t in estimate.transfers if t.tensor not in home]
     for transfer in estimate.transfers:
         if transfer.tensor in home:
@@ -63,7 +63,7 @@ def timeline(estimate: Estimate, segments: Mapping[Node, int]) -> tuple[Slot, ..
     return tuple(slot._replace(begin=begin) for slot, begin in zip(kept, begins, strict=False))
 
 
-def _units(estimate: Estimate, segments: Mapping[Node, int]) -> tuple[list[_Unit], dict[str, int]]:
+def _units(estimate: Estimate) -> tuple[list[_Unit], dict[str, int]]:
     """The units in the order of their first nodes, and which of them computes a tensor."""
     units: list[_Unit] = []
     place: dict[int, int] = {}
@@ -71,7 +71,7 @@ def _units(estimate: Estimate, segments: Mapping[Node, int]) -> tuple[list[_Unit
     for cost in estimate.nodes:
         at = _feeding(cost.node, home) if cost.device == "folded" else None
         if cost.device != "folded":
-            segment = segments.get(cost.node)
+            segment = estimate.segment_of.get(cost.node)
             at = len(units) if segment is None else place.setdefault(segment, len(units))
             if at == len(units):
                 units.append(_Unit(segment))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
-from surgery.cost import activation
 from surgery.cost.grid import grid
-from surgery.cost.links import features, feeder, filters, is_weight
+from surgery.cost.links import feeder, filters, is_weight
 from surgery.ir.graph import Node, Tensor
 from surgery.ir.ops import static_shape
 
@@ -17,13 +16,6 @@ if TYPE_CHECKING:
 
 class NotStatic(Exception):
     """The work depends on a dim that is not known; the message names it."""
-
-
-class Traffic(NamedTuple):
-    """Bytes between the BPU and memory: weights and inputs read, outputs written, and what the model counts extra."""
-
-    read: int
-    written: int
 
 
 class Side(NamedTuple):
@@ -116,29 +108,6 @@ def _widened(weight: Tensor, align: Alignment) -> int:
     """Elements of a convolution's weight, its input channels rounded up but where they are an image's or alone."""
     inner = dims(weight)[1]
     return elements(weight) if inner <= _IMAGE else elements(weight) // inner * up(inner, align.weight_channels)
-
-
-def held(node: Node, over: float = -1.0) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """What a node reads and writes that is kept on the chip, of more elements than ``over``.
-
-    Several nodes read it, or one that joins branches; those of one lookup are one.
-    """
-    reads = tuple(t for t in features(node) if elements(t) > over and _is_held(t))
-    return reads, tuple(t for t in node.outputs if t.name and elements(t) > over and _is_held(t))
-
-
-def _is_held(tensor: Tensor) -> bool:
-    readers = set(tensor.outputs)
-    for product in tuple(readers):
-        if product.op == "Mul" and not readers.isdisjoint(one := activation.region(product)):
-            readers -= {product, *one}
-            return bool(readers)
-    return len(readers) > 1 or any(len(features(reader)) > 1 for reader in readers)
-
-
-def spilled(node: Node, threshold: float, share: float) -> Traffic:
-    """What a node moves through memory for want of room on the chip: of what is held a share over ``threshold``."""
-    return Traffic(*(round(share * sum(elements(t) - threshold for t in side)) for side in held(node, threshold)))
 
 
 def is_stem(node: Node) -> bool:

@@ -8,7 +8,6 @@ from pydantic import Field
 
 from surgery.cost.coefficients import rates
 from surgery.cost.roofline import Roof, node_use, roof, total_use
-from surgery.cost.segments import numbers
 from surgery.cost.timeline import timeline
 from surgery.report.base import Document, InputShape, ModelRef, Part, Span, Text, schema
 from surgery.report.log import LogPart
@@ -98,9 +97,8 @@ class CostDocument(Document):
 
 def cost_document(model: Model, placement: Placement, estimate: Estimate) -> CostDocument:
     """The document of an estimate of a placed model."""
-    top, device = roof(placement.target), placement.device
-    segment = numbers([cost.node for cost in estimate.nodes], device, lambda node: placement.row(node).segment)
-    line = timeline(estimate, segment)
+    top, segment = roof(placement.target), estimate.segment_of
+    line = timeline(estimate)
     return CostDocument(
         model=ModelRef.of(model),
         march=placement.target.name,

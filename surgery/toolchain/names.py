@@ -27,6 +27,7 @@ _RENAMED = "UNIT_CONV_FOR_"
 _FOR_INPUT = "HZ_PREPROCESS_FOR_"
 _PART = re.compile(r"_(?:reciprocal|mul|gemm|square|sqrt|sum|expand|Pow|ReduceSum|Sqrt)$")
 """Behind the name of a node that was taken apart."""
+_PADDED = "padded_"
 _FLOAT = frozenset({"HzDequantize"})
 _MOVEMENTS = frozenset({"Reshape", "Transpose"})
 _MOVES = _MOVEMENTS | {"Flatten", "Squeeze", "Unsqueeze", "DepthToSpace", "SpaceToDepth", "Gather", "Slice"}
@@ -49,8 +50,12 @@ class Names:
     devices: dict[str, Literal["bpu", "cpu"]]
 
     def behind(self, layer: str) -> tuple[str, ...]:
-        """Names of the nodes behind a layer of the compiled model; the compiler cuts rows into layers ``ROW-part``."""
-        row = layer if layer in self.nodes else stem(layer, self.nodes)
+        """Names of the nodes behind a layer of the compiled model.
+
+        The compiler cuts rows into layers ``ROW-part``, and ``padded_ROW`` cuts what it added off again.
+        """
+        names = (layer, layer.removeprefix(_PADDED))
+        row = next((name for name in names if name in self.nodes), "") or stem(names[-1], self.nodes)
         return self.nodes.get(row, ()) or tuple(filter(None, (self.inserted.get(row, ""),)))
 
     def device(self, node: str) -> Device:

@@ -182,6 +182,24 @@ def test_a_transpose_of_five_axes_parts_the_rows_itself():
     assert found(parted, "float[1,64,16] x", weights=weights)["Reshape"] == "part"
 
 
+def test_queries_keys_and_values_are_laid_apart_or_cut_into_heads():
+    weights = (
+        "int64[5] five = {1, 64, 3, 2, 2}, int64[4] four = {1, 64, 2, 6}, float[4,12] w = {"
+        + ",".join(["0.1"] * 48)
+        + "}, float[12] b = {"
+        + ",".join(["0"] * 12)
+        + "}, int64[3] rows = {1, 4, 64}"
+    )
+    of_a_map = "a = Reshape(x, rows) t = Transpose<perm=[0,2,1]>(a) m = MatMul(t, w)"
+    apart = "f = Reshape(m, five) y = Transpose<perm=[2,0,3,1,4]>(f)"
+    tokens = "float[1,64,4] x"
+    assert found(f"{of_a_map} c = Add(m, b) {apart.replace('(m', '(c')}", weights=weights)["Reshape2"] == "apart"
+    assert found(f"m = MatMul(x, w) {apart}", tokens, weights=weights)["Reshape"] == "apart"
+    assert found(f"{of_a_map} y = Reshape(m, four)", weights=weights)["Reshape2"] == "heads"
+    assert found("m = MatMul(x, w) y = Reshape(m, four)", tokens, weights=weights)["Reshape"] == "part"
+    assert found("y = Reshape(x, four)", "float[1,64,12] x", weights=weights)["Reshape"] == "part"
+
+
 def test_reductions_of_a_map_are_global_and_others_are_not():
     assert shaped_to("ReduceMean", (1, 4, 8, 8), (1, 4, 1, 1), axes=[2, 3]) == "global"
     assert shaped_to("ReduceMean", (1, 4, 8, 8), (1, 4), axes=[2, 3], keepdims=0) == "global"

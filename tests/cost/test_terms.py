@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from surgery.cost.coefficients import PLENTY, Alignment, Memory, rates
-from surgery.cost.edges import edge_of
+from surgery.cost.coefficients import PLENTY, Alignment, Memory, Rates, rates
+from surgery.cost.edges import Edge, edge_of
 from surgery.cost.kinds import kinds
 from surgery.cost.overlap import side_by_side, windowed
 from surgery.cost.terms import Term, amounts
-from surgery.cost.work import held, spilled
 from surgery.ir import Model
 from surgery.target import load_target
 from tests.cost.make import X5
@@ -93,30 +93,30 @@ def test_sizes_are_those_that_the_chip_holds():
     assert terms(made, "Neg", align) == {"layer": 1, "lookup": 16 * 18 * 20e-6}
 
 
-def test_only_what_waits_for_another_is_held():
-    made = model("a = Exp(x) b = Neg(a) c = Abs(b) y = Add(a, c)")
-    by_op = {n.op: n for n in made.nodes()}
-    assert [[t.name for t in side] for side in held(by_op["Exp"])] == [[], ["a"]]
-    assert [[t.name for t in side] for side in held(by_op["Neg"])] == [["a"], []]
-    assert spilled(by_op["Neg"], 1048, 0.5) == (500, 0)
-    assert spilled(by_op["Neg"], 4096, 1.0) == (0, 0)
-
-
-def test_what_one_lookup_alone_reads_is_not_held():
-    made = model("a = Exp(x) b = Sigmoid(a) c = Mul(a, b) y = Neg(c)")
-    exp = next(n for n in made.nodes() if n.op == "Exp")
-    assert held(exp) == ((), ())
-    beside = model("a = Exp(x) b = Sigmoid(a) c = Mul(a, b) d = Neg(c) y = Add(a, d)")
-    exp = next(n for n in beside.nodes() if n.op == "Exp")
-    assert [t.name for t in held(exp)[1]] == ["a"]
-
-
 def test_heads_of_a_map_are_cut_at_once_and_those_of_a_product_one_by_one():
     shape = "int64[4] t = {1, 8, 16, 16}"
     heads = model("a = Exp(x) y = Reshape(a, t)", inputs="float[1,2,4,256] x", weights=shape)
     assert terms(heads, "Reshape") == {"layer": 1, "part": 1024e-6, "part_rows": 64e-6, "leave_turned": 2048e-6}
     product = model("a = MatMul(x, z) y = Reshape(a, t)", inputs="float[1,2,4,8] x, float[1,2,8,256] z", weights=shape)
     assert terms(product, "Reshape") == {"layer": 1, "part": 2048e-6, "part_rows": 128e-6, "leave_turned": 2048e-6}
+
+
+@pytest.mark.parametrize(("tokens", "large"), [(1024, False), (2048, True)])
+def test_tokens_that_are_laid_apart(tokens: int, large: bool) -> None:
+    weights = f"int64[5] t = {{1, {tokens}, 3, 4, 4}}, float[8,48] w = {{" + ",".join(["0.1"] * 384) + "}"
+    made = model("m = MatMul(x, w) y = Reshape(m, t)", inputs=f"float[1,{tokens},8] x", weights=weights)
+    size = tokens * 48e-6
+    expected = {"layer": 1, "apart": size, "leave": size} | ({"apart_large": size} if large else {})
+    assert terms(made, "Reshape") == expected
+
+
+def test_heads_have_rows_as_long_as_the_lane() -> None:
+    weights = "int64[4] t = {1, 64, 4, 12}, int64[3] r = {1, 8, 64}, float[8,48] w = {" + ",".join(["0.1"] * 384) + "}"
+    body = "a = Reshape(x, r) b = Transpose<perm=[0,2,1]>(a) m = MatMul(b, w) y = Reshape(m, t)"
+    made = model(body, inputs="float[1,8,8,8] x", weights=weights)
+    reshape = made.graph.nodes[-1]
+    align = PLAIN.model_copy(update={"lane": 128})
+    assert amounts(reshape, kinds(reshape), align, Edge()) == {"layer": 1, "heads": pytest.approx(64 * 4 * 128e-6)}
 
 
 def test_numbers_times_a_product_are_channels_that_are_rounded_up():
@@ -130,22 +130,24 @@ def test_numbers_times_a_product_are_channels_that_are_rounded_up():
 
 
 def test_windows_of_layers_hide_each_others_loading():
-    layers = [(10.0, 1.0, PLENTY), (1.0, 10.0, PLENTY)]
+    layers = np.array([(10.0, 1.0, PLENTY), (1.0, 10.0, PLENTY)])
     assert windowed(layers, 0.0, 1) == 20
     assert windowed(layers, 0.0, 2) == pytest.approx((10 + 11 + 10) / 2)
     assert windowed(layers, 1.0, 3) == pytest.approx(22)
+    assert windowed(np.array([]), 0.0, 3) == 0
     assert Memory.model_fields["window"].default == 1
 
 
 def test_what_does_not_fit_beside_the_weights_in_use_is_not_loaded_ahead():
     assert side_by_side(10.0, 8.0, 3.0, 0.0) == 15
     assert side_by_side(10.0, 8.0, 0.0, 0.0) == 18
-    assert windowed([(10.0, 1.0, 0.0), (1.0, 10.0, 4.0)], 0.0, 2) == pytest.approx((11 + 18 + 10) / 2)
+    assert windowed(np.array([(10.0, 1.0, 0.0), (1.0, 10.0, 4.0)]), 0.0, 2) == pytest.approx((11 + 18 + 10) / 2)
     table = rates(load_target("bayes-e"))
     room = table.memory.ahead_mb * 1e6
     assert table.ahead(round(room)) == table.ahead(round(2 * room)) == 0
     assert table.ahead(0) == pytest.approx(table.moved.us.mid * table.memory.ahead_mb)
-    assert rates(load_target("bayes")).ahead(10**9) == PLENTY
+    memory = table.memory.model_copy(update={"ahead_mb": None})
+    assert Rates(table.sheet.model_copy(update={"memory": memory})).ahead(10**9) == PLENTY
 
 
 def test_one_place_is_rounded_up_as_the_march_says():

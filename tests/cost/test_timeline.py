@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -25,7 +26,8 @@ LATE = """g (float[1,8,64,64] x, float[1,8,64,64] z) => (y, u) {
 
 def line(text: str, segment: dict[str, int], cpu: dict[str, str]) -> tuple[Estimate, tuple[Slot, ...]]:
     found = estimated(model_of(text), cpu, segments=len(set(segment.values())))
-    return found, timeline(found, {c.node: segment[c.node.op] for c in found.nodes if c.node.op in segment})
+    numbered = {c.node: segment[c.node.op] for c in found.nodes if c.node.op in segment}
+    return found, timeline(replace(found, segment_of=numbered))
 
 
 def ends(slots: tuple[Slot, ...]) -> list[float]:
@@ -89,7 +91,7 @@ def test_on_every_march_it_ends_with_the_latency(march: str) -> None:
 
     placed = place(model_of(CUT, opset=11), load_target(march))
     found = estimate(placed)
-    slots = timeline(found, numbers([c.node for c in found.nodes], placed.device, lambda n: placed.row(n).segment))
+    slots = timeline(found)
     assert ends(slots)[-1] == pytest.approx(found.latency_ms.mid * 1e3)
     assert all(one.begin <= other.begin for one, other in pairwise(slots))
 

@@ -46,6 +46,7 @@ def test_fused_inserted_and_folded() -> None:
     assert names.inserted == {"n_Relu_reshape": "n_Relu"}
     assert names.rows["n_Relu"] == ("n_Relu",)
     assert names.behind("n_Mul") == names.behind("n_Mul-lut") == ("n_Sigmoid", "n_Mul")
+    assert names.behind("padded_n_Mul") == names.behind("padded_n_Mul-lut") == names.behind("n_Mul")
     assert names.behind("n_Relu_reshape") == ("n_Relu",)
     assert names.behind("of nobody") == ()
 

@@ -1,0 +1,167 @@
+"""Choose what a march's estimate says of memory: what spills, what waits, and how far moving hides behind computing.
+
+Of all nodes of the whole models of a march, with the times of computing that its rates predict; chosen is what brings
+the models' times, and the bytes they load and store, closest to what was measured, some numbers after the others until
+none changes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate, pairwise, product
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from surgery.cost.coefficients import PLENTY
+from surgery.cost.overlap import windowed
+
+if TYPE_CHECKING:
+    from fit_cost import Work
+
+OUTPUT = 4
+"""Bytes per element that the host reads: the compiler hands 32-bit integers out (seen in what it stores)."""
+NEVER = 1e6
+MOVED = 0.3
+"""How much the median error of the bytes counts beside the errors of the time."""
+Floats: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
+
+
+class Memory(NamedTuple):
+    """Sizes in MB; NEVER where nothing is that large.
+
+    Attributes:
+        spill_mb: size of a tensor that is held from which on a share of it goes through memory, and the share.
+        pass_mb: the same of one that is handed on, and the share.
+        wait_mb: weights of a branch from which on what waits for its end goes through memory.
+        exposed: the part of the shorter one of computing and moving that is not hidden.
+        window: neighbouring layers that hide each other's moving.
+        ahead_mb: weights in use and what is loaded ahead of its use, together at most.
+    """
+
+    spill_mb: float
+    spill_share: float
+    pass_mb: float
+    pass_share: float
+    wait_mb: float
+    exposed: float
+    window: int
+    ahead_mb: float
+
+
+CHOICES: dict[str, Sequence[float]] = {
+    "spill_mb": (0.001, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.6),
+    "spill_share": (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.85, 1.0),
+    "pass_mb": (0.2, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, NEVER),
+    "pass_share": (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0),
+    "wait_mb": (0.3, 0.45, 0.6, 0.8, 1.0, 1.5, NEVER),
+    "exposed": tuple(float(x) for x in (*np.arange(0, 0.2, 0.02).round(2), *np.arange(0.2, 0.81, 0.05).round(2))),
+    "window": (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20),
+    "ahead_mb": (1.0, 1.25, 1.5, 2.0, 3.0, NEVER),
+}
+TOGETHER = (("spill_mb", "spill_share"), ("pass_mb", "pass_share"), ("wait_mb",), ("exposed", "window"), ("ahead_mb",))
+"""Numbers that are chosen at once: one of a pair alone makes little better."""
+STARTS = (
+    Memory(0.4, 1.0, NEVER, 0.3, NEVER, 0.1, 4, NEVER),
+    Memory(0.2, 0.5, 0.8, 0.3, 0.6, 0.1, 8, 1.25),
+    Memory(0.001, 1.0, NEVER, 0.3, 0.3, 0.5, 6, 1.5),
+)
+
+
+class Known(NamedTuple):
+    """Of a whole model: what its nodes compute and move for certain, and what they may; what was measured."""
+
+    segments: tuple[slice, ...]
+    computing: Floats
+    weights: Floats
+    sure: Floats
+    held: tuple[Floats, Floats]
+    handed: tuple[Floats, Floats]
+    waits: tuple[Floats, Floats, Floats]
+    latency: float
+    ddr_mb: float
+
+    def moved(self, memory: Memory) -> Floats:
+        """MB that every node moves, as surgery.cost counts them."""
+        count = len(self.computing)
+        total = self.sure.copy()
+        kinds = ((self.held, memory.spill_mb, memory.spill_share), (self.handed, memory.pass_mb, memory.pass_share))
+        for (at, mb), room, share in kinds:
+            total += np.bincount(at.astype(int), share * np.maximum(0.0, mb - room), count)
+        at, mb, beside = self.waits
+        return np.asarray(total + np.bincount(at.astype(int), 2 * mb * (beside > memory.wait_mb), count))
+
+
+def known(nodes: Sequence[Work], latency: float, ddr_bytes: float, rates: Mapping[str, float]) -> Known:
+    """A model of ``nodes`` in the order of the graph, with its microseconds and the bytes it moves."""
+    by_segment: dict[str, list[Work]] = defaultdict(list)
+    for node in nodes:
+        by_segment[node.segment].append(node)
+    ordered = [node for found in by_segment.values() for node in found]
+    ends = list(accumulate(map(len, by_segment.values()), initial=0))
+    edges = [node.enters + OUTPUT * node.leaves for node in ordered]
+
+    def listed(pick: Callable[[Work], Sequence[int]]) -> tuple[Floats, Floats]:
+        told = [(i, size * 1e-6) for i, node in enumerate(ordered) if not edges[i] for size in pick(node)]
+        at, mb = np.array(told, float).reshape(-1, 2).T
+        return at, mb
+
+    waits = [(i, mb * 1e-6, beside * 1e-6) for i, node in enumerate(ordered) for mb, beside in node.waits]
+    weights = np.array([node.weights for node in ordered]) * 1e-6
+    at, aside, beside = np.array(waits, float).reshape(-1, 3).T
+    return Known(
+        tuple(slice(*pair) for pair in pairwise(ends)),
+        np.array([node.computing(rates) for node in ordered]),
+        weights,
+        weights + np.array(edges) * 1e-6,
+        listed(lambda node: node.held),
+        listed(lambda node: node.handed),
+        (at, aside, beside),
+        latency,
+        ddr_bytes * 1e-6,
+    )
+
+
+def chosen(models: Sequence[Known], rate: float, moving: float) -> Memory:
+    """What is closest, at ``rate`` microseconds per MB and ``moving`` per layer that moves anything."""
+    met: dict[Memory, float] = {}
+
+    def error(memory: Memory) -> float:
+        if memory not in met:
+            met[memory] = _error(models, memory, rate, moving)
+        return met[memory]
+
+    return min((_descended(start, error) for start in STARTS), key=lambda one: (error(one), one))
+
+
+def _descended(start: Memory, error: Callable[[Memory], float]) -> Memory:
+    """The best along the numbers in turn until none is better."""
+    best, before = start, None
+    while best != before:
+        before = best
+        for names in TOGETHER:
+            along = product(*(CHOICES[name] for name in names))
+            tried = (Memory(**(best._asdict() | dict(zip(names, values, strict=True)))) for values in along)
+            best = min((best, *tried), key=error)
+    return best
+
+
+def _error(models: Sequence[Known], memory: Memory, rate: float, moving: float) -> float:
+    whole, moved = [], []
+    for model in models:
+        mb = model.moved(memory)
+        us = rate * mb + moving * (mb > 0)
+        ahead = np.full(len(us), PLENTY)
+        if memory.ahead_mb != NEVER:
+            ahead = rate * np.maximum(0.0, memory.ahead_mb - model.weights)
+        rows = np.stack([model.computing, us, ahead], axis=1)
+        total = sum(windowed(rows[part], memory.exposed, memory.window) for part in model.segments)
+        whole.append(total / model.latency - 1)
+        moved.append(mb.sum() / model.ddr_mb - 1)
+    return round(size(np.abs(whole)) + MOVED * float(np.median(np.abs(moved))), 5)
+
+
+def size(errors: Sequence[float] | Floats) -> float:
+    """One number for errors: the median, half of what one in ten exceeds, and a tenth of the worst."""
+    return float(np.median(errors) + 0.5 * np.quantile(errors, 0.9) + 0.1 * np.max(errors))
