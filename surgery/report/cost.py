@@ -102,7 +102,7 @@ def cost_document(model: Model, placement: Placement, estimate: Estimate) -> Cos
     segment = numbers([cost.node for cost in estimate.nodes], device, lambda node: placement.row(node).segment)
     line = timeline(estimate, segment)
     return CostDocument(
-        model=ModelRef.of(model),
+        model=ModelRef.unread(model),
         march=placement.target.name,
         bpu_ms=Span.of(estimate.bpu_ms),
         latency_ms=Span.of(estimate.latency_ms),
@@ -124,7 +124,7 @@ def no_estimate(model: Model, march: str, reason: str) -> CostDocument:
     """The document of a march without coefficients."""
     nothing = Traffic(read=0, written=0)
     return CostDocument(
-        model=ModelRef.of(model), march=march, bpu_ms=None, latency_ms=None, reason=reason, macs=0, bytes=nothing
+        model=ModelRef.unread(model), march=march, bpu_ms=None, latency_ms=None, reason=reason, macs=0, bytes=nothing
     )
 
 
