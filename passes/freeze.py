@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator
 
@@ -17,6 +17,9 @@ from surgery.pipeline import Outcome, Pass, PassRun
 from surgery.pipeline.iomap import IoMap
 from surgery.rewrite import Event, Exactness, Purpose, Stats
 from surgery.rewrite.rewriter import Change
+
+if TYPE_CHECKING:
+    import onnx
 
 
 class FreezeShapes(Pass):
@@ -88,14 +91,14 @@ class FreezeShapes(Pass):
             return Outcome(note="; ".join(notes))
         for value, shape in changes:
             editor.retype(value, value.dtype, shape)
-        _infer(run)
+        inferred = _infer(run)
         moved = [(v, old) for v, old in zip(ends, before, strict=True) if v.shape != old]
         said = {v.name: f"{v.name} {dims(old)} is {dims(v.shape)}" for v, old in moved}
         open_ = any(not v.is_static for v in ends)
         if not said:
             editor.rollback(mark)
         io = IoMap.freezing(graph) if said or open_ else None  # what is open may follow from later passes
-        return Outcome(_stats(run, said), io=io, note="; ".join([*said.values(), *notes]))
+        return Outcome(_stats(run, said), io=io, note="; ".join([*said.values(), *notes]), inferred=inferred)
 
 
 def _tensors(graph: Graph) -> dict[str, Value]:
@@ -121,9 +124,9 @@ def _declared(graph: Graph) -> Iterator[Value]:
     yield from (value for node in graph.nodes for value in node.outputs)
 
 
-def _infer(run: PassRun) -> None:
+def _infer(run: PassRun) -> onnx.ModelProto:
     try:
-        run.model.infer(run.rw.editor.retype, sharpen=True)
+        return run.model.inferred(run.rw.editor.retype, sharpen=True)[1]
     except ModelError as error:
         raise InputError(
             f"the operators do not fit together at these sizes: {error.what}", where="freeze-shapes"

@@ -98,13 +98,13 @@ class _Lowering:
     """Brings the nodes of one model to opset ``to``, in place."""
 
     def __init__(self, run: PassRun, to: int, outcome: Outcome) -> None:
-        self.run, self.to, self.outcome = run, to, outcome
+        self.run, self.source, self.to, self.outcome = run, run.model.opset, to, outcome
         self.rw = Rewriter(run.model.graph, to, run.rw.editor)
         self.promises: list[Exactness] = []
 
     def restate(self) -> None:
         """Bring every node over; all edits are taken back when one cannot be."""
-        mark, source = self.rw.editor.mark(), self.run.model.opset
+        mark, source = self.rw.editor.mark(), self.source
         if self.to > max(source, LEAST):
             self._refuse(f"opset {self.to} is newer than the model's {source}, nothing is raised beyond {LEAST}")
         for function in self.run.model.functions:
@@ -133,7 +133,7 @@ class _Lowering:
 
     def _steps(self, node: Node) -> Iterator[Exactness]:
         """Apply what the boundaries between both opsets ask of ``node``, newest first, then the general rules."""
-        source = self.run.model.opset
+        source = self.source
         for form in FORMS.get(node.op, ()):
             if self.to < form.since <= source:
                 yield form.restate(node, self.rw)

@@ -28,12 +28,14 @@ def fit(node: Node, source: int, rw: Rewriter) -> None:
     Raises:
         Mismatch: the operator does not exist there, or has not this attribute, input or type.
     """
+    if _is_same(node.op, source, rw.opset):
+        return
     schema = _schema(node.op, rw.opset)
     if schema is None or schema.deprecated:
         since = min(v.since_version for v in _versions(node.op))
         raise Mismatch(f"there is no {node.op} in opset {rw.opset}, it is of opset {since}", node)
     given = _schema(node.op, source)
-    if given is None or given.since_version == schema.since_version:
+    if given is None:
         return
     for name in [name for name in node.attrs if name not in _attributes(node.op, rw.opset)]:
         if not _says_default(node, name, given):
@@ -41,7 +43,7 @@ def fit(node: Node, source: int, rw: Rewriter) -> None:
         rw.editor.set_attr(node, name, None)
     if len(node.inputs) > schema.max_input:
         raise Mismatch(_new(f"input {len(node.inputs) - 1} ({node.inputs[-1].name!r})", rw.opset), node)
-    for tensor, types in typed(node, schema):
+    for tensor, types in _typed(node, rw.opset):
         if (kind := type_name(tensor)) not in types:
             raise Mismatch(_new(f"{kind} for {tensor.name!r}", rw.opset), node)
 
@@ -50,12 +52,28 @@ def _new(what: str, opset: int) -> str:
     return f"{what} is not there yet in opset {opset}"
 
 
-def typed(node: Node, schema: defs.OpSchema) -> Iterator[tuple[Tensor, frozenset[str]]]:
-    """The tensors of ``node`` whose type is known, with the types that ``schema`` allows them."""
-    for tensors, formal in ((node.inputs, schema.inputs), (node.outputs, schema.outputs)):
+def _typed(node: Node, opset: int) -> Iterator[tuple[Tensor, frozenset[str]]]:
+    """The tensors of ``node`` whose type is known, with the types that its operator allows them in ``opset``."""
+    for tensors, formal in zip((node.inputs, node.outputs), _formals(node.op, opset), strict=True):
         for index, tensor in enumerate(tensors if formal else ()):
             if type_name(tensor) and not tensor.is_empty():
-                yield tensor, _types(formal[min(index, len(formal) - 1)])
+                yield tensor, formal[min(index, len(formal) - 1)]
+
+
+@cache
+def _formals(op: str, opset: int) -> tuple[tuple[frozenset[str], ...], tuple[frozenset[str], ...]]:
+    """The types that the inputs and the outputs of an operator may be of."""
+    schema = defs.get_schema(op, opset, "")
+    return tuple(map(_types, schema.inputs)), tuple(map(_types, schema.outputs))
+
+
+@cache
+def _is_same(op: str, source: int, opset: int) -> bool:
+    """Whether an operator is in both opsets what it is in the other, and is there."""
+    given, wanted = _schema(op, source), _schema(op, opset)
+    if given is None or wanted is None or wanted.deprecated:
+        return False
+    return given.since_version == wanted.since_version
 
 
 def takes(op: str, opset: int, tensor: Tensor) -> bool:

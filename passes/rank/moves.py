@@ -164,12 +164,22 @@ class CollapseMoves(Rule[Site]):
 
     def rewrite(self, match: Site, rw: Rewriter) -> None:
         """A Transpose between Reshapes, each where it is needed."""
-        value, move = match.source, match.move
-        if not move.is_identity:
-            shaped = value if match.before == move.shape else build.reshape(rw, value, move.shape)
-            value = build.transpose(rw, shaped, move.perm)
-        made = tuple(move.shape[p] for p in move.perm) if not move.is_identity else match.before
+        value, made = match.source, match.before
+        if not match.move.is_identity:
+            shape, perm = turned(match)
+            shaped = value if match.before == shape else build.reshape(rw, value, shape)
+            value, made = build.transpose(rw, shaped, perm), tuple(shape[p] for p in perm)
         rw.replace(match.last, value if made == match.after else build.reshape(rw, value, match.after))
+
+
+def turned(found: Site) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Shape and order of the one Transpose: of few axes, with others of size 1 where it then ends the chain."""
+    shape, perm = found.move.shape, found.move.perm
+    ones, sizes = found.after.count(1), [shape[p] for p in perm]
+    if found.before == shape or 1 in shape or len(found.after) > 4 or [s for s in found.after if s != 1] != sizes:
+        return shape, perm
+    first, others = iter(range(ones)), iter(p + ones for p in perm)
+    return (1,) * ones + shape, tuple(next(first if size == 1 else others) for size in found.after)
 
 
 def named(found: Site) -> tuple[str, int, str | None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -95,10 +96,19 @@ class Lifted:
 
 @dataclass(frozen=True)
 class Region:
-    """Nodes of a layout that are connected, in the order of the graph."""
+    """Nodes of a layout that are connected with ``root``.
+
+    They are found when they are asked for: whoever only asks every node of a region whether the rule matches would
+    find all of them once for each.
+    """
 
     layout: Layout
-    nodes: tuple[Node, ...]
+    root: Node
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes, in the order of the graph."""
+        return grown(self.layout, self.root)
 
 
 class Lift(Rule[Region]):
@@ -114,7 +124,7 @@ class Lift(Rule[Region]):
     def match(self, node: Node, ctx: Context) -> Region:
         """The region around ``node``, which itself must be one that can be written."""
         accepts(self.layout, node)
-        return Region(self.layout, grown(self.layout, node))
+        return Region(self.layout, node)
 
     def rewrite(self, match: Region, rw: Rewriter) -> None:
         """Write every node, then let what is outside read the results."""

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from passes.rank.operators import BINARY
-from passes.rank.region import Array, Layout, Lift, Region, accepts, grown, values
+from passes.rank.region import Array, Layout, Lift, Region, accepts, values
 from passes.rank.site import FORMS
 from passes.rank.writers import ELEMENTWISE
 from surgery.ir import Constant, Node, Tensor, Value, ops
@@ -105,11 +105,11 @@ class LiftViews(Lift):
             raise Mismatch(f"{value.name!r} is not computed by an elementwise operator", node)
         layout = View(shape, wanted)
         accepts(layout, maker)
-        nodes = grown(layout, maker)
-        ends = {t for n in nodes for t in values(n)} - {t for n in nodes for t in n.outputs}
+        region = Region(layout, maker)
+        ends = {t for n in region.nodes for t in values(n)} - {t for n in region.nodes for t in n.outputs}
         if not any(layout.source(end) is not None for end in ends):
             raise Mismatch(f"nothing comes from {dims(wanted)}, the shape that it is reshaped to", node)
-        return Region(layout, nodes)
+        return region
 
 
 class LegaliseViews(LiftViews):

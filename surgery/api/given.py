@@ -104,10 +104,8 @@ def _exported(module: nn.Module, example: Example | None) -> Model:
 
 
 def loaded_at(model: Source, shapes: Shapes) -> Model:
-    """The model with its inputs at ``shapes``, where there are any; the digest of its file is under way."""
+    """The model with its inputs at ``shapes``, where there are any."""
     loaded = Model.load(model)
-    if loaded.file is not None:
-        loaded.file.hash_ahead()
     if shapes:
         freeze(loaded, shapes)
     return loaded

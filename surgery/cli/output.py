@@ -73,6 +73,8 @@ class Output:
         """Keep ``document`` for the files and show it, or what ``shown`` makes of it."""
         from surgery.report import findings
 
+        if self.json:
+            document.settle()
         self.documents.append(document)
         found = {finding.value for finding in findings(document)}
         if found & self.fail_on if self.fail_on else found:

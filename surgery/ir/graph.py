@@ -26,6 +26,7 @@ DType: TypeAlias = "np.dtype[Any]"
 
 
 _UNREAD = np.empty(0)
+_NUMBERS = frozenset({int})
 
 
 class _Linked(SynchronizedList):
@@ -113,7 +114,7 @@ class Value(_Links, gs.Variable):
     @property
     def is_static(self) -> bool:
         """Whether every dim is a known integer."""
-        return self.shape is not None and all(isinstance(d, int) for d in self.shape)
+        return self.shape is not None and _NUMBERS.issuperset(map(type, self.shape))
 
 
 class Constant(_Links, gs.Constant):
@@ -301,5 +302,6 @@ class Graph(gs.Graph):
             graph = stack.pop()
             yield graph
             for node in reversed(graph.nodes):
-                if node.attrs and (not alive or node.graph is graph):
-                    stack.extend([value for value in node.attrs.values() if isinstance(value, Graph)])
+                attrs = node.attrs
+                if attrs and Graph in map(type, attrs.values()) and (not alive or node.graph is graph):
+                    stack.extend([value for value in attrs.values() if isinstance(value, Graph)])

@@ -66,14 +66,17 @@ def _form(node: Node, opset: int, held: Known) -> Hashable | None:
             return None
     if any(getattr(t, "type_proto", None) is not None for t in node.inputs):
         return None
-    inputs = tuple([_operand(t, held) for t in node.inputs])
+    if held:
+        inputs = tuple([_operand(t, held) for t in node.inputs])
+    else:
+        inputs = tuple([(t.dtype, t.shape) if t.name else None for t in node.inputs])
     return node.op, opset, tuple(attrs), inputs, tuple([bool(v.name) for v in node.outputs])
 
 
 def _operand(tensor: Tensor, held: Known) -> Hashable:
     if not tensor.name:
         return None
-    content = held.get(tensor.name) if held else None
+    content = held.get(tensor.name)
     if content is None:
         return tensor.dtype, tensor.shape
     return tensor.dtype, tensor.shape, content.raw_data, tuple(content.string_data)

@@ -33,8 +33,9 @@ def _in_order(nodes: list[Node]) -> bool:
     """Whether every node comes after what it reads."""
     ahead = set(nodes)
     for node in nodes:
-        if any(t.inputs and t.inputs[0] in ahead for t in reads(node)):
-            return False
+        for tensor in reads(node) if node.attrs else node.inputs:
+            if tensor.inputs and tensor.inputs[0] in ahead:
+                return False
         ahead.discard(node)
     return True
 

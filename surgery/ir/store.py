@@ -12,19 +12,15 @@ import os
 import stat
 import weakref
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from threading import Thread
 from typing import Protocol, TypeVar
 
 from surgery.errors import DefectError, InputError, ModelError, WeightsMissing
 
 CHUNK = 1 << 20
-HASHED = 8 * CHUNK
-"""Bytes hashed at once: between two pieces a thread waits for the interpreter, up to some milliseconds."""
 T = TypeVar("T")
 
 
@@ -57,26 +53,29 @@ class MappedFile:
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
         weakref.finalize(self, os.close, self.fd)
-        self.size = os.fstat(self.fd).st_size
-        self._digest: Future[str] | None = None
+        self.size, self._written = self._state()
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Of the whole content; raises ModelError when the file became shorter."""
-        return self.hash_ahead().result()
-
-    def hash_ahead(self) -> Future[str]:
-        """Begin :attr:`sha256` beside other work: reading and hashing hold no lock of the interpreter."""
-        if self._digest is None:
-            self._digest = Future()
-            Thread(target=_settle, args=(self._digest, self._hashed), daemon=True).start()
-        return self._digest
-
-    def _hashed(self) -> str:
         digest = sha256()
-        for piece in self.chunks(0, self.size, HASHED):
+        for piece in self.chunks(0, self.size):
             digest.update(piece)
         return digest.hexdigest()
+
+    @property
+    def sha256_as_opened(self) -> str:
+        """The same, at any later time; raises ModelError when the file was written to since it was opened."""
+        found = self.sha256
+        if self._state() != (self.size, self._written):
+            what = "was written to after it was read, and its digest was not asked for before"
+            raise ModelError(what, where=str(self.path), hint="ask for document.model.sha256 before")
+        return found
+
+    def _state(self) -> tuple[int, int]:
+        """Size in bytes, and when the file was last written to."""
+        found = os.fstat(self.fd)
+        return found.st_size, found.st_mtime_ns
 
     @cached_property
     def view(self) -> memoryview:
@@ -85,10 +84,10 @@ class MappedFile:
             return memoryview(b"")
         return memoryview(_with_descriptors(lambda: mmap.mmap(self.fd, 0, access=mmap.ACCESS_READ)))
 
-    def chunks(self, offset: int, length: int, most: int = CHUNK) -> Iterator[bytes]:
-        """``length`` bytes from ``offset`` in pieces of at most ``most``, by read: the mapping stays untouched."""
+    def chunks(self, offset: int, length: int) -> Iterator[bytes]:
+        """``length`` bytes from ``offset`` in pieces of at most 1 MiB, by read: the mapping stays untouched."""
         while length:
-            piece = os.pread(self.fd, min(most, length), offset)
+            piece = os.pread(self.fd, min(CHUNK, length), offset)
             if not piece:
                 raise ModelError(f"became shorter while it was read: nothing at byte {offset}", where=str(self.path))
             offset, length = offset + len(piece), length - len(piece)
@@ -166,14 +165,6 @@ class Strings:
     def chunks(self) -> Iterator[memoryview]:
         """Raises DefectError: ONNX gives string tensors no raw form."""
         return iter((self.read(),))
-
-
-def _settle(future: Future[T], call: Callable[[], T]) -> None:
-    """Have the future hold what ``call`` returns or raises."""
-    try:
-        future.set_result(call())
-    except BaseException as error:  # noqa: BLE001  whoever asks for the result gets it
-        future.set_exception(error)
 
 
 def _with_descriptors(call: Callable[[], T]) -> T:

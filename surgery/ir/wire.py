@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from onnx import StringStringEntryProto, TensorProto
@@ -61,6 +62,9 @@ class Field(NamedTuple):
     end: int
     value: int
 
+
+_field = partial(tuple.__new__, Field)
+"""A field of its six parts, without the detour of its constructor: a file has thousands."""
 
 Edit: TypeAlias = "Callable[[memoryview, int, int], list[Piece] | None]"
 """From the place of a tensor to its new content, or None to leave it."""
@@ -124,7 +128,8 @@ class _Walk:
         pieces: list[Piece] = []
         kept = start
         for field in fields(self.view, start, end):
-            if field.kind != BYTES or field.number not in schema or not self.wanted(field.body, field.end):
+            number, kind, _, body, stop, _ = field
+            if kind != BYTES or number not in schema or not self.wanted(body, stop):
                 continue
             if (new := self._field(field, schema[field.number], depth)) is not None:
                 pieces += [self.view[kept : field.start], varint(field.number << 3 | BYTES), varint(size_of(new)), *new]
@@ -225,7 +230,12 @@ def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
         kind, value, stop = tag & 7, 0, body
         if kind == BYTES:
             size = view[body] if body < end else 128
-            size, body = (size, body + 1) if size < 128 else _varint(view, body, end)
+            if size < 128:
+                body += 1
+            elif body + 1 < end and (high := view[body + 1]) < 128:  # two bytes are most of the others
+                size, body = size & 127 | high << 7, body + 2
+            else:
+                size, body = _varint(view, body, end)
             stop = body + size
         elif kind == VARINT:
             value, stop = _varint(view, body, end)
@@ -235,7 +245,7 @@ def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
             raise ModelError(f"not an ONNX model: byte {at} begins no field of one")
         if stop > end:
             raise ModelError(f"truncated or not an ONNX model: byte {at} announces a field up to byte {stop} of {end}")
-        yield Field(tag >> 3, kind, at, body, stop, value)
+        yield _field((tag >> 3, kind, at, body, stop, value))
         at = stop
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from surgery.drift.metrics import Array
 from surgery.drift.verifier import Step, Verifier
@@ -24,6 +24,9 @@ from surgery.pipeline.result import Edit, PassResult, Status
 from surgery.pipeline.state import State
 from surgery.rewrite import Diverged, Purpose, Rewriter, Rule
 from surgery.target import Target
+
+if TYPE_CHECKING:
+    import onnx
 
 Interface = list[tuple[str, str, "Shape | None"]]
 T = TypeVar("T")
@@ -133,7 +136,7 @@ class _PassRunner:
             return self._nothing(outcome)
         frozen = io is not None and io.frozen
         try:
-            self._hold(frozen)
+            self._hold(frozen, outcome.inferred)
         except (DefectError, ModelError) as error:
             return self._undo(Status.FAILED, outcome, str(error))
         if outcome.io is None and (moved := _moved(face, _interface(self.model), frozen)):
@@ -141,7 +144,7 @@ class _PassRunner:
         self.after = self.policy.now if self.editor.mark() == mark else None
         return self._verify(outcome, io)
 
-    def _hold(self, frozen: bool) -> None:
+    def _hold(self, frozen: bool, inferred: onnx.ModelProto | None) -> None:
         """Infer and check what came out; raises DefectError or ModelError. Only what changed, where that will do."""
         model, changed = self.model, self.editor.changed
         same = all(a is b for a, b in zip(self.frame, _frame(model), strict=True))
@@ -149,7 +152,8 @@ class _PassRunner:
             if not self.manager.draft:
                 model.check_changed(changed)
             return
-        _, inferred = model.inferred(self.editor.retype, sharpen=frozen)
+        if inferred is None:
+            _, inferred = model.inferred(self.editor.retype, sharpen=frozen)
         if not self.manager.draft:
             model.check(inferred)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -21,6 +21,9 @@ from surgery.pipeline.context import PassContext
 from surgery.pipeline.iomap import IoMap
 from surgery.rewrite import Engine, Exactness, Purpose, Rewriter, Rule, Stats, weakest
 from surgery.rewrite.engine import Policy
+
+if TYPE_CHECKING:
+    import onnx
 
 
 @dataclass
@@ -56,7 +59,8 @@ class Outcome:
     """What a pass did: counts, the weakest promise among the rules that fired, and how the interface moved.
 
     ``note`` is what a reader of the report has to know of it, "" when that is nothing; ``scales`` are those that
-    tensors were quantised with before. ``thinned`` are the layers that have fewer channels than before.
+    tensors were quantised with before. ``thinned`` are the layers that have fewer channels than before. ``inferred`` is
+    what the model's last inference returned, where that was the last thing the pass did.
     """
 
     stats: Stats = field(default_factory=Stats)
@@ -65,6 +69,7 @@ class Outcome:
     note: str = ""
     scales: tuple[Scale, ...] = ()
     thinned: tuple[Thinned, ...] = ()
+    inferred: onnx.ModelProto | None = None
 
 
 class Pass(BaseModel):

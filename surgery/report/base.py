@@ -11,10 +11,20 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+)
 
 if TYPE_CHECKING:
     from surgery.ir import Model
+    from surgery.ir.store import MappedFile
     from surgery.report.text import Interval
 
 
@@ -67,7 +77,12 @@ class Document(Part):
     """A whole document, as ``--json`` writes it."""
 
     def to_json(self, path: str | PathLike[str] | None = None) -> str:
-        """The document as JSON text, two spaces deep, ending in a newline; written to ``path``, too, if given."""
+        """The document as JSON text, two spaces deep, ending in a newline; written to ``path``, too, if given.
+
+        Raises:
+            ModelError: the digest of the model was not asked for before, and its file is another one by now.
+        """
+        self.settle()
         return _written(self.model_dump_json(by_alias=True, indent=2) + "\n", path)
 
     def to_html(self, path: str | PathLike[str] | None = None) -> str:
@@ -81,6 +96,11 @@ class Document(Part):
         from surgery.report.view import page, to_markdown
 
         return _written(to_markdown(page(self)), path)
+
+    def settle(self) -> None:
+        """Know what was left to be known when it is asked for: the digest of the model; raises ModelError."""
+        if isinstance(ref := getattr(self, "model", None), ModelRef):
+            _ = ref.sha256
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -109,16 +129,69 @@ class Span(Part):
         return cls(low=interval.low, mid=interval.mid, high=interval.high)
 
 
+class Digest:
+    """The sha256 of a file as text, by reading the file when it is first asked for."""
+
+    def __init__(self, of: str | MappedFile) -> None:
+        self._of = of
+
+    def __str__(self) -> str:
+        if not isinstance(self._of, str):
+            self._of = self._of.sha256_as_opened
+        return self._of
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Digest) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __repr__(self) -> str:
+        return repr(self._of)
+
+    def __reduce__(self) -> tuple[type[Digest], tuple[str]]:
+        return Digest, (str(self),)
+
+    @classmethod
+    def valid(cls, value: Any) -> Digest:
+        """A digest, or the text of one; raises ValueError for anything else."""
+        if not isinstance(value, Digest | str):
+            raise ValueError("Input should be a valid string")
+        return value if isinstance(value, Digest) else cls(value)
+
+
+Sha256 = Annotated[
+    Digest,
+    PlainValidator(Digest.valid),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"title": "Sha256", "type": "string"}),
+]
+
+
 class ModelRef(Part):
     """Which model: the file as given (None in memory), the hash of its ``.onnx`` bytes, opset and IR version."""
 
     path: Text | None
-    sha256: str
+    digest: Sha256 = renamed("sha256")
     opset: int
     ir_version: int
+
+    @property
+    def sha256(self) -> str:
+        """The hash; raises ModelError where it was not asked for before and the file is another one by now."""
+        return str(self.digest)
 
     @classmethod
     def of(cls, model: Model) -> ModelRef:
         """The reference of a loaded model."""
+        return cls._with(model, Digest(model.sha256))
+
+    @classmethod
+    def unread(cls, model: Model) -> ModelRef:
+        """The same, which reads the weights in the file only when the hash is asked for."""
+        return cls._with(model, Digest("" if model.file is None else model.file))
+
+    @classmethod
+    def _with(cls, model: Model, digest: Digest) -> ModelRef:
         path = None if model.path is None else str(model.path)
-        return cls(path=path, sha256=model.sha256, opset=model.opset, ir_version=model.ir_version)
+        return cls(path=path, digest=digest, opset=model.opset, ir_version=model.ir_version)

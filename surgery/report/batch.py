@@ -25,6 +25,11 @@ class BatchDocument(Document):
     documents: tuple[SerializeAsAny[Document], ...]
     failures: tuple[Failure, ...] = ()
 
+    def settle(self) -> None:
+        """Know what was left to be known of each document."""
+        for document in self.documents:
+            document.settle()
+
 
 def as_json(documents: Sequence[Document], failures: Sequence[Failure] = ()) -> str:
     """The JSON of one document as it is, of several (or of failures) as a batch."""

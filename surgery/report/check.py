@@ -152,7 +152,7 @@ def check_document(model: Model, placement: target.Placement, cures: Cures | Non
     nodes = tuple(_row(row, placement, cures or {}) for row in placement.rows)
     borrowed = placement.target.assumed
     return CheckDocument(
-        model=ModelRef.of(model),
+        model=ModelRef.unread(model),
         march=placement.target.name,
         accepted=placement.accepted,
         refusals=tuple(refusal(found, cures or {}) for found in placement.refusals),

@@ -100,7 +100,7 @@ def cost_document(model: Model, placement: Placement, estimate: Estimate) -> Cos
     top, segment = roof(placement.target), estimate.segment_of
     line = timeline(estimate)
     return CostDocument(
-        model=ModelRef.of(model),
+        model=ModelRef.unread(model),
         march=placement.target.name,
         bpu_ms=Span.of(estimate.bpu_ms),
         latency_ms=Span.of(estimate.latency_ms),
@@ -122,7 +122,7 @@ def no_estimate(model: Model, march: str, reason: str) -> CostDocument:
     """The document of a march without coefficients."""
     nothing = Traffic(read=0, written=0)
     return CostDocument(
-        model=ModelRef.of(model), march=march, bpu_ms=None, latency_ms=None, reason=reason, macs=0, bytes=nothing
+        model=ModelRef.unread(model), march=march, bpu_ms=None, latency_ms=None, reason=reason, macs=0, bytes=nothing
     )
 
 

@@ -82,6 +82,11 @@ class CostDiffDocument(Document):
     kinds: tuple[KindChange, ...] = ()
     layers: tuple[LayerChange, ...] = ()
 
+    def settle(self) -> None:
+        """Know the digests of both models; raises ModelError."""
+        for side in (self.before, self.after):
+            _ = side.model.sha256
+
 
 class Costed(NamedTuple):
     """The document of an estimate, and the estimate; None where the march has no coefficients."""

@@ -47,6 +47,9 @@ class Memory:
 def _still(params: Params, read: dict[str, Any]) -> bool:
     """Whether what was read around another node of the same form is so here, too."""
     try:
-        return all(params[name] == value for name, value in read.items())
+        for name, value in read.items():
+            if params[name] != value:
+                return False
     except (Unknown, *UNDEFINED):
         return False
+    return True

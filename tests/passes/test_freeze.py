@@ -123,7 +123,8 @@ def test_what_is_static_at_these_sizes_is_not_inferred_again(monkeypatch: pytest
     model = model_of("g (float[2,3] x) => (float[2,3] y) { y = Relu (x) }")
     open_ = model_of("g (float[2,3] x) => (float[a,b] y) { y = Relu (x) }")
     calls: list[Model] = []
-    monkeypatch.setattr(Model, "infer", lambda self, *_, **__: calls.append(self))
+    infer = Model.inferred
+    monkeypatch.setattr(Model, "inferred", lambda self, *_, **__: (calls.append(self), infer(self))[1])
     for each in (model, open_):
         Manager(each).run([("freeze", FreezeShapes(shapes={"x": (2, 3)}))])
     assert calls == [open_]
@@ -214,3 +215,12 @@ def test_a_frozen_interface_may_not_change_in_another_way(monkeypatch: pytest.Mo
     results = manager.run([("freeze", FreezeShapes()), ("fold", FoldConstants())])
     assert results[1].status is Status.FAILED
     assert results[1].reason == "changed the interface: y float32 1x3 became y float64 1x3"
+
+
+def test_what_the_sizes_settle_is_inferred_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, calls = model_of(IMAGE), []
+    infer = Model.inferred
+    monkeypatch.setattr(Model, "inferred", lambda *args, **options: calls.append(args) or infer(*args, **options))
+    done = Manager(model).run([("freeze-shapes", FreezeShapes(shapes={"x": (1, 3, 4, 5)}))])
+    assert done[-1].status is Status.APPLIED, done[-1].reason
+    assert (len(calls), faces(model)) == (1, ["1x3x4x5", "1x4", "1x3x4x5", "1x4"])

@@ -104,6 +104,22 @@ def test_moves_collapse(name: str) -> None:
     assert done.result.exactness == "exact"
 
 
+@pytest.mark.parametrize(
+    ("between", "first", "then", "after"),
+    [
+        ([1, 4, 16, 10], [0, 2, 1, 3], [0, 2, 3, 1], [1, 4, 10, 16]),
+        ([4, 1, 16, 10], [1, 2, 0, 3], [2, 3, 0, 1], [4, 10, 1, 16]),
+        ([4, 16, 10], [1, 0, 2], [1, 2, 0], [4, 10, 16]),
+    ],
+)
+def test_one_move_ends_the_chain(between: list[int], first: list[int], then: list[int], after: list[int]) -> None:
+    """As behind a Softmax that is written over the last axis: no Reshape is left behind the Transpose."""
+    body = f"a = Reshape (s, k)  b = Transpose <perm = {first}> (a)  y = Transpose <perm = {then}> (b)"
+    done = run(net(f"s = Sin (x)  {body}", "[1,64,10]", str(after), k=between))
+    assert done.ops == ["Sin", "Reshape", "Transpose"]
+    assert [e.change.rule for e in done.result.edits] == ["collapse-moves"]
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_permutation_stays_one(data: st.DataObject) -> None:

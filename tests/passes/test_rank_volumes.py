@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import surgery
 from passes.rank.region import accepts
 from passes.rank.volumes import Volume
 from passes.rank.windows import depths
@@ -134,3 +135,16 @@ def test_a_window_of_unknown_pads() -> None:
     node.inputs[0].shape = (1, 2, "D", 5, 6)
     with pytest.raises(Mismatch, match="the kernel and the pads of three axes must be known"):
         depths(node)
+
+
+def test_a_region_is_looked_at_from_each_of_its_nodes_without_being_found_for_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked = []
+    monkeypatch.setattr("passes.rank.region.accepts", lambda layout, node: looked.append(node) or accepts(layout, node))
+    chain = "  ".join(f"v{i + 1} = Conv <pads = [1, 1, 1, 1, 1, 1]> (v{i}, w)" for i in range(20))
+    model = net(f"v0 = Relu (x)  {chain}  y = Relu (v20)", BOX, BOX, w=(2, 2, 3, 3, 3))
+    document = surgery.check(model, march="bernoulli2")
+    cured = [row for row in document.nodes if any("normalise-rank" in v.cured_by for v in row.violations)]
+    assert len(cured) >= 20
+    assert len(looked) <= 2 * len(document.nodes)

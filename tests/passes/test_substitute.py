@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from passes.substitute import RULES, SubstituteOps
@@ -15,7 +16,7 @@ from surgery.pipeline.result import Status
 from surgery.rewrite import Purpose
 from surgery.target import Target, load_target
 from tests.passes.refusals import REFUSALS
-from tests.passes.substitutions import CASES, net
+from tests.passes.substitutions import CASES, ROW, net
 from tests.support import ROOT, Applied, apply_pass
 
 MARCHES = ("bernoulli2", "bayes", "bayes-e")
@@ -67,6 +68,27 @@ def test_result_is_legal(name: str) -> None:
     if target.unborn(before[0].rpartition(".")[0]) is None:
         assert after == []
     assert [name for name in after if name.endswith(".opset")] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "products"),
+    [
+        ("h = Reshape (f, z)  k = Transpose <perm = [0, 1, 3, 2]> (h)  a = Add (x, k)  b = Add (a, x)", 3),
+        ("h = Reshape (f, z)  b = Transpose <perm = [0, 1, 3, 2]> (h)", 3),
+        ("h = Reshape (f, z)  k = Relu (h)  b = Add (k, x)", 3),
+        ("b = Reshape (f, z)", 3),
+        ("h = Reshape (f, z)  k = Sigmoid (h)  b = Add (k, x)", 2),
+        ("k = Relu (x)  b = Add (k, x)", 2),
+        ("b = Add (x, x)", 2),
+    ],
+)
+def test_a_normalisation_of_what_the_cpu_makes_is_of_three_products(body: str, products: int) -> None:
+    flat = "f = Reshape (x, w)  " if "(f" in body else ""
+    shapes = {"w": np.array([8, 36]), "z": np.array([1, 8, 6, 6])} if flat else {}
+    model = net(f"{flat}{body}  y = LayerNormalization (b, g)", 17, g=ROW, **shapes)
+    done = run(model, "bernoulli2")
+    assert done.result.status is Status.APPLIED, done.reasons
+    assert done.ops.count("MatMul") == products
 
 
 def broken(model: Model, target: Target) -> list[str]:

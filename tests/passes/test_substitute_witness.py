@@ -71,6 +71,8 @@ HELD = {
     "u": np.array([1, 1, 2, 2], np.float32),
     "f": np.float32(1e-5),
     "h": WEIGHT[:, :, 0, 0],
+    "wide": np.array([1, 3, 4, 3, 4, 16]),
+    "narrow": np.array([1, 12, 12, 16]),
 }
 """Constants by the name under which a body reads them."""
 
@@ -88,3 +90,25 @@ def test_the_witness_puts_it_on_the_bpu(name: str, vendor: Witness) -> None:
     march = BETWEEN[name][1]
     placed = vendor_devices(vendor, run(between(name), march).model, march)
     assert [row for row, device in placed.items() if device == "cpu"] == []
+
+
+WINDOWS = """
+    z = Transpose <perm = [0, 2, 3, 1]> (a)  i = Reshape (z, wide)  j = Transpose <perm = [0, 1, 3, 2, 4, 5]> (i)
+    l = Reshape (j, narrow)  ab = Add (z, l)  m = ReduceMean <axes = [3]> (ab)  n = Sub (ab, m)  p = Pow (n, d)
+    q = ReduceMean <axes = [3]> (p)  r = Add (q, f)  s = Sqrt (r)  o = Div (n, s)  g = MatMul (o, h)
+    b = Transpose <perm = [0, 3, 1, 2]> (g)
+"""
+
+
+@pytest.mark.witness
+def test_a_normalisation_behind_windows_is_on_the_bpu_as_a_whole(
+    vendor: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def devices() -> set[str]:
+        rows = vendor_devices(vendor, run(between("windows"), "bernoulli2").model, "bernoulli2").items()
+        return {device for row, device in rows if "/Pow" in row or "/Mul" in row or "/Reciprocal" in row}
+
+    monkeypatch.setitem(BETWEEN, "windows", (WINDOWS, "bernoulli2"))
+    assert devices() == {"bpu"}
+    monkeypatch.setattr("passes.substitute.written._is_of_the_cpu", lambda *_: False)
+    assert "cpu" in devices()
