@@ -40,13 +40,14 @@ def test_what_one_lookup_alone_reads_is_handed_on():
 
 
 @pytest.mark.parametrize(
-    "body", ["b = Sigmoid(a) c = Mul(a, b) y = Neg(c)", "d = Erf(a) e = Add(d, s) b = Mul(a, e) c = Mul(b, s) y = Neg(c)"]
+    "body",
+    ["b = Sigmoid(a) c = Mul(a, b) y = Neg(c)", "d = Erf(a) e = Add(d, s) b = Mul(a, e) c = Mul(b, s) y = Neg(c)"],
 )
 def test_what_is_inside_a_lookup_is_nowhere(body: str) -> None:
     made = model(f"a = Exp(x) {body}")
     last = next(n for n in made.nodes() if n.outputs[0].name == "c")
-    read = [t for n in made.nodes() for t in n.outputs if t.name == "b"]
-    assert read and last in read[0].outputs
+    inside = next(t for n in made.nodes() for t in n.outputs if t.name == "b")
+    assert last in inside.outputs
     everything = Room(0, 1.0)
     assert spilled(last, everything, everything).written == SIZE
     assert spilled(last, everything, everything).read == (SIZE if body.startswith("b") else 0)
