@@ -29,6 +29,7 @@ import numpy as np
 from fit_memory import NEVER, OUTPUT, Floats, Memory, chosen, known
 from scipy.optimize import OptimizeResult, least_squares
 
+from surgery.cost.coefficients import standing
 from surgery.cost.terms import INSTEAD, Term
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -154,7 +155,8 @@ def fit(table: Table) -> Fit:
     rates, spreads = engine(table, {})
     told = [layer for layer in table.layers if layer.terms]
     rate, moving = _memory(told)
-    whole = [known(*model, rates) for model in table.models.values()]
+    priced = {str(term): rates[found] for term in Term if (found := standing(term, rates)) is not None}
+    whole = [known(*model, priced) for model in table.models.values()]
     return Fit(rates, spreads, rate, moving, _off(told, rate, moving), chosen(whole, rate, moving))
 
 

@@ -5,7 +5,7 @@ The numbers live in ``surgery/target/marches/<march>.cost.yaml``; the models her
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -258,7 +258,8 @@ class Rates:
         self.handed = _room(sheet.memory.pass_mb, sheet.memory.pass_share, each)
         self.wait = None if sheet.memory.wait_mb is None else sheet.memory.wait_mb * 1e6
         wide = sheet.int16 if int16 else None
-        self.engine = {term: _engine(term, found, wide) for term in Term if (found := _standing(term, sheet))}
+        stand = ((term, standing(term, sheet.engine)) for term in Term)
+        self.engine = {term: _engine(term, sheet.engine[found], wide) for term, found in stand if found is not None}
         self.moved, self.segment = _rate("memory", sheet.memory.rate), _rate("segment", sheet.segment)
         self.moving = ZERO if sheet.memory.layer is None else _rate("memory layer", sheet.memory.layer).us
         self.host = {name: _rate(name, c) for name, c in sheet.host}
@@ -275,14 +276,12 @@ def _room(mb: float | None, share: float, each: int) -> Room:
     return Room(float("inf") if mb is None else mb * 1e6 / each, share)
 
 
-def _standing(term: Term, sheet: Sheet) -> Coefficient | None:
-    """The coefficient of a term, or of what stands for it where it was not measured."""
-    while term not in sheet.engine:
-        instead = INSTEAD.get(term)
-        if instead is None:
-            return None
-        term = instead
-    return sheet.engine[term]
+def standing(term: Term, known: Container[str]) -> Term | None:
+    """The term itself, or the ``known`` one that stands for it where it was not measured; None when it is free."""
+    found: Term | None = term
+    while found is not None and found not in known:
+        found = INSTEAD.get(found)
+    return found
 
 
 def _rate(name: str, coefficient: Coefficient) -> Rate:

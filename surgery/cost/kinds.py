@@ -36,6 +36,7 @@ class Kind(StrEnum):
     CONCAT = "concat"
     SLICE = "slice"
     CUT = "cut"
+    SPLIT = "split"
     RESIZE = "resize"
     POOL = "pool"
     GLOBAL = "global"
@@ -188,7 +189,9 @@ def _sliced(node: Node) -> Kind:
         return Kind.SCATTER
     if before.shape is None or after.shape is None or before.rank != _MAP or after.rank != _MAP:
         return Kind.SLICE
-    return Kind.SLICE if before.shape[1] == after.shape[1] else Kind.CUT
+    if before.shape[1] == after.shape[1]:
+        return Kind.SLICE
+    return Kind.SPLIT if node.op == "Split" else Kind.CUT
 
 
 def _transposed(node: Node) -> Kind:

@@ -80,6 +80,8 @@ class Term(StrEnum):
     SLICE = "slice"
     CUT = "cut"
     """Some channels of a map."""
+    SPLIT = "split"
+    """All of them, told apart."""
     RESIZE = "resize"
     POOL = "pool"
     """The largest of windows next to each other: elements written times the window."""
@@ -135,6 +137,7 @@ INSTEAD: dict[Term, Term | None] = {
     Term.BLOCK: Term.CONCAT,
     Term.SLICE: Term.CONCAT,
     Term.CUT: Term.SLICE,
+    Term.SPLIT: Term.CUT,
     Term.RESIZE: Term.CONCAT,
     Term.POOL: None,
     Term.POOL_STRIDED: Term.POOL,

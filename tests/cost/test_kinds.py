@@ -221,7 +221,7 @@ def test_kinds_of_convolutions():
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
-        ("y, z = Split<axis=1>(x)", "cut"),
+        ("y, z = Split<axis=1>(x)", "split"),
         ("y, z = Split<axis=2>(x)", "slice"),
         ("y = Slice(x, b, e, c)", "cut"),
         ("y = Slice(x, b, e, h)", "slice"),
