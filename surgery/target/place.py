@@ -171,7 +171,8 @@ def _as_of(graph: Graph, twin: Twin, rows: list[Row], folds: Folds) -> tuple[lis
     for node in graph.nodes:
         if node not in found:
             same.drop(node, node.inputs[0].producer)
-            found[node] = Row(node, "folded", None, _FOLDED, MOVED)
+            found[node] = Row(node, "folded", None, _FOLDED, MOVED, twin.merged.get(node))
+            continue
         row = found[node]
         found[node] = replace(row, node=node, into=None if row.into is None else own.get(row.into))
     return [found[node] for node in graph.nodes], same

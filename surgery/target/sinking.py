@@ -16,10 +16,21 @@ from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
 from surgery.target.folds import RESHAPES
 from surgery.target.lookups import shuffle_behind
 from surgery.target.march import Sinking
-from surgery.target.movers import dims, is_left_product, is_point, is_product, is_static, move_of, root_of, value_like
+from surgery.target.movers import (
+    dims,
+    is_left_product,
+    is_per_channel,
+    is_point,
+    is_product,
+    is_static,
+    move_of,
+    root_of,
+    value_like,
+)
 from surgery.target.moves import (
     Move,
     Moves,
+    behind_maps,
     is_passed,
     joined,
     keeps_order,
@@ -32,6 +43,7 @@ from surgery.target.moves import (
 from surgery.target.params import Params, Unknown
 from surgery.target.shapes import Dims
 from surgery.target.twin import Twin, Values
+from surgery.target.wide import part_products
 
 _TO_CHANNELS, _FROM_CHANNELS = (0, 3, 1, 2), (0, 2, 3, 1)
 _ROUNDS = 4
@@ -52,7 +64,9 @@ def sunk(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
     then = _moved(graph if first is None else first.graph, rules, opset)
     if first is None or then is None:
         return first or then
-    return Twin(then.graph, {node: first.own[old] for node, old in then.own.items() if old in first.own})
+    own = first.own
+    merged = {own[node]: own[other] for node, other in then.merged.items() if node in own and other in own}
+    return Twin(then.graph, {node: own[old] for node, old in then.own.items() if old in own}, first.merged | merged)
 
 
 def _moved(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
@@ -158,6 +172,9 @@ class _Walk:
         ):
             count = min(shared_end(moves, self.values.held(t).moves) for t in computed)
         moves = moves[len(moves) - count :]
+        if any(isinstance(t, Constant) and prod(t.shape) > 1 and not is_per_channel(t, shape) for t in node.inputs):
+            moves = behind_maps(moves)
+            count = len(moves)
         constants = {t: self._constant(t, shape, moves) for t in node.inputs if isinstance(t, Constant)}
         if not count or None in constants.values():
             return False
@@ -218,7 +235,7 @@ class _Walk:
             return False
         count = len(moves) if keeps_order(moves) else 1
         before = moves[-count].before
-        if len(before) != 4 or before[:2] != after[:2] or not keeps_order(moves[-count:]):
+        if len(before) != 4 or before[:2] != after[:2] or 1 not in after[2:] or not keeps_order(moves[-count:]):
             return False
         shape = dims(node.outputs[0])
         to = (*shape[:2], *before[2:])
@@ -242,8 +259,25 @@ class _Walk:
         made = (before[0], out[-1], *before[2:])
         back = transpose((first.after[0], out[-1], *first.after[2:]), _FROM_CHANNELS)
         rest = [reshape(made, back.before), back, reshape(back.after, out)]
-        self.values.work(node, [source, self.values.held(node.inputs[1]).source], made, joined((), rest))
+        matrix = self.values.held(node.inputs[1]).source
+        if prod(shape[:-1]) == 1 and len(shape) < 4:
+            moves: Moves = (reshape(made, back.after), reshape(back.after, out))
+        else:
+            moves = joined((), rest)
+        self._multiply(node, source, matrix, made, moves)
         return True
+
+    def _multiply(self, node: Node, source: Tensor, matrix: Tensor, made: Dims, moves: Moves) -> None:
+        """A product that reads ``source`` and makes the map ``made``: several and what joins them, where it is wide."""
+        read, widest = dims(source)[1], self.rules.widest
+        if widest is None or max(read, made[1]) <= widest or prod(made[2:]) == 1:
+            self.values.work(node, [source, matrix], made, moves)
+            return
+        joins = part_products(node, source, made, read > widest)
+        for new in joins:
+            self.values.add(new, node if new.op == node.op else None)
+        self.values.hold(node.outputs[0], joins[-1].outputs[0], moves)
+        self.values.moved = True
 
     def _left_product(self, node: Node) -> bool:
         """A constant matrix times the rows of a map, which are its channels: it reads the map."""

@@ -16,10 +16,15 @@ from surgery.target.shapes import Dims
 
 @dataclass
 class Twin:
-    """The graph with everything moved; ``own`` leads from its nodes to those that they stand for."""
+    """The graph with everything moved.
+
+    ``own`` leads from its nodes to those that they stand for, ``merged`` from a movement of the graph to the one behind
+    it that it became one with.
+    """
 
     graph: Graph
     own: dict[Node, Node] = field(default_factory=dict)
+    merged: dict[Node, Node] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,9 +99,13 @@ class Values:
 
     def hold(self, tensor: Tensor, source: Tensor, moves: Moves = (), by: Node | None = None) -> None:
         """Have ``tensor`` be what ``moves`` make of a value of the twin; ``by`` did the last of them."""
+        before = self._held.get(by.inputs[0]) if by is not None else None
         self._held[tensor] = Held(source, moves)
-        if by is not None:
-            self._movers.setdefault((source, moves), by)
+        if by is None or before is None:
+            return
+        if len(moves) <= len(before.moves) and (first := self._movers.get((source, before.moves))) is not None:
+            self.twin.merged[first] = by
+        self._movers.setdefault((source, moves), by)
 
     def until(self, tensor: Tensor, count: int) -> Tensor:
         """``tensor`` in the twin before its last ``count`` movements."""
