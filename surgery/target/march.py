@@ -147,7 +147,7 @@ class Sinking(Data):
     ``past``: elementwise ones; ``reductions``: along axes that stay apart; ``points``: convolutions, where they are
     1x1 and channels stay; ``products``: by a constant matrix, which become convolutions between movements; ``pieces``:
     Slice and the like, behind Reshapes that only add or drop dims of 1; ``keeping``: reductions that keep the axes
-    which they drop, in front of a Reshape.
+    which they drop, in front of a Reshape; ``roots``: norms whose root is a node of its own, which may run elsewhere.
     ``shuffles_stay``: a channel shuffle is one node before anything is moved. ``widest``: channels that a product of
     several rows reads and makes at most; one of more becomes several.
     """
@@ -158,6 +158,7 @@ class Sinking(Data):
     products: frozenset[str] = frozenset()
     pieces: frozenset[str] = frozenset()
     keeping: frozenset[str] = frozenset()
+    roots: frozenset[str] = frozenset()
     shuffles_stay: bool = False
     widest: int | None = None
     source: str = ""

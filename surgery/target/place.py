@@ -74,12 +74,19 @@ class Placement:
     Attributes:
         rows: every node of the model.
         live: those whose graph was placed; the others were gone before, and are of another copy of the model.
+        inserted: numbers of the segments that nodes of the toolchain's own are in.
     """
 
     def __init__(
-        self, target: Target, rows: list[Row], refusals: list[Refusal], folds: Folds, gone: Sequence[Row] = ()
+        self,
+        target: Target,
+        rows: list[Row],
+        refusals: list[Refusal],
+        folds: Folds,
+        gone: Sequence[Row] = (),
+        inserted: AbstractSet[int] = frozenset(),
     ) -> None:
-        self.target, self.live, self.refusals, self.folds = target, rows, refusals, folds
+        self.target, self.live, self.refusals, self.folds, self.inserted = target, rows, refusals, folds, inserted
         self.rows = [*rows, *gone]
         self._by_node = {row.node: row for row in self.rows}
 
@@ -91,7 +98,7 @@ class Placement:
     @property
     def segments(self) -> int:
         """Number of BPU segments."""
-        return len({row.segment for row in self.rows if row.segment is not None})
+        return len({row.segment for row in self.rows if row.segment is not None} | self.inserted)
 
     def row(self, node: Node) -> Row:
         """The row of a node; KeyError for a node of another model."""
@@ -140,21 +147,27 @@ class Placement:
 
 def place(model: Model, target: Target) -> Placement:
     """Where every node of ``model`` runs on ``target``."""
-    rows, folds = _place_main(model.graph, target, model.opset)
+    rows, folds, inserted = _place_main(model.graph, target, model.opset)
     for graph in list(model.graph.walk())[1:]:
         _place_body(graph, target, model.opset, rows)
-    placement = Placement(target, rows, target.refusals(model), folds)
+    placement = Placement(target, rows, target.refusals(model), folds, inserted=inserted)
     sums = unsorted_sums({row.node: row.device for row in rows}, folds)
     placement.refusals += target.refusals_once_placed({**placement.counts(), "unsorted_sums": sums})
     return placement
 
 
-def _place_main(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Folds]:
-    """The rows of the main graph, placed as the toolchain has it once it has moved what only moves elements."""
+def _place_main(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Folds, frozenset[int]]:
+    """The rows of the main graph, placed as the toolchain has it once it has moved what only moves elements.
+
+    The last are the segments of the nodes that it inserts on the way.
+    """
     twin = sunk(graph, target.march.sinking, opset)
     rows, folds, apart = _place_graph(twin.graph if twin is not None else graph, target, opset)
     _number_segments(rows, folds, apart)
-    return (rows, folds) if twin is None else _as_of(graph, twin, rows, folds)
+    if twin is None:
+        return rows, folds, frozenset()
+    inserted = (row.segment for row in rows if row.node not in twin.own and row.segment is not None)
+    return *_as_of(graph, twin, rows, folds), frozenset(inserted)
 
 
 def _as_of(graph: Graph, twin: Twin, rows: list[Row], folds: Folds) -> tuple[list[Row], Folds]:

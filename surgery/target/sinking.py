@@ -46,8 +46,6 @@ from surgery.target.twin import Twin, Values
 from surgery.target.wide import part_products
 
 _TO_CHANNELS, _FROM_CHANNELS = (0, 3, 1, 2), (0, 2, 3, 1)
-_ROUNDS = 4
-"""How often the walk is repeated for products that turn out to read what is moved anyway; two were seen."""
 
 
 def sunk(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
@@ -55,7 +53,7 @@ def sunk(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
 
     Products are made convolutions of what everything else has moved behind already.
     """
-    kinds = RESHAPES | {"Transpose"} | rules.products | rules.keeping
+    kinds = RESHAPES | {"Transpose"} | rules.products | rules.keeping | rules.roots
     if not rules.past or not any(node.op in kinds for node in graph.nodes):
         return None
     if any(True for node in graph.nodes for _ in node.bodies()):
@@ -71,14 +69,8 @@ def sunk(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
 
 def _moved(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
     """The twin of ``graph`` by one set of rules; None where they move nothing."""
-    read = {node.inputs[0] for node in graph.nodes if node.op in rules.products}
-    done: set[Tensor] = set()
-    for _ in range(_ROUNDS):
-        walk = _Walk(graph, rules, opset, frozenset(done))
-        twin = walk.twin()
-        if walk.values.done & read <= done:
-            break
-        done |= walk.values.done & read
+    walk = _Walk(graph, rules, opset)
+    twin = walk.twin()
     return twin if walk.values.moved else None
 
 
@@ -87,14 +79,13 @@ class _Walk:
 
     Args:
         graph, rules, opset: as for :func:`sunk`.
-        expected: values of the model whose movements are known to be done for another reader.
 
     Attributes:
         values: of the twin.
     """
 
-    def __init__(self, graph: Graph, rules: Sinking, opset: int, expected: frozenset[Tensor]) -> None:
-        self.graph, self.rules, self.opset, self.expected = graph, rules, opset, expected
+    def __init__(self, graph: Graph, rules: Sinking, opset: int) -> None:
+        self.graph, self.rules, self.opset = graph, rules, opset
         ends = [(node, shuffle_behind(node)) for node in graph.nodes] if rules.shuffles_stay else []
         self.staying = {part for end, parts in ends for part in (end, *(parts or ())) if parts}
         self.values = Values(graph.name)
@@ -138,6 +129,8 @@ class _Walk:
             return self._pieces(node)
         if len(node.outputs) != 1:
             return False
+        if node.op in self.rules.roots:
+            return self._root(node)
         if node.op in self.rules.keeping and not node.attrs.get("keepdims", 1):
             return self._kept(node)
         if self.rules.products and (becomes := self._product_of(node)) is not None:
@@ -254,7 +247,7 @@ class _Walk:
         held = self.values.held(data)
         moves = joined(held.moves, [reshape(shape, first.before), first])
         source, before = held.source, dims(held.source)
-        if data in self.expected or len(before) != 4 or before[:2] != first.after[:2] or not keeps_order(moves):
+        if len(before) != 4 or before[:2] != first.after[:2] or not keeps_order(moves):
             source, before = self._operand(data, first), first.after
         made = (before[0], out[-1], *before[2:])
         back = transpose((first.after[0], out[-1], *first.after[2:]), _FROM_CHANNELS)
@@ -291,13 +284,34 @@ class _Walk:
         self.values.work(node, inputs, made, joined((), [reshape(made, out)]))
         return True
 
-    def _kept(self, node: Node) -> bool:
-        """A reduction that drops its axes: it keeps them, and a Reshape behind it waits."""
+    def _root(self, node: Node) -> bool:
+        """A norm: what is under its root is summed up by a node, and the root drawn by another."""
+        kept = self._kept_dims(node)
+        if kept is None:
+            return False
+        total = value_like(node.outputs[0], kept)
+        total.name = f"{total.name}_sum"
+        inputs = [self.values.real(tensor) for tensor in node.inputs]
+        self.values.add(Node(node.op, node.name, {**node.attrs, "keepdims": 1}, inputs, [total]), node)
+        out = value_like(node.outputs[0], kept)
+        self.values.add(Node("Sqrt", "", {}, [total], [out]), None)
+        self.values.hold(node.outputs[0], out, joined((), [reshape(kept, dims(node.outputs[0]))]))
+        self.values.moved = True
+        return True
+
+    def _kept_dims(self, node: Node) -> Dims | None:
+        """The dims of a reduction's result where it keeps the axes that it reduces."""
         try:
             axes = Params(node, self.opset)["axes"]
         except Unknown:
+            return None
+        return tuple(1 if axis in axes else size for axis, size in enumerate(dims(node.inputs[0])))
+
+    def _kept(self, node: Node) -> bool:
+        """A reduction that drops its axes: it keeps them, and a Reshape behind it waits."""
+        kept = self._kept_dims(node)
+        if kept is None:
             return False
-        kept = tuple(1 if axis in axes else size for axis, size in enumerate(dims(node.inputs[0])))
         inputs = [self.values.real(tensor) for tensor in node.inputs]
         moves = joined((), [reshape(kept, dims(node.outputs[0]))])
         self.values.work(node, inputs, kept, moves, {**node.attrs, "keepdims": 1})

@@ -40,13 +40,11 @@ class Values:
 
     Attributes:
         twin: made so far.
-        done: values of the graph whose movements had to be done.
         moved: whether anything was moved.
     """
 
     def __init__(self, name: str) -> None:
         self.twin = Twin(Graph(name))
-        self.done: set[Tensor] = set()
         self.moved = False
         self._held: dict[Tensor, Held] = {}
         self._made: dict[tuple[Tensor, Moves], Tensor] = {}
@@ -62,8 +60,6 @@ class Values:
     def real(self, tensor: Tensor) -> Tensor:
         """``tensor`` in the twin, with its movements done."""
         held = self.held(tensor)
-        if held.moves:
-            self.done.add(tensor)
         return self.after(held.source, held.moves)
 
     def after(self, source: Tensor, moves: Moves) -> Tensor:
