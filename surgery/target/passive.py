@@ -95,15 +95,16 @@ class Neighbours:
         return bool(asking)
 
     def _follows_cpu(self, node: Node) -> bool:
-        """Whether what ``node`` reads is of the CPU, maybe through what would be asked for, too."""
-        maker = node.inputs[0].producer
-        while maker is not None:
-            if maker in self.shuffles.values():
-                maker = self._shuffled(maker).producer
-            elif self._on_bpu(maker) and (maker in self.waiting or self._waits(maker, None)):
-                maker = maker.inputs[0].producer
-            else:
-                break
+        """Whether all that ``node`` reads is of the CPU, maybe through what would be asked for, too."""
+        read = [tensor.producer for tensor in _read(node) if not tensor.is_empty()]
+        return bool(read) and all(maker is not None and self._is_of_far_cpu(maker) for maker in read)
+
+    def _is_of_far_cpu(self, maker: Node) -> bool:
+        if maker in self.shuffles.values():
+            before = self._shuffled(maker).producer
+            return before is not None and self._is_of_far_cpu(before)
+        if self._on_bpu(maker) and (maker in self.waiting or self._waits(maker, None)):
+            return self._follows_cpu(maker)
         return maker in self.verdicts and self._gives_cpu_floats(maker)
 
     def _gives_cpu_floats(self, node: Node) -> bool:
