@@ -299,17 +299,19 @@ def _edges(rows: Iterable[Row], folds: Folds) -> Iterator[tuple[Node | Tensor, N
 def _number_segments(rows: list[Row], folds: Folds, apart: AbstractSet[Node]) -> None:
     """Give BPU rows their segment: those connected, by a value passed on or read in common, at one depth.
 
-    Depth counts the changes from another device, or a node ``apart``, back to the BPU on the way to a node, at most.
+    Depth counts how often the way to a node leaves the BPU, or a node ``apart``, at most.
     """
     device = {row.node: "cpu" if row.note in (CUT, LAYOUT) else row.device for row in rows}
     depth: dict[Node, int] = {}
     links: list[tuple[Node | Tensor, Node]] = []
     for maker, reader in _edges(rows, folds):
         on_bpu = device.get(reader) == "bpu"
-        leaves = maker in apart and reader not in apart
-        back = on_bpu and isinstance(maker, Node) and (leaves or device.get(maker) in ("cpu", "unknown", "refused"))
+        off = device.get(reader) in ("cpu", "unknown", "refused")
+        leaves = isinstance(maker, Node) and (
+            (on_bpu and maker in apart and reader not in apart) or (off and device.get(maker) == "bpu")
+        )
         before = depth.get(maker, 0) if isinstance(maker, Node) else 0
-        depth[reader] = max(depth.get(reader, 0), before + back)
+        depth[reader] = max(depth.get(reader, 0), before + leaves)
         if on_bpu:
             links.append((maker, reader))
     union = _Union()
