@@ -159,15 +159,28 @@ def concat(op: str, k: Knobs) -> Spec:
 
 
 def pieces(op: str, k: Knobs) -> Spec:
-    """Slice and Split along an axis, which keep a half."""
+    """Slice and Split along an axis, which keep a half; a Slice maybe backwards."""
     shape, axis = shape_of(k), k["axis"]
     need(axis < len(shape) and shape[axis] > 1)
     half = shape[axis] // 2
     cut = (*shape[:axis], half, *shape[axis + 1 :])
     if op == "Slice":
+        if k["step"] < 0:
+            return Spec(op, (Computed(shape), ints(half - 1), ints(-1 - shape[axis]), ints(axis), ints(-1)), (cut,))
         return Spec(op, (Computed(shape), ints(0), ints(half), ints(axis)), (cut,))
     rest = (*shape[:axis], shape[axis] - half, *shape[axis + 1 :])
     return Spec(op, (Computed(shape),), (cut, rest), {"axis": axis, "split": [half, shape[axis] - half]}, read=2)
+
+
+def chosen(op: str, k: Knobs) -> Spec:
+    """Where: a mask of the kind of the knob, and two operands of one shape."""
+    shape = shape_of(k)
+    need(len(shape) > 1)
+    ones = (1,) * (len(shape) - 2)
+    masks = {"same": shape, "channels": (*shape[:2], *ones), "pixels": (shape[0], 1, *shape[2:]),
+             "columns": (*(1,) * (len(shape) - 1), shape[-1])}  # fmt: skip
+    data = Computed(shape, k["dtype"])
+    return Spec(op, (Computed(masks[k["mask"]], "bool"), data, data), (shape,), result=k["dtype"])
 
 
 def pad(op: str, k: Knobs) -> Spec:
@@ -286,7 +299,9 @@ _BY_NAME: dict[str, Family] = {
                           "reader": ("any", "")}),
     "MatMul": Family(matmul, _PRODUCT),
     "Concat": Family(concat, {**_AXIS, "more": (0, 16), "count": (2, 4)}),
-    **dict.fromkeys(("Slice", "Split"), Family(pieces, _AXIS)),
+    "Slice": Family(pieces, {**_AXIS, "step": (1, -1)}),
+    "Split": Family(pieces, _AXIS),
+    "Where": Family(chosen, {**DIMS, "mask": ("same", "channels", "pixels", "columns"), "dtype": ("float32", "int64")}),
     "Pad": Family(pad, {**DIMS, "axis": (2, 3, 1, 0), "mode": ("constant", "reflect", "edge")}),
     **dict.fromkeys(("Expand", "Tile"), Family(stretched, {**DIMS, "changed": (1, 2)})),
     "Gather": Family(gather, {**DIMS, "constant": (True, False), "dtype": ("int64", "int32")}),

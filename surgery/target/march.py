@@ -115,10 +115,10 @@ class Passive(Data):
     ``deaf``: those of ``ops`` that read floats of the CPU as they are, if all that reads them asks for it, and ask for
     nothing there; ``shy``: what is not asked for by these alone; ``apart``: those that are a segment of their own then.
     ``asking``: those that have their inputs quantised even where their neighbours keep them on the CPU; ``passing``:
-    those that do where their result is asked for quantised; ``floats``: those on the BPU whose result is float unless it is
-    asked for quantised (one of ``ops`` while it is active, ReduceMean over height and width); ``lookups``: activations
-    that become one with a waiting one of them that alone reads them; ``aloof``: those that ask for nothing, by the
-    condition under which a node of the toolchain's own is before them on the CPU.
+    those that do where their result is asked for quantised; ``floats``: those on the BPU whose result is float unless
+    it is asked for quantised (one of ``ops`` while it is active, ReduceMean over height and width); ``lookups``:
+    activations that become one with a waiting one of them that alone reads them; ``aloof``: those that ask for nothing,
+    by the condition under which a node of the toolchain's own is before them on the CPU.
     """
 
     ops: frozenset[str] = frozenset()

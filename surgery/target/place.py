@@ -179,6 +179,7 @@ def _as_of(graph: Graph, twin: Twin, rows: list[Row], folds: Folds) -> tuple[lis
         {own[node]: own.get(host, own[node]) for node, host in folds.into.items() if node in own},
         {tensor for node in graph.nodes for tensor in node.outputs if tensor.name in names},
         {own[node] for node in folds.activated if node in own},
+        {own[node] for node in folds.summed if node in own},
         {own[node]: name for node, name in folds.lookups.items() if node in own},
     )
     for node in graph.nodes:

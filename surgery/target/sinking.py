@@ -251,25 +251,28 @@ class _Walk:
             source, before = self._operand(data, first), first.after
         made = (before[0], out[-1], *before[2:])
         back = transpose((first.after[0], out[-1], *first.after[2:]), _FROM_CHANNELS)
-        rest = [reshape(made, back.before), back, reshape(back.after, out)]
-        matrix = self.values.held(node.inputs[1]).source
+        rest = [back, reshape(back.after, out)]
+        moves = joined((), [reshape(made, back.before), *rest])
         if prod(shape[:-1]) == 1 and len(shape) < 4:
-            moves: Moves = (reshape(made, back.after), reshape(back.after, out))
-        else:
-            moves = joined((), rest)
-        self._multiply(node, source, matrix, made, moves)
+            moves = (reshape(made, back.after), rest[-1])
+        elif self._is_wide(before[1], made):
+            self._part(node, source, made, back.before, joined((), rest))
+            return True
+        self.values.work(node, [source, self.values.held(node.inputs[1]).source], made, moves)
         return True
 
-    def _multiply(self, node: Node, source: Tensor, matrix: Tensor, made: Dims, moves: Moves) -> None:
-        """A product that reads ``source`` and makes the map ``made``: several and what joins them, where it is wide."""
-        read, widest = dims(source)[1], self.rules.widest
-        if widest is None or max(read, made[1]) <= widest or prod(made[2:]) == 1:
-            self.values.work(node, [source, matrix], made, moves)
-            return
-        joins = part_products(node, source, made, read > widest)
-        for new in joins:
-            self.values.add(new, node if new.op == node.op else None)
-        self.values.hold(node.outputs[0], joins[-1].outputs[0], moves)
+    def _is_wide(self, read: int, made: Dims) -> bool:
+        """Whether a product that makes a map has too many channels for one convolution."""
+        return self.rules.widest is not None and max(read, made[1]) > self.rules.widest
+
+    def _part(self, node: Node, source: Tensor, made: Dims, joint: Dims, moves: Moves) -> None:
+        """A product that reads ``source``: several that make parts of the map ``made``, and what joins them."""
+        parts = part_products(node, source, made, joint)
+        first = next(each for each in parts if each.op == node.op)
+        for new in parts:
+            self.values.add(new, node if new is first else None)
+        last = parts[-1].outputs[0]
+        self.values.hold(node.outputs[0], last, joined((reshape(dims(last), joint),), moves))
         self.values.moved = True
 
     def _left_product(self, node: Node) -> bool:

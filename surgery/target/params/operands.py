@@ -132,7 +132,7 @@ def constant_whole(p: Params) -> bool:
     held, made = next((t for t in p.node.inputs if isinstance(t, Constant)), None), p.node.outputs[0].shape or ()
     if held is None or len(made) != 4:
         return False
-    shape = ((1, 1, 1) + held.shape)[-3:]
+    shape = (1, 1, 1, *held.shape)[-3:]
     other = any(isinstance(dim, int) and dim != size for dim, size in zip(made[1:], shape, strict=True))
     return not other and shape == p["output_dims"][1:]
 
