@@ -162,7 +162,7 @@ def _place_main(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Fo
     The last are the segments of the nodes that it inserts on the way.
     """
     twin = sunk(graph, target.march.sinking, opset)
-    rows, folds, apart = _place_graph(twin.graph if twin is not None else graph, target, opset)
+    rows, folds, apart = _place_graph(twin or Twin(graph), target, opset)
     _number_segments(rows, folds, apart)
     if twin is None:
         return rows, folds, frozenset()
@@ -192,9 +192,11 @@ def _as_of(graph: Graph, twin: Twin, rows: list[Row], folds: Folds) -> tuple[lis
     return [found[node] for node in graph.nodes], same
 
 
-def _place_graph(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Folds, set[Node]]:
+def _place_graph(twin: Twin, target: Target, opset: int) -> tuple[list[Row], Folds, set[Node]]:
     """The rows, what is folded, and the nodes that are a segment of their own behind the CPU."""
-    verdicts = {node: target.verdict(node, opset) for node in graph.nodes}
+    graph = twin.graph
+    free = dict.fromkeys(twin.free, Verdict("bpu"))
+    verdicts = {node: free.get(node) or target.verdict(node, opset) for node in graph.nodes}
     neighbours = Neighbours(graph, target, verdicts, opset)
     folds = find_folds(graph, target, neighbours.pulled)
     idle = neighbours.idle(graph.nodes, folds)

@@ -43,7 +43,7 @@ from surgery.target.moves import (
 from surgery.target.params import Params, Unknown
 from surgery.target.shapes import Dims
 from surgery.target.twin import Twin, Values
-from surgery.target.wide import part_products
+from surgery.target.wide import JOINTS, part_products
 
 _TO_CHANNELS, _FROM_CHANNELS = (0, 3, 1, 2), (0, 2, 3, 1)
 
@@ -64,7 +64,9 @@ def sunk(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
         return first or then
     own = first.own
     merged = {own[node]: own[other] for node, other in then.merged.items() if node in own and other in own}
-    return Twin(then.graph, {node: own[old] for node, old in then.own.items() if old in own}, first.merged | merged)
+    then.own = {node: own[old] for node, old in then.own.items() if old in own}
+    then.merged = first.merged | merged
+    return then
 
 
 def _moved(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
@@ -271,8 +273,9 @@ class _Walk:
         first = next(each for each in parts if each.op == node.op)
         for new in parts:
             self.values.add(new, node if new is first else None)
+        self.values.twin.free.update(new for new in parts if new.op in JOINTS)
         last = parts[-1].outputs[0]
-        self.values.hold(node.outputs[0], last, joined((reshape(dims(last), joint),), moves))
+        self.values.hold(node.outputs[0], last, joined((), [reshape(dims(last), joint), *moves]))
         self.values.moved = True
 
     def _left_product(self, node: Node) -> bool:

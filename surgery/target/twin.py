@@ -19,12 +19,13 @@ class Twin:
     """The graph with everything moved.
 
     ``own`` leads from its nodes to those that they stand for, ``merged`` from a movement of the graph to the one behind
-    it that it became one with.
+    it that it became one with. ``free`` are nodes of the toolchain's own, for which no limits hold.
     """
 
     graph: Graph
     own: dict[Node, Node] = field(default_factory=dict)
     merged: dict[Node, Node] = field(default_factory=dict)
+    free: set[Node] = field(default_factory=set)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from surgery.target.shapes import Dims
 
 PARTS = 2
 """Products that one becomes: of more than twice the channels of one the toolchain makes none, it stays on the CPU."""
+JOINTS = frozenset({"Split", "Concat"})
+"""What cuts and joins the maps of parts; the limits of such nodes of a model do not apply to it."""
 
 
 def part_products(node: Node, source: Tensor, made: Dims, joint: Dims) -> list[Node]:

@@ -76,7 +76,13 @@ SHAPES = (
 )
 
 
-WIDE = {"outwards": (8, 2304), "inwards": (2304, 8), "bias": (2304,)}
+WIDE = {
+    "outwards": (8, 2304),
+    "inwards": (2304, 8),
+    "bias": (2304,),
+    "out_odd": (8, 2049),
+    "in_odd": (2049, 8),
+}
 """Operands that only networks have which read them."""
 
 
@@ -339,6 +345,8 @@ NEIGHBOURS = [
 
 ROW = "g = GlobalAveragePool(x) r = Reshape(g, pixel) b = MatMul(r, v)"
 GROWN = f"{TO_TOKENS} b = MatMul(t, outwards)"
+BACK = "d = MatMul(t, outwards) s = Relu(d) b = MatMul(s, inwards) f = Transpose<perm=[0,3,1,2]>(b)"
+LAST = f"a = {CONV}(x, w) t = Transpose<perm=[0,2,3,1]>(a)"
 TWO = f"a = {CONV}(x, w) b = {CONV}(x, w) d = Add(a, b)"
 SURE = "z = Sigmoid(x)"
 BESIDE = f"a = Neg(x) e = {CONV}(x, w) b = Concat<axis=1>(a, e)"
@@ -348,6 +356,11 @@ PARTED = [
     (f"{GROWN} y = Relu(b)", "bernoulli2", "bffbb", 2),
     (f"{GROWN} d = Add(b, bias) s = Relu(d) y = MatMul(s, inwards)", "bernoulli2", "bffbbbb", 2),
     (f"{GROWN} s = Relu(b) d = MatMul(s, inwards) y = Add(d, c)", "bernoulli2", "bffbbbc", 2),
+    (f"{LAST} b = MatMul(t, outwards) y = Relu(b)", "bernoulli2", "bfbb", 1),
+    (f"{LAST} b = MatMul(t, outwards) s = Relu(b) y = MatMul(s, inwards)", "bernoulli2", "bfbbb", 1),
+    (f"{LAST} b = MatMul(t, out_odd) s = Relu(b) y = MatMul(s, in_odd)", "bernoulli2", "bfbbb", 1),
+    (f"{LAST} g = Sigmoid(t) b = MatMul(g, outwards) y = Relu(b)", "bernoulli2", "bfbbb", 1),
+    (f"{LAST} {BACK} y = {POINT}(f, p)", "bernoulli2", "bfbbbfb", 1),
     # a row of a constant does not pass the movement behind a product of one row
     (f"{ROW} y = Add(b, c)", "bernoulli2", "bfbc", 1),
     (f"{ROW} y = Add(b, k)", "bernoulli2", "bfbf", 1),
