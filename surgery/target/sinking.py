@@ -43,7 +43,7 @@ from surgery.target.moves import (
 from surgery.target.params import Params, Unknown
 from surgery.target.shapes import Dims
 from surgery.target.twin import Twin, Values
-from surgery.target.wide import JOINTS, part_products
+from surgery.target.wide import JOINTS, PARTS, part_products
 
 _TO_CHANNELS, _FROM_CHANNELS = (0, 3, 1, 2), (0, 2, 3, 1)
 
@@ -264,8 +264,9 @@ class _Walk:
         return True
 
     def _is_wide(self, read: int, made: Dims) -> bool:
-        """Whether a product that makes a map has too many channels for one convolution."""
-        return self.rules.widest is not None and max(read, made[1]) > self.rules.widest
+        """Whether a product that makes a map has too many channels for one convolution, and few enough for parts."""
+        widest = self.rules.widest
+        return widest is not None and widest < max(read, made[1]) <= PARTS * widest
 
     def _part(self, node: Node, source: Tensor, made: Dims, joint: Dims, moves: Moves) -> None:
         """A product that reads ``source``: several that make parts of the map ``made``, and what joins them."""

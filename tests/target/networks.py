@@ -82,6 +82,9 @@ WIDE = {
     "bias": (2304,),
     "out_odd": (8, 2049),
     "in_odd": (2049, 8),
+    "out_far": (8, 4097),
+    "far_row": (8, 4104),
+    "out_batch": (1, 256, 4097),
 }
 """Operands that only networks have which read them."""
 
@@ -359,6 +362,8 @@ PARTED = [
     (f"{LAST} b = MatMul(t, outwards) y = Relu(b)", "bernoulli2", "bfbb", 1),
     (f"{LAST} b = MatMul(t, outwards) s = Relu(b) y = MatMul(s, inwards)", "bernoulli2", "bfbbb", 1),
     (f"{LAST} b = MatMul(t, out_odd) s = Relu(b) y = MatMul(s, in_odd)", "bernoulli2", "bfbbb", 1),
+    (f"{LAST} b = MatMul(t, out_far) y = Sigmoid(b)", "bernoulli2", "bfcb", 2),
+    ("s = Reshape(x, tokens) y = MatMul(s, out_batch)", "bernoulli2", "cb", 1),
     (f"{LAST} g = Sigmoid(t) b = MatMul(g, outwards) y = Relu(b)", "bernoulli2", "bfbbb", 1),
     (f"{LAST} {BACK} y = {POINT}(f, p)", "bernoulli2", "bfbbbfb", 1),
     # a row of a constant does not pass the movement behind a product of one row
@@ -367,6 +372,7 @@ PARTED = [
     (f"{ROW} d = Add(b, c) s = Relu(d) y = MatMul(s, u)", "bernoulli2", "bfbbbb", 3),
     (f"a = {CONV}(x, w) r = Reshape(a, squares) y = {POINT}(r, p)", "bernoulli2", "bcb", 2),
     (f"a = {CONV}(x, w) r = Reshape(a, upright) y = {POINT}(r, p)", "bernoulli2", "bfb", 1),
+    ("g = GlobalAveragePool(x) r = Reshape(g, pixel) y = MatMul(r, far_row)", "bernoulli2", "bfb", 1),
     # nothing is added to what a convolution has added a shortcut to
     (f"{TWO} y = Add(d, n)", "bernoulli2", "bbfc", 1),
     (f"{TWO} y = Mul(d, n)", "bernoulli2", "bbff", 1),
