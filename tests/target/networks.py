@@ -379,6 +379,7 @@ PARTED = [
     (f"{TWO} y = Add(d, n)", "bayes-e", "bbff", 1),
     (f"a = {CONV}(x, w) b = Add(a, tiny) s = Sqrt(b) y = Reciprocal(s)", "bernoulli2", "bfcc", 1),
     (f"a = {CONV}(x, w) b = Add(a, tiny) y = Sqrt(b)", "bernoulli2", "bfb", 1),
+    (f"a = {CONV}(x, w) r = Reshape(a, squares) q = Reshape(r, joined) y = {CONV}(q, w)", "bernoulli2", "bffb", 1),
     # the root of a norm is on the BPU
     (f"a = {CONV}(x, w) b = ReduceL2<axes=[1]>(a) y = Neg(b)", "bernoulli2", "bcc", 2),
     (f"a = {CONV}(x, w) r = Reshape(a, tokens) b = ReduceL2<axes=[1]>(r) y = Neg(b)", "bernoulli2", "bccc", 1),

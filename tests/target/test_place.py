@@ -44,6 +44,13 @@ def test_devices_and_segments(body: str, march: str, expected: str, segments: in
     assert (devices(placement), placement.segments) == (expected, segments)
 
 
+def test_where_what_is_gone_counts() -> None:
+    joined = placed(f"a = {CONV}(x, w) r = Reshape(a, squares) q = Reshape(r, joined) y = {CONV}(q, w)", "bernoulli2")
+    assert joined.host(joined.rows[1]) == "folded", "one with the Reshape behind it, which is gone too"
+    root = placed(f"a = {CONV}(x, w) b = Add(a, tiny) s = Sqrt(b) y = Reciprocal(s)", "bernoulli2")
+    assert root.host(root.rows[1]) == "cpu", "a number under a root goes into the root, not into the convolution"
+
+
 def test_what_goes_into_a_node_on_the_cpu_is_told_apart() -> None:
     far = "Conv<kernel_shape=[3, 3], pads=[3, 3, 3, 3], dilations=[3, 3]>"
     norm = "y = BatchNormalization(a, c, c, c, c)"
