@@ -33,6 +33,7 @@ from surgery.report.check import CheckDocument
 from surgery.report.witness import WitnessCheck
 from surgery.toolchain import Witness
 from surgery.toolchain.refusal import Kind
+from surgery.toolchain.witness import CHECK_SECONDS
 
 
 class Compared(NamedTuple):
@@ -148,11 +149,12 @@ def main() -> int:
     parser.add_argument("--rewritten", action="store_true", help="as the default pipeline leaves the models")
     parser.add_argument("--random", type=int, default=0, metavar="N", help="N generated networks instead")
     parser.add_argument("--seed", type=int, default=0, help="of the first generated network")
+    parser.add_argument("--limit", type=float, default=CHECK_SECONDS, help="seconds that a check may take")
     parser.add_argument("--out", type=Path, metavar="FILE.csv", help="write the rows there")
     options = parser.parse_args()
     if not options.random:
         corpus.need_corpus()
-    return asking.asked(options.witness, partial(_compare, options))
+    return asking.asked(options.witness, partial(_compare, options), options.limit)
 
 
 def _compare(options: argparse.Namespace, witness: Witness) -> None:

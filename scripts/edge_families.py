@@ -159,12 +159,14 @@ def concat(op: str, k: Knobs) -> Spec:
 
 
 def pieces(op: str, k: Knobs) -> Spec:
-    """Slice and Split along an axis, which keep a half."""
+    """Slice and Split along an axis, which keep a half; a Slice maybe backwards."""
     shape, axis = shape_of(k), k["axis"]
     need(axis < len(shape) and shape[axis] > 1)
     half = shape[axis] // 2
     cut = (*shape[:axis], half, *shape[axis + 1 :])
     if op == "Slice":
+        if k["step"] < 0:
+            return Spec(op, (Computed(shape), ints(half - 1), ints(-1 - shape[axis]), ints(axis), ints(-1)), (cut,))
         return Spec(op, (Computed(shape), ints(0), ints(half), ints(axis)), (cut,))
     rest = (*shape[:axis], shape[axis] - half, *shape[axis + 1 :])
     return Spec(op, (Computed(shape),), (cut, rest), {"axis": axis, "split": [half, shape[axis] - half]}, read=2)
@@ -286,7 +288,8 @@ _BY_NAME: dict[str, Family] = {
                           "reader": ("any", "")}),
     "MatMul": Family(matmul, _PRODUCT),
     "Concat": Family(concat, {**_AXIS, "more": (0, 16), "count": (2, 4)}),
-    **dict.fromkeys(("Slice", "Split"), Family(pieces, _AXIS)),
+    "Slice": Family(pieces, {**_AXIS, "step": (1, -1)}),
+    "Split": Family(pieces, _AXIS),
     "Pad": Family(pad, {**DIMS, "axis": (2, 3, 1, 0), "mode": ("constant", "reflect", "edge")}),
     **dict.fromkeys(("Expand", "Tile"), Family(stretched, {**DIMS, "changed": (1, 2)})),
     "Gather": Family(gather, {**DIMS, "constant": (True, False), "dtype": ("int64", "int32")}),

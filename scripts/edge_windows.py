@@ -51,7 +51,8 @@ def convolution(op: str, k: Knobs) -> Spec:
     attrs["group"] = k["group"]
     if k["written"] or max(dilations) > 1:
         attrs["dilations"] = list(dilations)
-    weight = filled(k["cout"], k["cin"] // k["group"], *kernel)
+    taps = (k["cout"], k["cin"] // k["group"], *kernel)
+    weight = Computed(taps) if k["computed"] else filled(*taps)
     data = Computed((k["N"], k["cin"], *sizes))
     return Spec(op, (data, weight), ((k["N"], k["cout"], *out),), attrs, reader=k["reader"])
 
@@ -124,7 +125,7 @@ CONVOLUTION: dict[str, Values] = {
     "rank": (4, 3, 5, 11), "N": Size(1), "cin": Size(8), "cout": Size(8), "D": Size(8), "H": Size(16), "W": Size(16),
     **_per_axis("kernel", Size(3)), **_per_axis("stride", Size(1)), **_per_axis("dilation", Size(1)),
     "kernel_d": Size(1), **_per_axis("pad", Size(1, 0)), "pad_d": Size(0, 0), "uneven": (0, 1), "group": (1, 2, 8),
-    "written": (True, False),
+    "written": (True, False), "computed": (False, True),
     "reader": ("any", "", "add"),
 }  # fmt: skip
 TRANSPOSED: dict[str, Values] = {

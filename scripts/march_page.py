@@ -135,7 +135,6 @@ def _placement(target: Target) -> Iterator[str]:
         ("Of these active where a convolution feeds them", passive.not_after_conv),
         ("On the BPU only where their result is asked for quantised", _waiting(passive.waiting)),
         ("Give floats where nothing asks for quantised ones", passive.floats),
-        ("Read quantised inputs even where a limit keeps them on the CPU", passive.pulling),
     ):
         if ops:
             yield f"{words} ({passive.source}, {passive.evidence}): {', '.join(sorted(ops))}.\n"

@@ -52,7 +52,7 @@ def place_as_seen(model: Model, target: Target, twin: Model | None = None) -> Pl
     seen = place(twin, target)
     left = {row.node.name for row in seen.rows}
     gone = [_gone(node) for node in model.nodes() if node.name not in left]
-    return Placement(target, seen.rows, seen.refusals, seen.folds, gone)
+    return Placement(target, seen.rows, seen.refusals, seen.folds, gone, seen.inserted)
 
 
 def _gone(node: Node) -> Row:

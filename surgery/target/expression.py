@@ -51,9 +51,15 @@ def divides(parts: Iterable[int], whole: int) -> bool:
     return all(part > 0 and whole % part == 0 for part in parts)
 
 
+def multiples(values: Iterable[int], step: int) -> bool:
+    """Whether every one of ``values`` is a multiple of ``step``."""
+    return all(value % step == 0 for value in values)
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": min, "max": max, "len": len, "abs": abs, "sum": sum,
     "is_power_of_two": is_power_of_two, "ceil_to": ceil_to, "within": within, "divides": divides,
+    "multiples": multiples,
 }  # fmt: skip
 
 

@@ -30,13 +30,15 @@ _WAITING = frozenset({"conv-relu", "conv-clip"})
 class Folds:
     """The nodes that go away and where each goes.
 
-    ``lookups`` are survivors that stand for a fused activation or movement, and its name; ``products`` says that
-    products by a constant take up what convolutions do.
+    ``activated`` are convolutions with an activation in them, ``summed`` those with a shortcut. ``lookups`` are
+    survivors that stand for a fused activation or movement, and its name; ``products`` says that products by a constant
+    take up what convolutions do, but no constant added behind a shortcut.
     """
 
     into: dict[Node, Node] = field(default_factory=dict)
     constants: set[Value | Constant] = field(default_factory=set)
     activated: set[Node] = field(default_factory=set)
+    summed: set[Node] = field(default_factory=set)
     lookups: dict[Node, str] = field(default_factory=dict)
     products: bool = False
 
@@ -191,7 +193,8 @@ def _scale(node: Node, folds: Folds) -> Node | None:
     maker = data[0].producer
     if node.op in ("Add", "Sub") and maker is not None and _is_scale(maker, folds) and sole_reader(maker) is node:
         return maker
-    return _open_host(data[0], node, folds)
+    host = _open_host(data[0], node, folds)
+    return None if folds.products and node.op in ("Add", "Sub") and host in folds.summed else host
 
 
 def _is_scale(node: Node, folds: Folds) -> bool:
@@ -205,7 +208,9 @@ def _into_root(node: Node, folds: Folds) -> Node | None:
     """The root behind a number that is added, where something is divided by it: all that is one lookup."""
     root = sole_reader(node)
     reader = sole_reader(root) if root is not None and root.op == "Sqrt" else None
-    divides = reader is not None and reader.op == "Div" and reader.inputs[1].producer is root
+    divides = reader is not None and (
+        reader.op == "Reciprocal" or (reader.op == "Div" and reader.inputs[1].producer is root)
+    )
     number = any(isinstance(t, Constant) and prod(t.shape) == 1 for t in node.inputs)
     return root if divides and number and len(folds.computed(node)) == 1 else None
 
@@ -227,7 +232,10 @@ def _residual(node: Node, folds: Folds) -> Node | None:
     if len(data) != 2 or data[0].shape != data[1].shape or data[0] is data[1]:
         return None
     hosts = [host for t in data if (host := _adder(t, node, folds)) is not None]
-    return max(hosts, key=lambda n: n.position, default=None)
+    host = max(hosts, key=lambda n: n.position, default=None)
+    if host is not None:
+        folds.summed.add(host)
+    return host
 
 
 def _adder(tensor: Tensor, reader: Node, folds: Folds) -> Node | None:
@@ -322,7 +330,7 @@ _LOCAL: dict[str, tuple[tuple[str, _Fuse], ...]] = {
     "BatchNormalization": (("conv-batchnorm", _batchnorm), ("scale-conv", _before_conv)),
     "Relu": (("conv-relu", _activation),),
     "Clip": (("conv-clip", _activation),),
-    "Add": (("conv-scale", _scale), ("conv-residual", _residual), ("conv-map", _constant_map), ("rsqrt", _into_root)),
+    "Add": (("rsqrt", _into_root), ("conv-scale", _scale), ("conv-residual", _residual), ("conv-map", _constant_map)),
     "Sub": (("conv-scale", _scale),),
     "Mul": (("conv-scale", _scale), ("scale-conv", _before_conv)),
     "Div": (("conv-scale", _scale),),

@@ -114,11 +114,11 @@ class Passive(Data):
     ``following``: those of ``ops`` that nothing asks for where an operator of the CPU makes what they read, as floats;
     ``deaf``: those of ``ops`` that read floats of the CPU as they are, if all that reads them asks for it, and ask for
     nothing there; ``shy``: what is not asked for by these alone; ``apart``: those that are a segment of their own then.
-    ``pulling``: those that have their inputs quantised even where a limit keeps them on the CPU, ``asking`` those that
-    do where only their neighbours keep them there; ``passing``: those
-    that do where their result is asked for quantised; ``floats``: those on the BPU whose result is float unless it is
-    asked for quantised (one of ``ops`` while it is active, ReduceMean over height and width); ``lookups``: activations
-    that become one with a waiting one of them that alone reads them.
+    ``asking``: those that have their inputs quantised even where their neighbours keep them on the CPU; ``passing``:
+    those that do where their result is asked for quantised; ``floats``: those on the BPU whose result is float unless
+    it is asked for quantised (one of ``ops`` while it is active, ReduceMean over height and width); ``lookups``:
+    activations that become one with a waiting one of them that alone reads them; ``aloof``: those that ask for nothing,
+    by the condition under which a node of the toolchain's own is before them on the CPU.
     """
 
     ops: frozenset[str] = frozenset()
@@ -131,12 +131,12 @@ class Passive(Data):
     deaf: frozenset[str] = frozenset()
     apart: frozenset[str] = frozenset()
     shy: frozenset[str] = frozenset()
-    pulling: frozenset[str] = frozenset()
     asking: frozenset[str] = frozenset()
     passing: frozenset[str] = frozenset()
     floats: frozenset[str] = frozenset()
     along: dict[str, str] = {}
     lookups: frozenset[str] = frozenset()
+    aloof: dict[str, str] = {}
     source: str = ""
     evidence: Evidence = "read"
 
@@ -147,8 +147,9 @@ class Sinking(Data):
     ``past``: elementwise ones; ``reductions``: along axes that stay apart; ``points``: convolutions, where they are
     1x1 and channels stay; ``products``: by a constant matrix, which become convolutions between movements; ``pieces``:
     Slice and the like, behind Reshapes that only add or drop dims of 1; ``keeping``: reductions that keep the axes
-    which they drop, in front of a Reshape.
-    ``shuffles_stay``: a channel shuffle is one node before anything is moved.
+    which they drop, in front of a Reshape; ``roots``: norms whose root is a node of its own, which may run elsewhere.
+    ``shuffles_stay``: a channel shuffle is one node before anything is moved. ``widest``: channels that a product of
+    several rows reads and makes at most; one of more becomes several.
     """
 
     past: frozenset[str] = frozenset()
@@ -157,7 +158,9 @@ class Sinking(Data):
     products: frozenset[str] = frozenset()
     pieces: frozenset[str] = frozenset()
     keeping: frozenset[str] = frozenset()
+    roots: frozenset[str] = frozenset()
     shuffles_stay: bool = False
+    widest: int | None = None
     source: str = ""
     evidence: Evidence = "read"
 

@@ -53,6 +53,11 @@ def move_of(node: Node, opset: int) -> Move | None:
         return None
 
 
+def is_per_channel(held: Constant, shape: Dims) -> bool:
+    """Whether a constant has one number for every channel of a map of that shape."""
+    return len(shape) == 4 and held.shape[-3:] == (shape[1], 1, 1)
+
+
 def is_product(node: Node) -> bool:
     """Whether a MatMul is by one constant matrix from the right."""
     held = node.input(1)

@@ -73,6 +73,12 @@ def is_passed(move: Move) -> bool:
     return move.perm is not None or (3 <= before <= 5 and not before == after == 4)
 
 
+def behind_maps(moves: Moves) -> Moves:
+    """Those behind the last Reshape of a map to a map: only what is one a channel passes that one."""
+    maps = [n for n, move in enumerate(moves, 1) if move.perm is None and len(move.before) == len(move.after) == 4]
+    return moves[maps[-1] :] if maps else moves
+
+
 def undone(shape: Dims, moves: Moves) -> Moves | None:
     """``moves`` as they lead to ``shape``, which is that of their result or 1 in some of its dims.
 
@@ -112,16 +118,21 @@ def _before(shape: Dims, move: Move) -> Dims | None:
 def piece_before(part: Dims, move: Move) -> Dims | None:
     """The shape of the piece that becomes ``part``, a piece of the result of ``move``, by a Reshape of dims of 1.
 
-    None where the movement is another one.
+    None where the movement is another one, or its dims of 1 are not all in front or behind.
 
     >>> piece_before((1, 2, 84), reshape((1, 1, 4, 84), (1, 4, 84))), piece_before((1, 4), reshape((1, 2, 4), (1, 8)))
     ((1, 1, 2, 84), None)
     """
-    ones = _squeezed(move)
-    if ones.perm is not None or not ones.is_idle:
+    if move.perm is not None:
         return None
-    sizes = iter(size for size, whole in zip(part, move.after, strict=True) if whole != 1)
-    return tuple(1 if whole == 1 else next(sizes) for whole in move.before)
+    longer, shorter = sorted((move.before, move.after), key=len, reverse=True)
+    ones = len(longer) - len(shorter)
+    for front in range(ones + 1):
+        lead, rest = (1,) * front, (1,) * (ones - front)
+        if longer == (*lead, *shorter, *rest):
+            dropped = len(move.before) > len(move.after)
+            return (*lead, *part, *rest) if dropped else part[front : len(part) - len(rest)]
+    return None
 
 
 def _groups(one: Dims, other: Dims) -> Iterator[tuple[range, range]]:

@@ -48,6 +48,7 @@ class Neighbours:
 
         self.normal = {part for n in graph.nodes for part in parts_of_norm(n)}
         self.waiting, self.along = those(passive.waiting) - self.normal, those(passive.along)
+        self.aloof = those(passive.aloof)
         self.active = {n for n in graph.nodes if n.op in passive.only} - those(passive.only)
         cones = {n: shuffle_behind(n) for n in graph.nodes} if target.fuses(SHUFFLE) else {}
         self.shuffles = {cone[-1]: root for root, cone in cones.items() if cone is not None}
@@ -94,15 +95,16 @@ class Neighbours:
         return bool(asking)
 
     def _follows_cpu(self, node: Node) -> bool:
-        """Whether what ``node`` reads is of the CPU, maybe through what would be asked for, too."""
-        maker = node.inputs[0].producer
-        while maker is not None:
-            if maker in self.shuffles.values():
-                maker = self._shuffled(maker).producer
-            elif self._on_bpu(maker) and (maker in self.waiting or self._waits(maker, None)):
-                maker = maker.inputs[0].producer
-            else:
-                break
+        """Whether all that ``node`` reads is of the CPU, maybe through what would be asked for, too."""
+        read = [tensor.producer for tensor in _read(node) if not tensor.is_empty()]
+        return bool(read) and all(maker is not None and self._is_of_far_cpu(maker) for maker in read)
+
+    def _is_of_far_cpu(self, maker: Node) -> bool:
+        if maker in self.shuffles.values():
+            before = self._shuffled(maker).producer
+            return before is not None and self._is_of_far_cpu(before)
+        if self._on_bpu(maker) and (maker in self.waiting or self._waits(maker, None)):
+            return self._follows_cpu(maker)
         return maker in self.verdicts and self._gives_cpu_floats(maker)
 
     def _gives_cpu_floats(self, node: Node) -> bool:
@@ -171,7 +173,7 @@ class Neighbours:
 
     def _pulls(self, reader: Node) -> bool:
         """Whether ``reader`` asks for quantised input: it is active on the BPU, or passes on to one that is."""
-        if reader not in self.verdicts:
+        if reader not in self.verdicts or reader in self.aloof:
             return False
         if reader in self.shuffles:
             return self.shuffles[reader] in self.pulled
@@ -183,8 +185,8 @@ class Neighbours:
         if device == "folded" or vanishes(reader, self.target):
             return reader in self.pulled
         passive = self.target.march.passive
-        if reader.op in (passive.pulling | passive.asking if device == "bpu" else passive.pulling):
-            return device in ("bpu", "cpu")
+        if reader.op in passive.asking and device == "bpu":
+            return True
         if device != "unknown" and not self._may(reader):
             return device == "cpu" and reader.op in passive.passing and reader in self.pulled
         return reader in self.pulled or not (reader in self.waiting or self._waits(reader, None))

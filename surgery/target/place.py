@@ -74,12 +74,19 @@ class Placement:
     Attributes:
         rows: every node of the model.
         live: those whose graph was placed; the others were gone before, and are of another copy of the model.
+        inserted: numbers of the segments that nodes of the toolchain's own are in.
     """
 
     def __init__(
-        self, target: Target, rows: list[Row], refusals: list[Refusal], folds: Folds, gone: Sequence[Row] = ()
+        self,
+        target: Target,
+        rows: list[Row],
+        refusals: list[Refusal],
+        folds: Folds,
+        gone: Sequence[Row] = (),
+        inserted: AbstractSet[int] = frozenset(),
     ) -> None:
-        self.target, self.live, self.refusals, self.folds = target, rows, refusals, folds
+        self.target, self.live, self.refusals, self.folds, self.inserted = target, rows, refusals, folds, inserted
         self.rows = [*rows, *gone]
         self._by_node = {row.node: row for row in self.rows}
 
@@ -91,7 +98,7 @@ class Placement:
     @property
     def segments(self) -> int:
         """Number of BPU segments."""
-        return len({row.segment for row in self.rows if row.segment is not None})
+        return len({row.segment for row in self.rows if row.segment is not None} | self.inserted)
 
     def row(self, node: Node) -> Row:
         """The row of a node; KeyError for a node of another model."""
@@ -140,21 +147,27 @@ class Placement:
 
 def place(model: Model, target: Target) -> Placement:
     """Where every node of ``model`` runs on ``target``."""
-    rows, folds = _place_main(model.graph, target, model.opset)
+    rows, folds, inserted = _place_main(model.graph, target, model.opset)
     for graph in list(model.graph.walk())[1:]:
         _place_body(graph, target, model.opset, rows)
-    placement = Placement(target, rows, target.refusals(model), folds)
+    placement = Placement(target, rows, target.refusals(model), folds, inserted=inserted)
     sums = unsorted_sums({row.node: row.device for row in rows}, folds)
     placement.refusals += target.refusals_once_placed({**placement.counts(), "unsorted_sums": sums})
     return placement
 
 
-def _place_main(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Folds]:
-    """The rows of the main graph, placed as the toolchain has it once it has moved what only moves elements."""
+def _place_main(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Folds, frozenset[int]]:
+    """The rows of the main graph, placed as the toolchain has it once it has moved what only moves elements.
+
+    The last are the segments of the nodes that it inserts on the way.
+    """
     twin = sunk(graph, target.march.sinking, opset)
-    rows, folds, apart = _place_graph(twin.graph if twin is not None else graph, target, opset)
+    rows, folds, apart = _place_graph(twin or Twin(graph), target, opset)
     _number_segments(rows, folds, apart)
-    return (rows, folds) if twin is None else _as_of(graph, twin, rows, folds)
+    if twin is None:
+        return rows, folds, frozenset()
+    inserted = (row.segment for row in rows if row.node not in twin.own and row.segment is not None)
+    return *_as_of(graph, twin, rows, folds), frozenset(inserted)
 
 
 def _as_of(graph: Graph, twin: Twin, rows: list[Row], folds: Folds) -> tuple[list[Row], Folds]:
@@ -166,20 +179,24 @@ def _as_of(graph: Graph, twin: Twin, rows: list[Row], folds: Folds) -> tuple[lis
         {own[node]: own.get(host, own[node]) for node, host in folds.into.items() if node in own},
         {tensor for node in graph.nodes for tensor in node.outputs if tensor.name in names},
         {own[node] for node in folds.activated if node in own},
+        {own[node] for node in folds.summed if node in own},
         {own[node]: name for node, name in folds.lookups.items() if node in own},
     )
     for node in graph.nodes:
         if node not in found:
             same.drop(node, node.inputs[0].producer)
-            found[node] = Row(node, "folded", None, _FOLDED, MOVED)
+            found[node] = Row(node, "folded", None, _FOLDED, MOVED, twin.merged.get(node))
+            continue
         row = found[node]
         found[node] = replace(row, node=node, into=None if row.into is None else own.get(row.into))
     return [found[node] for node in graph.nodes], same
 
 
-def _place_graph(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Folds, set[Node]]:
+def _place_graph(twin: Twin, target: Target, opset: int) -> tuple[list[Row], Folds, set[Node]]:
     """The rows, what is folded, and the nodes that are a segment of their own behind the CPU."""
-    verdicts = {node: target.verdict(node, opset) for node in graph.nodes}
+    graph = twin.graph
+    free = dict.fromkeys(twin.free, Verdict("bpu"))
+    verdicts = {node: free.get(node) or target.verdict(node, opset) for node in graph.nodes}
     neighbours = Neighbours(graph, target, verdicts, opset)
     folds = find_folds(graph, target, neighbours.pulled)
     idle = neighbours.idle(graph.nodes, folds)
@@ -285,17 +302,19 @@ def _edges(rows: Iterable[Row], folds: Folds) -> Iterator[tuple[Node | Tensor, N
 def _number_segments(rows: list[Row], folds: Folds, apart: AbstractSet[Node]) -> None:
     """Give BPU rows their segment: those connected, by a value passed on or read in common, at one depth.
 
-    Depth counts the changes from another device, or a node ``apart``, back to the BPU on the way to a node, at most.
+    Depth counts how often the way to a node leaves the BPU, or a node ``apart``, at most.
     """
     device = {row.node: "cpu" if row.note in (CUT, LAYOUT) else row.device for row in rows}
     depth: dict[Node, int] = {}
     links: list[tuple[Node | Tensor, Node]] = []
     for maker, reader in _edges(rows, folds):
         on_bpu = device.get(reader) == "bpu"
-        leaves = maker in apart and reader not in apart
-        back = on_bpu and isinstance(maker, Node) and (leaves or device.get(maker) in ("cpu", "unknown", "refused"))
+        off = device.get(reader) in ("cpu", "unknown", "refused")
+        leaves = isinstance(maker, Node) and (
+            (on_bpu and maker in apart and reader not in apart) or (off and device.get(maker) == "bpu")
+        )
         before = depth.get(maker, 0) if isinstance(maker, Node) else 0
-        depth[reader] = max(depth.get(reader, 0), before + back)
+        depth[reader] = max(depth.get(reader, 0), before + leaves)
         if on_bpu:
             links.append((maker, reader))
     union = _Union()

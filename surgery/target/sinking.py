@@ -16,10 +16,21 @@ from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
 from surgery.target.folds import RESHAPES
 from surgery.target.lookups import shuffle_behind
 from surgery.target.march import Sinking
-from surgery.target.movers import dims, is_left_product, is_point, is_product, is_static, move_of, root_of, value_like
+from surgery.target.movers import (
+    dims,
+    is_left_product,
+    is_per_channel,
+    is_point,
+    is_product,
+    is_static,
+    move_of,
+    root_of,
+    value_like,
+)
 from surgery.target.moves import (
     Move,
     Moves,
+    behind_maps,
     is_passed,
     joined,
     keeps_order,
@@ -32,10 +43,9 @@ from surgery.target.moves import (
 from surgery.target.params import Params, Unknown
 from surgery.target.shapes import Dims
 from surgery.target.twin import Twin, Values
+from surgery.target.wide import JOINTS, PARTS, part_products
 
 _TO_CHANNELS, _FROM_CHANNELS = (0, 3, 1, 2), (0, 2, 3, 1)
-_ROUNDS = 4
-"""How often the walk is repeated for products that turn out to read what is moved anyway; two were seen."""
 
 
 def sunk(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
@@ -43,7 +53,7 @@ def sunk(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
 
     Products are made convolutions of what everything else has moved behind already.
     """
-    kinds = RESHAPES | {"Transpose"} | rules.products | rules.keeping
+    kinds = RESHAPES | {"Transpose"} | rules.products | rules.keeping | rules.roots
     if not rules.past or not any(node.op in kinds for node in graph.nodes):
         return None
     if any(True for node in graph.nodes for _ in node.bodies()):
@@ -52,19 +62,17 @@ def sunk(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
     then = _moved(graph if first is None else first.graph, rules, opset)
     if first is None or then is None:
         return first or then
-    return Twin(then.graph, {node: first.own[old] for node, old in then.own.items() if old in first.own})
+    own = first.own
+    merged = {own[node]: own[other] for node, other in then.merged.items() if node in own and other in own}
+    then.own = {node: own[old] for node, old in then.own.items() if old in own}
+    then.merged = first.merged | merged
+    return then
 
 
 def _moved(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
     """The twin of ``graph`` by one set of rules; None where they move nothing."""
-    read = {node.inputs[0] for node in graph.nodes if node.op in rules.products}
-    done: set[Tensor] = set()
-    for _ in range(_ROUNDS):
-        walk = _Walk(graph, rules, opset, frozenset(done))
-        twin = walk.twin()
-        if walk.values.done & read <= done:
-            break
-        done |= walk.values.done & read
+    walk = _Walk(graph, rules, opset)
+    twin = walk.twin()
     return twin if walk.values.moved else None
 
 
@@ -73,14 +81,13 @@ class _Walk:
 
     Args:
         graph, rules, opset: as for :func:`sunk`.
-        expected: values of the model whose movements are known to be done for another reader.
 
     Attributes:
         values: of the twin.
     """
 
-    def __init__(self, graph: Graph, rules: Sinking, opset: int, expected: frozenset[Tensor]) -> None:
-        self.graph, self.rules, self.opset, self.expected = graph, rules, opset, expected
+    def __init__(self, graph: Graph, rules: Sinking, opset: int) -> None:
+        self.graph, self.rules, self.opset = graph, rules, opset
         ends = [(node, shuffle_behind(node)) for node in graph.nodes] if rules.shuffles_stay else []
         self.staying = {part for end, parts in ends for part in (end, *(parts or ())) if parts}
         self.values = Values(graph.name)
@@ -124,6 +131,8 @@ class _Walk:
             return self._pieces(node)
         if len(node.outputs) != 1:
             return False
+        if node.op in self.rules.roots:
+            return self._root(node)
         if node.op in self.rules.keeping and not node.attrs.get("keepdims", 1):
             return self._kept(node)
         if self.rules.products and (becomes := self._product_of(node)) is not None:
@@ -158,6 +167,9 @@ class _Walk:
         ):
             count = min(shared_end(moves, self.values.held(t).moves) for t in computed)
         moves = moves[len(moves) - count :]
+        if any(isinstance(t, Constant) and prod(t.shape) > 1 and not is_per_channel(t, shape) for t in node.inputs):
+            moves = behind_maps(moves)
+            count = len(moves)
         constants = {t: self._constant(t, shape, moves) for t in node.inputs if isinstance(t, Constant)}
         if not count or None in constants.values():
             return False
@@ -218,7 +230,7 @@ class _Walk:
             return False
         count = len(moves) if keeps_order(moves) else 1
         before = moves[-count].before
-        if len(before) != 4 or before[:2] != after[:2] or not keeps_order(moves[-count:]):
+        if len(before) != 4 or before[:2] != after[:2] or 1 not in after[2:] or not keeps_order(moves[-count:]):
             return False
         shape = dims(node.outputs[0])
         to = (*shape[:2], *before[2:])
@@ -237,13 +249,35 @@ class _Walk:
         held = self.values.held(data)
         moves = joined(held.moves, [reshape(shape, first.before), first])
         source, before = held.source, dims(held.source)
-        if data in self.expected or len(before) != 4 or before[:2] != first.after[:2] or not keeps_order(moves):
+        if len(before) != 4 or before[:2] != first.after[:2] or not keeps_order(moves):
             source, before = self._operand(data, first), first.after
         made = (before[0], out[-1], *before[2:])
         back = transpose((first.after[0], out[-1], *first.after[2:]), _FROM_CHANNELS)
-        rest = [reshape(made, back.before), back, reshape(back.after, out)]
-        self.values.work(node, [source, self.values.held(node.inputs[1]).source], made, joined((), rest))
+        rest = [back, reshape(back.after, out)]
+        moves = joined((), [reshape(made, back.before), *rest])
+        if prod(shape[:-1]) == 1 and len(shape) < 4:
+            moves = (reshape(made, back.after), rest[-1])
+        elif self._is_wide(before[1], made):
+            self._part(node, source, made, back.before, joined((), rest))
+            return True
+        self.values.work(node, [source, self.values.held(node.inputs[1]).source], made, moves)
         return True
+
+    def _is_wide(self, read: int, made: Dims) -> bool:
+        """Whether a product that makes a map has too many channels for one convolution, and few enough for parts."""
+        widest = self.rules.widest
+        return widest is not None and widest < max(read, made[1]) <= PARTS * widest
+
+    def _part(self, node: Node, source: Tensor, made: Dims, joint: Dims, moves: Moves) -> None:
+        """A product that reads ``source``: several that make parts of the map ``made``, and what joins them."""
+        parts = part_products(node, source, made, joint)
+        first = next(each for each in parts if each.op == node.op)
+        for new in parts:
+            self.values.add(new, node if new is first else None)
+        self.values.twin.free.update(new for new in parts if new.op in JOINTS)
+        last = parts[-1].outputs[0]
+        self.values.hold(node.outputs[0], last, joined((), [reshape(dims(last), joint), *moves]))
+        self.values.moved = True
 
     def _left_product(self, node: Node) -> bool:
         """A constant matrix times the rows of a map, which are its channels: it reads the map."""
@@ -257,13 +291,34 @@ class _Walk:
         self.values.work(node, inputs, made, joined((), [reshape(made, out)]))
         return True
 
-    def _kept(self, node: Node) -> bool:
-        """A reduction that drops its axes: it keeps them, and a Reshape behind it waits."""
+    def _root(self, node: Node) -> bool:
+        """A norm: what is under its root is summed up by a node, and the root drawn by another."""
+        kept = self._kept_dims(node)
+        if kept is None:
+            return False
+        total = value_like(node.outputs[0], kept)
+        total.name = f"{total.name}_sum"
+        inputs = [self.values.real(tensor) for tensor in node.inputs]
+        self.values.add(Node(node.op, node.name, {**node.attrs, "keepdims": 1}, inputs, [total]), node)
+        out = value_like(node.outputs[0], kept)
+        self.values.add(Node("Sqrt", "", {}, [total], [out]), None)
+        self.values.hold(node.outputs[0], out, joined((), [reshape(kept, dims(node.outputs[0]))]))
+        self.values.moved = True
+        return True
+
+    def _kept_dims(self, node: Node) -> Dims | None:
+        """The dims of a reduction's result where it keeps the axes that it reduces."""
         try:
             axes = Params(node, self.opset)["axes"]
         except Unknown:
+            return None
+        return tuple(1 if axis in axes else size for axis, size in enumerate(dims(node.inputs[0])))
+
+    def _kept(self, node: Node) -> bool:
+        """A reduction that drops its axes: it keeps them, and a Reshape behind it waits."""
+        kept = self._kept_dims(node)
+        if kept is None:
             return False
-        kept = tuple(1 if axis in axes else size for axis, size in enumerate(dims(node.inputs[0])))
         inputs = [self.values.real(tensor) for tensor in node.inputs]
         moves = joined((), [reshape(kept, dims(node.outputs[0]))])
         self.values.work(node, inputs, kept, moves, {**node.attrs, "keepdims": 1})

@@ -16,10 +16,16 @@ from surgery.target.shapes import Dims
 
 @dataclass
 class Twin:
-    """The graph with everything moved; ``own`` leads from its nodes to those that they stand for."""
+    """The graph with everything moved.
+
+    ``own`` leads from its nodes to those that they stand for, ``merged`` from a movement of the graph to the one behind
+    it that it became one with. ``free`` are nodes of the toolchain's own, for which no limits hold.
+    """
 
     graph: Graph
     own: dict[Node, Node] = field(default_factory=dict)
+    merged: dict[Node, Node] = field(default_factory=dict)
+    free: set[Node] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -35,13 +41,11 @@ class Values:
 
     Attributes:
         twin: made so far.
-        done: values of the graph whose movements had to be done.
         moved: whether anything was moved.
     """
 
     def __init__(self, name: str) -> None:
         self.twin = Twin(Graph(name))
-        self.done: set[Tensor] = set()
         self.moved = False
         self._held: dict[Tensor, Held] = {}
         self._made: dict[tuple[Tensor, Moves], Tensor] = {}
@@ -57,8 +61,6 @@ class Values:
     def real(self, tensor: Tensor) -> Tensor:
         """``tensor`` in the twin, with its movements done."""
         held = self.held(tensor)
-        if held.moves:
-            self.done.add(tensor)
         return self.after(held.source, held.moves)
 
     def after(self, source: Tensor, moves: Moves) -> Tensor:
@@ -94,9 +96,13 @@ class Values:
 
     def hold(self, tensor: Tensor, source: Tensor, moves: Moves = (), by: Node | None = None) -> None:
         """Have ``tensor`` be what ``moves`` make of a value of the twin; ``by`` did the last of them."""
+        before = self._held.get(by.inputs[0]) if by is not None else None
         self._held[tensor] = Held(source, moves)
-        if by is not None:
-            self._movers.setdefault((source, moves), by)
+        if by is None or before is None:
+            return
+        if len(moves) <= len(before.moves) and (first := self._movers.get((source, before.moves))) is not None:
+            self.twin.merged[first] = by
+        self._movers.setdefault((source, moves), by)
 
     def until(self, tensor: Tensor, count: int) -> Tensor:
         """``tensor`` in the twin before its last ``count`` movements."""

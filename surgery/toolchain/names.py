@@ -25,9 +25,11 @@ _SHAPES = frozenset({"Shape", "Size"})
 _RENAMED = "UNIT_CONV_FOR_"
 """In front of the name of a node that was made a convolution."""
 _FOR_INPUT = "HZ_PREPROCESS_FOR_"
-_PART = re.compile(r"_(?:reciprocal|mul|gemm|square|sqrt|sum|expand|Pow|ReduceSum|Sqrt)$")
+_PART = re.compile(r"_(?:reciprocal|mul|gemm|square|sqrt|sum|expand|Pow|ReduceSum|Sqrt|sub\d+)$")
 """Behind the name of a node that was taken apart."""
 _PADDED = "padded_"
+_JOINT = "_concat"
+"""Behind the name of a product of many channels: what joins the maps of its parts."""
 _FLOAT = frozenset({"HzDequantize"})
 _MOVEMENTS = frozenset({"Reshape", "Transpose"})
 _MOVES = _MOVEMENTS | {"Flatten", "Squeeze", "Unsqueeze", "DepthToSpace", "SpaceToDepth", "Gather", "Slice"}
@@ -102,6 +104,8 @@ class _Mapper:
 
     def _is_inserted(self, op: Op) -> bool:
         """Whether a node is a movement of the toolchain's own, not one of ours under another name."""
+        if op.op == "Concat" and op.name.endswith(_JOINT) and op.name not in self.own:
+            return op.name.removesuffix(_JOINT) in self.own
         if op.op not in _MOVEMENTS or op.name in self.own:
             return False
         made = (self.makers[name] for name in op.outputs if name in self.makers)

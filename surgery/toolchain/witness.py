@@ -39,15 +39,22 @@ class Witness:
     Args:
         installation: which one; the one found by :func:`surgery.toolchain.find` when None.
         cache: where answers are kept; None for the user's own.
+        check_seconds: limit of a check of which no other is said.
     """
 
-    def __init__(self, installation: Installation | None = None, cache: Cache | None = None) -> None:
-        self.installation = installation or find()
+    def __init__(
+        self,
+        installation: Installation | None = None,
+        cache: Cache | None = None,
+        *,
+        check_seconds: float = CHECK_SECONDS,
+    ) -> None:
+        self.installation, self.check_seconds = installation or find(), check_seconds
         self.cache = cache or Cache()
         self._worker = Worker(self.installation.python, self.installation.folder)
 
     def check(
-        self, model: Path | Model, march: str, *, shapes: Shapes | None = None, limit: float = CHECK_SECONDS
+        self, model: Path | Model, march: str, *, shapes: Shapes | None = None, limit: float | None = None
     ) -> Answer:
         """Where the toolchain places every node; it compiles at its lowest level on the way.
 
@@ -55,7 +62,7 @@ class Witness:
             model: a file, asked about as it is, or a model in memory.
             march: ``bernoulli2``, ``bayes`` or ``bayes-e``.
             shapes: sizes of dynamic inputs, by name.
-            limit: seconds until it is killed, which is an answer, too.
+            limit: seconds until it is killed, which is an answer, too; None for ``check_seconds``.
 
         Raises:
             WitnessError: the toolchain does not run, or not for this march.
@@ -63,7 +70,7 @@ class Witness:
         argv = ["checker", "--model-type", "onnx", "--march", march, "--model", files.MODEL]
         for name, shape in (shapes or {}).items():
             argv += ["--input-shape", name, "x".join(map(str, shape))]
-        return self._ask(model, march, argv, limit=limit)
+        return self._ask(model, march, argv, limit=self.check_seconds if limit is None else limit)
 
     def compile(
         self,

@@ -69,9 +69,24 @@ SHAPES = (
     "int64[3] bare = {8, 16, 16}, int64[4] half_wide = {1, 8, 16, 8}, int64[4] half_high = {1, 8, 8, 16},"
     "int64[1] eight = {8}, int64[3] pixel = {1, 1, 8}, int64[2] row = {1, 8}, int64[4] rest = {1, 16, 16, 8},"
     "int64[4] quads = {1, 8, 4, 4}, int64[4] heads = {1, 4, 2, 256}, int64[3] batch = {2, 4, 256},"
+    "int64[1] back = {-1}, int64[1] far = {-100}, int64[4] squares = {1, 8, 8, 32}, int64[4] upright = {1, 8, 1, 256},"
+    "int64[4] kernels = {8, 8, 2, 1}, int64[1] first = {1},"
     "int64[3] tokens = {1, 8, 256}, int64[3] turned = {1, 256, 8}, int64[4] wide = {1, 1, 1, 8},"
     "float scale = {0.05}, int8 zero = {0}, float half = {0.5}, float square = {2.0}, float tiny = {0.00001}"
 )
+
+
+WIDE = {
+    "outwards": (8, 2304),
+    "inwards": (2304, 8),
+    "bias": (2304,),
+    "out_odd": (8, 2049),
+    "in_odd": (2049, 8),
+    "out_far": (8, 4097),
+    "far_row": (8, 4104),
+    "out_batch": (1, 256, 4097),
+}
+"""Operands that only networks have which read them."""
 
 
 def network(body: str) -> Model:
@@ -85,10 +100,13 @@ def network(body: str) -> Model:
     ends = [name for node in proto.graph.node for name in node.output if name not in read]
     del proto.graph.output[:]
     proto.graph.output.extend(onnx.helper.make_tensor_value_info(end, onnx.TensorProto.FLOAT, None) for end in ends)
+    for name in sorted(WIDE.keys() & read):
+        array = np.full(WIDE[name], 0.5, np.float32)
+        proto.graph.initializer.append(onnx.numpy_helper.from_array(array, name))
     shapes = {tensor.name: tuple(tensor.dims) for tensor in proto.graph.initializer}
     for seed, node in enumerate(proto.graph.node):
         node.name = node.output[0]
-        if node.op_type == "Conv":
+        if node.op_type == "Conv" and node.input[1] in shapes:
             taps = np.random.default_rng(seed).normal(size=shapes[node.input[1]]).astype(np.float32)
             node.input[1] = f"w_{node.name}"
             proto.graph.initializer.append(onnx.numpy_helper.from_array(taps, node.input[1]))
@@ -326,4 +344,54 @@ NEIGHBOURS = [
     *((f"a = {first} b = {WIDER}(a, c, twice) y = Sigmoid(b)", "bernoulli2", "cbb") for first in QUANTISED),
     (f"a = {CONV}(x, w) b = {POOL}(a) d = {MIRROR}(b, some) y = Sigmoid(d)", "bernoulli2", "bbcb"),
     (f"a = Cos(x) d = {MIRROR}(a, some) y = Sigmoid(d)", "bernoulli2", "bcb"),
+]  # fmt: skip
+
+ROW = "g = GlobalAveragePool(x) r = Reshape(g, pixel) b = MatMul(r, v)"
+GROWN = f"{TO_TOKENS} b = MatMul(t, outwards)"
+BACK = "d = MatMul(t, outwards) s = Relu(d) b = MatMul(s, inwards) f = Transpose<perm=[0,3,1,2]>(b)"
+LAST = f"a = {CONV}(x, w) t = Transpose<perm=[0,2,3,1]>(a)"
+TWO = f"a = {CONV}(x, w) b = {CONV}(x, w) d = Add(a, b)"
+SURE = "z = Sigmoid(x)"
+BESIDE = f"a = Neg(x) e = {CONV}(x, w) b = Concat<axis=1>(a, e)"
+PARTED = [
+    # nodes, march, their devices and how many segments; the products of many channels are two each
+    (f"{GROWN} y = Add(b, bias)", "bernoulli2", "bffbc", 1),
+    (f"{GROWN} y = Relu(b)", "bernoulli2", "bffbb", 2),
+    (f"{GROWN} d = Add(b, bias) s = Relu(d) y = MatMul(s, inwards)", "bernoulli2", "bffbbbb", 2),
+    (f"{GROWN} s = Relu(b) d = MatMul(s, inwards) y = Add(d, c)", "bernoulli2", "bffbbbc", 2),
+    (f"{LAST} b = MatMul(t, outwards) y = Relu(b)", "bernoulli2", "bfbb", 1),
+    (f"{LAST} b = MatMul(t, outwards) s = Relu(b) y = MatMul(s, inwards)", "bernoulli2", "bfbbb", 1),
+    (f"{LAST} b = MatMul(t, out_odd) s = Relu(b) y = MatMul(s, in_odd)", "bernoulli2", "bfbbb", 1),
+    (f"{LAST} b = MatMul(t, out_far) y = Sigmoid(b)", "bernoulli2", "bfcb", 2),
+    ("s = Reshape(x, tokens) y = MatMul(s, out_batch)", "bernoulli2", "cb", 1),
+    (f"{LAST} g = Sigmoid(t) b = MatMul(g, outwards) y = Relu(b)", "bernoulli2", "bfbbb", 1),
+    (f"{LAST} {BACK} y = {POINT}(f, p)", "bernoulli2", "bfbbbfb", 1),
+    # a row of a constant does not pass the movement behind a product of one row
+    (f"{ROW} y = Add(b, c)", "bernoulli2", "bfbc", 1),
+    (f"{ROW} y = Add(b, k)", "bernoulli2", "bfbf", 1),
+    (f"{ROW} d = Add(b, c) s = Relu(d) y = MatMul(s, u)", "bernoulli2", "bfbbbb", 3),
+    (f"a = {CONV}(x, w) r = Reshape(a, squares) y = {POINT}(r, p)", "bernoulli2", "bcb", 2),
+    (f"a = {CONV}(x, w) r = Reshape(a, upright) y = {POINT}(r, p)", "bernoulli2", "bfb", 1),
+    ("g = GlobalAveragePool(x) r = Reshape(g, pixel) y = MatMul(r, far_row)", "bernoulli2", "bfb", 1),
+    # nothing is added to what a convolution has added a shortcut to
+    (f"{TWO} y = Add(d, n)", "bernoulli2", "bbfc", 1),
+    (f"{TWO} y = Mul(d, n)", "bernoulli2", "bbff", 1),
+    (f"{TWO} y = Add(d, n)", "bayes-e", "bbff", 1),
+    (f"a = {CONV}(x, w) b = Add(a, tiny) s = Sqrt(b) y = Reciprocal(s)", "bernoulli2", "bfcc", 1),
+    (f"a = {CONV}(x, w) b = Add(a, tiny) y = Sqrt(b)", "bernoulli2", "bfb", 1),
+    (f"a = {CONV}(x, w) r = Reshape(a, squares) q = Reshape(r, joined) y = {CONV}(q, w)", "bernoulli2", "bffb", 1),
+    # the root of a norm is on the BPU
+    (f"a = {CONV}(x, w) b = ReduceL2<axes=[1]>(a) y = Neg(b)", "bernoulli2", "bcc", 2),
+    (f"a = {CONV}(x, w) r = Reshape(a, tokens) b = ReduceL2<axes=[1]>(r) y = Neg(b)", "bernoulli2", "bccc", 1),
+    # an Add of the CPU asks for nothing
+    (f"a = Neg(x) b = Add(a, whole) d = Add(b, k) y = Softmax<axis=2>(d) {SURE}", "bernoulli2", "ccccb", 1),
+    (f"a = Neg(x) b = Add(a, whole) y = {CONV}(b, w)", "bernoulli2", "cbb", 1),
+    (f"{BESIDE} d = {WIDER}(b, c, twice) y = Sigmoid(d)", "bernoulli2", "cbbbb", 1),
+    *((f"a = Neg(x) b = Sigmoid(x) d = Mul(a, b) y = {POINT}(d, p)", march, "cbbb", 1) for march in ALL),
+    *((f"b = Sigmoid(x) a = Neg(b) d = Mul(a, b) y = {POINT}(d, p)", march, "bcbb", 2) for march in ALL),
+    *(
+        (f"a = Sigmoid(x) b = Slice(a, one, first, two) r = Reshape(b, kernels) y = Conv(x, r) {SURE}", march, parts, 1)
+        for march, parts in (("bernoulli2", "bbccb"), ("bayes", "bbbcb"), ("bayes-e", "bbbcb"))
+    ),
+    *(("a = Sigmoid(x) b = Slice(a, back, far, two, back) y = Tanh(b)", march, "bcb", 2) for march in ALL),
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from surgery.target import Verdict, Word, load_target, place
 from surgery.target.verdict import Violation
 from tests.support import model_of
 
-TEXT = """g (float[1,4,8,8] x, float[4,4,1,1] w) => (float[1,4,8,8] y) {
+TEXT = """g (float[1,4,8,8] x) => (float[1,4,8,8] y) <float[4,4,1,1] w = {1,1,1,1, 1,1,1,1, 1,1,1,1, 1,1,1,1}> {
     [a] a = Conv (x, w)
     [s] s = Sigmoid (a)
     [m] m = Mul (a, s)

@@ -95,6 +95,7 @@ EXAMPLES: list[tuple[str, Node, object]] = [
     ("axes", REDUCE, (3, 2)),
     ("axes", node("ReduceMean", [(2, 3)], (1, 1)), (0, 1)),
     ("axes", node("ReduceSum", [(2, 3), ints(-1)], (2, 1)), (1,)),
+    ("steps", node("Slice", [(1, 8)], (1, 4)), (1,)),
     ("keepdims", REDUCE, 1),
     ("axis_size", SPLIT, 8),
     ("reduced_sizes", REDUCE, (6, 5)),

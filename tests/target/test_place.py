@@ -8,7 +8,7 @@ from surgery.ir import Model
 from surgery.report.witness import same_place
 from surgery.target import Placement, load_target, place
 from tests.support import model_of
-from tests.target.networks import CONV, FOLDED, NEIGHBOURS, POINT, POOL, network
+from tests.target.networks import CONV, FOLDED, NEIGHBOURS, PARTED, POINT, POOL, network
 
 
 def placed(body: str, march: str = "bayes-e") -> Placement:
@@ -36,6 +36,19 @@ def test_a_folded_row_says_where_it_went() -> None:
 @pytest.mark.parametrize(("body", "march", "expected"), NEIGHBOURS)
 def test_neighbours_decide(body: str, march: str, expected: str) -> None:
     assert devices(placed(body, march)) == expected
+
+
+@pytest.mark.parametrize(("body", "march", "expected", "segments"), PARTED)
+def test_devices_and_segments(body: str, march: str, expected: str, segments: int) -> None:
+    placement = placed(body, march)
+    assert (devices(placement), placement.segments) == (expected, segments)
+
+
+def test_where_what_is_gone_counts() -> None:
+    joined = placed(f"a = {CONV}(x, w) r = Reshape(a, squares) q = Reshape(r, joined) y = {CONV}(q, w)", "bernoulli2")
+    assert joined.host(joined.rows[1]) == "folded", "one with the Reshape behind it, which is gone too"
+    root = placed(f"a = {CONV}(x, w) b = Add(a, tiny) s = Sqrt(b) y = Reciprocal(s)", "bernoulli2")
+    assert root.host(root.rows[1]) == "cpu", "a number under a root goes into the root, not into the convolution"
 
 
 def test_what_goes_into_a_node_on_the_cpu_is_told_apart() -> None:

@@ -15,7 +15,7 @@ from surgery.target import load_target, place
 from surgery.toolchain import Witness
 from surgery.toolchain.names import map_names
 from tests.support import vendor_devices
-from tests.target.networks import FOLDED, NEIGHBOURS, network
+from tests.target.networks import FOLDED, NEIGHBOURS, PARTED, network
 
 ACTIVATIONS = ["Sigmoid", "Erf", "Neg", "Softmax", "LeakyRelu", "ReduceMax"]
 TAILS = ["MaxPool", "GlobalAveragePool", "Tanh", "DepthToSpace"]
@@ -62,7 +62,7 @@ def test_same_devices(vendor: Witness, march: str) -> None:
 
 @pytest.mark.witness
 @pytest.mark.parametrize(
-    ("body", "march"), [*((body, "bayes-e") for body, _ in FOLDED), *(row[:2] for row in NEIGHBOURS)]
+    ("body", "march"), [*((body, "bayes-e") for body, _ in FOLDED), *(row[:2] for row in (*NEIGHBOURS, *PARTED))]
 )
 def test_what_is_said_of_neighbours(vendor: Witness, body: str, march: str) -> None:
     model = network(body)
@@ -71,3 +71,11 @@ def test_what_is_said_of_neighbours(vendor: Witness, body: str, march: str) -> N
     names, placement = map_names(model, answer.placement), place(model, load_target(march))
     devices = {row.node.name: (row.device, names.device(row.node.name), placement.host(row)) for row in placement.rows}
     assert {name: found for name, found in devices.items() if not same_place(*found)} == {}
+
+
+@pytest.mark.witness
+@pytest.mark.parametrize(("body", "march", "segments"), [(body, march, count) for body, march, _, count in PARTED])
+def test_segments_are_said(vendor: Witness, body: str, march: str, segments: int) -> None:
+    answer = vendor.check(network(body), march)
+    assert answer.placement is not None
+    assert answer.placement.segments == segments

@@ -36,6 +36,13 @@ def axes(p: Params) -> Dims:
     return tuple(a + p["rank"] if a < 0 else a for a in given)
 
 
+@around
+def steps(p: Params) -> Dims:
+    """Steps of a Slice; 1 each where none are given."""
+    given = p.node.input(4) if p.opset > 9 else None
+    return (1,) if given is None or given.is_empty() else ints_of(given, "steps")
+
+
 @param
 def keepdims(p: Params) -> int:
     """Whether a reduction keeps its axes with size 1."""

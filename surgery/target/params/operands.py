@@ -133,10 +133,11 @@ def constant_per_channel(p: Params) -> bool:
 def constant_whole(p: Params) -> bool:
     """Whether one operand is a constant as large as the result, which has rank 4; the batch may be stretched."""
     held, made = next((t for t in p.node.inputs if isinstance(t, Constant)), None), p.node.outputs[0].shape or ()
-    if held is None or len(made) != 4 or len(held.shape) < 3:
+    if held is None or len(made) != 4:
         return False
-    other = any(isinstance(dim, int) and dim != size for dim, size in zip(made[1:], held.shape[-3:], strict=True))
-    return not other and held.shape[-3:] == p["output_dims"][1:]
+    shape = (1, 1, 1, *held.shape)[-3:]
+    other = any(isinstance(dim, int) and dim != size for dim, size in zip(made[1:], shape, strict=True))
+    return not other and shape == p["output_dims"][1:]
 
 
 @around
