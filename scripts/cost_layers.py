@@ -63,7 +63,7 @@ class _Sizes(NamedTuple):
 
 
 _RESHAPED = "_Reshape_0"
-_NOTHING = tuple((kind,) for kind in FREE)
+_IDLE = tuple((kind,) for kind in FREE)
 APART = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 """Operators whose layers are not added up: their own, and what turns maps around for others."""
 NOTHING = _Sizes(0, 0, 0, "", "", "")
@@ -71,12 +71,11 @@ NOTHING = _Sizes(0, 0, 0, "", "", "")
 
 def lines(entry: tables.Entry, model: Model, target: Target) -> Iterator[list[Any]]:
     """The lines of a measured model; where its nodes run is what we predict, as for an estimate."""
-    placement, align = place(model, target), rates(target).align
-    device = placement.device
+    device, align = place(model, target).device, rates(target).align
     names = named(model, [row_of(*row) for row in entry["rows"]])
     nodes = {node.name: node for node in model.graph.nodes}
     behind = {layer: _behind(layer, names, nodes) for _, layer, *_ in entry["layers"]}
-    working = {layer: tuple(n for n in found if kinds(nodes[n])[:1] not in _NOTHING) for layer, found in behind.items()}
+    working = {layer: tuple(n for n in found if kinds(nodes[n])[:1] not in _IDLE) for layer, found in behind.items()}
     shares = Counter(name for _, layer, *_ in entry["layers"] for name in working[layer])
     found = defaultdict[tuple[str, str, tuple[str, ...]], list[tuple[str, float, float]]](list)
     for segment, layer, _, _, _, us, moving, *_ in entry["layers"]:
@@ -87,7 +86,7 @@ def lines(entry: tables.Entry, model: Model, target: Target) -> Iterator[list[An
         terms, sizes = _work(made, device, align)
         whole = all(shares[name] == len(layers) for name in busy)
         took = [sum(us for _, us, _ in layers), sum(us for *_, us in layers)]
-        if Term.APART in terms:
+        if Term.APART in terms:  # what these store and load again, they wait for
             took = [sum(took), 0.0]
         text, ops = _text(terms) if whole else "", "+".join(node.op for node in made)
         yield [entry["model"], segment, layers[0][0], ops, text, *sizes, *took]

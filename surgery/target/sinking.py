@@ -167,7 +167,7 @@ class _Walk:
         ):
             count = min(shared_end(moves, self.values.held(t).moves) for t in computed)
         moves = moves[len(moves) - count :]
-        if any(isinstance(t, Constant) and prod(t.shape) > 1 and not is_per_channel(t, shape) for t in node.inputs):
+        if not all(self._passes_maps(t, shape, moves) for t in node.inputs if isinstance(t, Constant)):
             moves = behind_maps(moves)
             count = len(moves)
         constants = {t: self._constant(t, shape, moves) for t in node.inputs if isinstance(t, Constant)}
@@ -182,6 +182,13 @@ class _Walk:
         held = [self.values.held(tensor) for tensor in computed]
         same = len({each.moves for each in held}) == 1 == len({root_of(each.source, self.rules.past) for each in held})
         return node.op == "Mul" and same
+
+    def _passes_maps(self, tensor: Constant, shape: Dims, moves: Moves) -> bool:
+        """Whether a constant is a number, or one a channel, of what is made or of what that was before ``moves``."""
+        if prod(tensor.shape) == 1 or not moves or is_per_channel(tensor, shape):
+            return True
+        before, source = self._constant(tensor, shape, moves), moves[0].before
+        return before is not None and is_per_channel(before, source) and prod(source[2:]) > 1
 
     def _constant(self, tensor: Constant, shape: Dims, moves: Moves) -> Constant | None:
         """A constant operand as it is before ``moves``, in shape; None where it cannot be."""
@@ -230,7 +237,9 @@ class _Walk:
             return False
         count = len(moves) if keeps_order(moves) else 1
         before = moves[-count].before
-        if len(before) != 4 or before[:2] != after[:2] or 1 not in after[2:] or not keeps_order(moves[-count:]):
+        if len(before) != 4 or before[:2] != after[:2] or not keeps_order(moves[-count:]):
+            return False
+        if before != after and 1 not in (*before[2:], *after[2:]):  # from map to map
             return False
         shape = dims(node.outputs[0])
         to = (*shape[:2], *before[2:])

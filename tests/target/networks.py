@@ -372,6 +372,11 @@ PARTED = [
     (f"{ROW} d = Add(b, c) s = Relu(d) y = MatMul(s, u)", "bernoulli2", "bfbbbb", 3),
     (f"a = {CONV}(x, w) r = Reshape(a, squares) y = {POINT}(r, p)", "bernoulli2", "bcb", 2),
     (f"a = {CONV}(x, w) r = Reshape(a, upright) y = {POINT}(r, p)", "bernoulli2", "bfb", 1),
+    (f"{TO_TOKENS} b = MatMul(t, v) d = Add(b, c) s = Relu(d) y = MatMul(s, v)", "bernoulli2", "bffbffb", 1),
+    (
+        f"{TO_TOKENS} b = MatMul(t, v) f = Transpose<perm=[0,2,1]>(b) g = Reshape(f, joined) y = {POINT}(g, p)",
+        "bernoulli2", "bffbffb", 1,
+    ),
     ("g = GlobalAveragePool(x) r = Reshape(g, pixel) y = MatMul(r, far_row)", "bernoulli2", "bfb", 1),
     # nothing is added to what a convolution has added a shortcut to
     (f"{TWO} y = Add(d, n)", "bernoulli2", "bbfc", 1),
