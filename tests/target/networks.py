@@ -374,8 +374,9 @@ PARTED = [
     (f"a = {CONV}(x, w) r = Reshape(a, upright) y = {POINT}(r, p)", "bernoulli2", "bfb", 1),
     (f"{TO_TOKENS} b = MatMul(t, v) d = Add(b, c) s = Relu(d) y = MatMul(s, v)", "bernoulli2", "bffbffb", 1),
     (
-        f"{TO_TOKENS} b = MatMul(t, v) f = Transpose<perm=[0,2,1]>(b) g = Reshape(f, joined) y = {POINT}(g, p)",
-        "bernoulli2", "bffbffb", 1,
+        f"{TO_TOKENS} b = MatMul(t, v) e = Relu(b) d = MatMul(e, u) f = Transpose<perm=[0,2,1]>(d)"
+        f" g = Reshape(f, joined) y = {POINT}(g, p)",
+        "bernoulli2", "bffbfbffb", 1,
     ),
     ("g = GlobalAveragePool(x) r = Reshape(g, pixel) y = MatMul(r, far_row)", "bernoulli2", "bfb", 1),
     # nothing is added to what a convolution has added a shortcut to
