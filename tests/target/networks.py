@@ -346,6 +346,7 @@ NEIGHBOURS = [
     (f"a = Cos(x) d = {MIRROR}(a, some) y = Sigmoid(d)", "bernoulli2", "bcb"),
 ]  # fmt: skip
 
+TWICE = f"{TO_TOKENS} b = MatMul(t, v) e = Relu(b) d = MatMul(e, u) f = Transpose<perm=[0,2,1]>(d)"
 ROW = "g = GlobalAveragePool(x) r = Reshape(g, pixel) b = MatMul(r, v)"
 GROWN = f"{TO_TOKENS} b = MatMul(t, outwards)"
 BACK = "d = MatMul(t, outwards) s = Relu(d) b = MatMul(s, inwards) f = Transpose<perm=[0,3,1,2]>(b)"
@@ -373,11 +374,7 @@ PARTED = [
     (f"a = {CONV}(x, w) r = Reshape(a, squares) y = {POINT}(r, p)", "bernoulli2", "bcb", 2),
     (f"a = {CONV}(x, w) r = Reshape(a, upright) y = {POINT}(r, p)", "bernoulli2", "bfb", 1),
     (f"{TO_TOKENS} b = MatMul(t, v) d = Add(b, c) s = Relu(d) y = MatMul(s, v)", "bernoulli2", "bffbffb", 1),
-    (
-        f"{TO_TOKENS} b = MatMul(t, v) e = Relu(b) d = MatMul(e, u) f = Transpose<perm=[0,2,1]>(d)"
-        f" g = Reshape(f, joined) y = {POINT}(g, p)",
-        "bernoulli2", "bffbfbffb", 1,
-    ),
+    (f"{TWICE} g = Reshape(f, joined) y = {POINT}(g, p)", "bernoulli2", "bffbfbffb", 1),
     ("g = GlobalAveragePool(x) r = Reshape(g, pixel) y = MatMul(r, far_row)", "bernoulli2", "bfb", 1),
     # nothing is added to what a convolution has added a shortcut to
     (f"{TWO} y = Add(d, n)", "bernoulli2", "bbfc", 1),
