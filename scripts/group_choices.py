@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeAlias
 
 import csv_rows
 import onnx
-from cost_networks import Cells
+from cost_cells import Cells
 from onnx import TensorProto, helper
 from random_networks import IR, OPSET
 
