@@ -151,11 +151,11 @@ def _work(behind: list[Node], device: Devices, align: Alignment) -> tuple[dict[s
         edge, engines = edge_of(node, device), () if engines[0] in FREE else engines
         try:
             terms.update(amounts(node, engines, align, edge))
-            enters, leaves = (a + b for a, b in zip((enters, leaves), edge.sizes(align), strict=True))
-            if not engines:
+            enters, leaves = (a + b for a, b in zip((enters, leaves), edge.sizes(), strict=True))
+            if not (engines or any(edge)):
                 continue
             weights += work.weight_bytes(node, align)
-            for sizes, more in zip(kept, spilling.sizes(node), strict=True):
+            for sizes, more in zip(kept, spilling.sizes(node, edge), strict=True):
                 sizes.extend(more)
             waits += [f"{aside.size}/{aside.weights}"] if (aside := waiting(node, align)) is not None else []
         except work.NotStatic:

@@ -106,7 +106,7 @@ def known(nodes: Sequence[Work], latency: float, ddr_bytes: float, rates: Mappin
     edges = [node.enters + OUTPUT * node.leaves for node in ordered]
 
     def listed(pick: Callable[[Work], Sequence[int]]) -> tuple[Floats, Floats]:
-        told = [(i, size * 1e-6) for i, node in enumerate(ordered) if not edges[i] for size in pick(node)]
+        told = [(i, size * 1e-6) for i, node in enumerate(ordered) for size in pick(node)]
         at, mb = np.array(told, float).reshape(-1, 2).T
         return at, mb
 

@@ -78,9 +78,8 @@ class Alignment(_Data):
 
     By the dense engine: channels (``stem_in_channels`` where the input is the graph's, ``point_*`` where a 1x1 kernel
     or a matrix has its own), height and width; ``single`` is what one place is rounded up to, where that is not height
-    times width. In memory and by the other engines: ``map_*`` of a feature map (``input_channels`` where a graph input
-    has its own), ``weight_channels``, the input channels of a convolution's weights, and ``lane``, the last axis of
-    what is reshaped or transposed. Up to ``one_by_one`` elements are looked up one by one.
+    times width. On the chip and by the other engines: ``map_*`` of a feature map, ``weight_channels``, the input
+    channels of a convolution's weights, and ``lane``, the last axis of what is reshaped or transposed. Up to ``one_by_one`` elements are looked up one by one.
     """
 
     in_channels: Size
@@ -92,7 +91,6 @@ class Alignment(_Data):
     point_out_channels: Size | None = None
     single: Size | None = None
     map_channels: Size = 1
-    input_channels: Size | None = None
     map_height: Size = 1
     map_width: Size = 1
     weight_channels: Size = 1

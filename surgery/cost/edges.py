@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from surgery.cost.links import feeder, is_weight
 from surgery.cost.segments import ON_BPU, Devices
-from surgery.cost.work import padded
+from surgery.cost.work import elements
 from surgery.ir.graph import Node, Tensor
-
-if TYPE_CHECKING:
-    from surgery.cost.coefficients import Alignment
 
 
 class Edge(NamedTuple):
@@ -20,9 +17,9 @@ class Edge(NamedTuple):
     leaves: tuple[Tensor, ...] = ()
     first: tuple[Tensor, ...] = ()
 
-    def sizes(self, align: Alignment) -> tuple[int, int]:
-        """Elements that enter and elements that leave, padded as ``align`` says."""
-        enters, leaves = (sum(padded(t, align) for t in side) for side in (self.enters, self.leaves))
+    def sizes(self) -> tuple[int, int]:
+        """Elements that enter and elements that leave; memory has them without padding."""
+        enters, leaves = (sum(map(elements, side)) for side in (self.enters, self.leaves))
         return enters, leaves
 
 

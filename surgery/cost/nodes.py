@@ -176,7 +176,7 @@ def _traffic(node: Node, edge: Edge, table: Rates, weights: int) -> tuple[int, i
     """
     each = table.batch * table.width
     spill = spilled(node, table.held, table.handed)
-    enters, leaves = edge.sizes(table.align)
+    enters, leaves = edge.sizes()
     aside = each * _aside(node, table)
     read = weights + each * (enters or spill.read) + aside
     return read, (round(table.batch * table.memory.output_factor * leaves) or each * spill.written) + aside

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from surgery.cost import activation
+from surgery.cost.edges import Edge
 from surgery.cost.links import features
 from surgery.cost.work import elements
 from surgery.ir.graph import Node, Tensor
@@ -49,10 +50,11 @@ def spilled(node: Node, held: Room, handed: Room) -> Traffic:
     return Traffic(*found)
 
 
-def sizes(node: Node) -> Sizes:
-    """The sizes of all that a node reads and writes."""
+def sizes(node: Node, edge: Edge) -> Sizes:
+    """The sizes of all that a node may move through memory: what it reads and writes, a side at the edge left out."""
     kept: tuple[list[int], list[int]] = [], []
-    for tensor in (*features(node), *node.outputs):
+    read, written = () if edge.enters else features(node), () if edge.leaves else node.outputs
+    for tensor in (*read, *written):
         if tensor.name and not _is_inside(tensor):
             kept[not is_held(tensor)].append(elements(tensor))
     return Sizes(*map(tuple, kept))

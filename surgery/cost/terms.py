@@ -98,7 +98,7 @@ class Term(StrEnum):
     SQUARES_READ = "squares_read"
     """those that are summed up for a variance: int16, it seems, for they take several times as long."""
     ENTER = "enter"
-    """Features that are read from memory."""
+    """Features that are read from memory, elements as they are."""
     LEAVE = "leave"
     """Features that the host reads."""
     LEAVE_TURNED = "leave_turned"
@@ -168,18 +168,18 @@ def amounts(node: Node, engines: tuple[Kind, ...], align: Alignment, edge: Edge)
     for kind in engines:
         for term, amount in _OF[kind](node, align) if kind in _OF else _written(Term(kind), node, align):
             found[term] = found.get(term, 0.0) + amount
-    for term, tensors in _crossing(edge):
-        found[term] = found.get(term, 0.0) + sum(work.padded(t, align) for t in tensors) * 1e-6
+    for term, size in _crossing(edge, align):
+        found[term] = found.get(term, 0.0) + size * 1e-6
     return found
 
 
-def _crossing(edge: Edge) -> Iterator[tuple[Term, tuple[Tensor, ...]]]:
-    """What a node reads from memory and writes there, by the term it is part of."""
+def _crossing(edge: Edge, align: Alignment) -> Iterator[tuple[Term, int]]:
+    """Elements that a node reads from memory, as they are, and writes there, padded, by the term they are part of."""
     if edge.enters:
-        yield Term.ENTER, edge.enters
+        yield Term.ENTER, sum(map(work.elements, edge.enters))
     for tensor in edge.leaves:
         turned = tensor in edge.first and tensor.rank == _MAP and prod(work.dims(tensor)[2:]) > 1
-        yield Term.LEAVE_TURNED if turned else Term.LEAVE, (tensor,)
+        yield Term.LEAVE_TURNED if turned else Term.LEAVE, work.padded(tensor, align)
 
 
 _Parts = Iterator[tuple[Term, float]]
@@ -203,7 +203,8 @@ def _dense(node: Node, align: Alignment) -> _Parts:
     strided = any(s > 1 for s in node.attrs.get("strides", ()))
     yield Term.DENSE_STRIDED if strided else Term.DENSE, _macs(node, align)
     if node.op == "Conv" and work.is_stem(node):
-        places = prod(work.dims(node.inputs[0])[2:]) * 1e-6
+        batch, _, *sides = work.dims(node.inputs[0])
+        places = batch * prod(sides) * 1e-6
         yield Term.STEM_AREA, places
         yield Term.STEM_TAPS, places * work.dims(filters(node))[-1]
 

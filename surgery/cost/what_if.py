@@ -26,8 +26,7 @@ from surgery.ir.graph import Node
 WHERE = "--what-if"
 SIDES = frozenset(Alignment.model_fields) - {"source"}
 """What ``align`` has values for."""
-_OF_INPUT = frozenset({"stem_in_channels", "input_channels"})
-_CHANNELS = tuple(side for side in SIDES - _OF_INPUT if side.endswith("channels"))
+_CHANNELS = tuple(side for side in SIDES - {"stem_in_channels"} if side.endswith("channels"))
 
 
 class WhatIf(BaseModel):
@@ -159,8 +158,7 @@ def deployment(asked: WhatIf, table: Rates, nodes: Collection[Node], march: str)
 
 def _aligned(align: Alignment, asked: WhatIf) -> Alignment:
     steps = {side: lcm(step, asked.channels) for side in _CHANNELS if (step := getattr(align, side)) is not None}
-    own = {"input_channels": align.input_channels or align.map_channels}
-    return align.model_copy(update={**own, **steps, **asked.align})
+    return align.model_copy(update={**steps, **asked.align})
 
 
 def _wide(asked: WhatIf, sheet: Sheet, nodes: Collection[Node], march: str) -> Rates | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from surgery.cost.coefficients import Rates, rates
+from surgery.cost.edges import Edge, edge_of
 from surgery.cost.nodes import cost_on
 from surgery.cost.spilling import Room, is_held, sizes, spilled
 from surgery.ir import Model, Node
@@ -26,10 +27,17 @@ def node(made: Model, op: str) -> Node:
 def test_what_waits_for_another_is_held_and_the_rest_handed_on():
     made = model("a = Exp(x) b = Neg(a) c = Abs(b) y = Add(a, c)")
     assert [t.name for n in made.nodes() for t in n.outputs if is_held(t)] == ["a", "c"]
-    assert sizes(node(made, "Neg")) == ((SIZE,), (SIZE,))
+    assert sizes(node(made, "Neg"), Edge()) == ((SIZE,), (SIZE,))
     assert spilled(node(made, "Neg"), Room(1048, 0.5), NEVER) == (500, 0)
     assert spilled(node(made, "Neg"), NEVER, Room(48, 0.25)) == (0, 500)
     assert spilled(node(made, "Neg"), Room(4096, 1.0), Room(4096, 1.0)) == (0, 0)
+
+
+def test_what_crosses_the_edge_does_not_spill_beside():
+    made = model("a = Exp(x) b = Neg(a) y = Abs(b)")
+    exp, last = node(made, "Exp"), node(made, "Abs")
+    assert sizes(exp, edge_of(exp)) == ((), (SIZE,))
+    assert sizes(last, edge_of(last)) == ((), (SIZE,))
 
 
 def test_what_one_lookup_alone_reads_is_handed_on():
