@@ -24,7 +24,7 @@ from surgery.errors import InputError, unknown
 from surgery.ir.graph import Node
 
 WHERE = "--what-if"
-SIDES = frozenset(Alignment.model_fields) - {"source"}
+SIDES = frozenset(Alignment.model_fields) - {"source", "odd_kernel"}
 """What ``align`` has values for."""
 _CHANNELS = tuple(side for side in SIDES - {"stem_in_channels"} if side.endswith("channels"))
 

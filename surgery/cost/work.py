@@ -161,7 +161,17 @@ def _convolution(node: Node, align: Alignment) -> tuple[int, tuple[Side, ...]]:
         Side(f"output channels{each}", together * outputs, written),
     )
     rest, area = _area(shape if node.op == "ConvTranspose" else (*shape[:2], *_worked(node)), align)
-    return shape[0] * (group // together) * rest * prod(weight[2:]), (*channels, *area)
+    taps = weight[2:] if node.op == "ConvTranspose" else _kernel(node, weight[2:], align)
+    return shape[0] * (group // together) * rest * prod(taps), (*channels, *area)
+
+
+def _kernel(node: Node, sides: tuple[int, ...], align: Alignment) -> tuple[int, ...]:
+    """The sides of a convolution's kernel as the engine has them, zeros beside it."""
+    if align.odd_kernel:
+        return tuple(side | 1 for side in sides)
+    strided = all(s > 1 for s in node.attrs.get("strides", (1,)))
+    least = align.strided_kernel if strided and len(sides) == 2 and sides[-1] > 1 else 1
+    return tuple(max(side, least) for side in sides)
 
 
 def _worked(node: Node) -> tuple[int, ...]:
