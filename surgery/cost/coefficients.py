@@ -188,8 +188,9 @@ class Sheet(_Data):
 
     ``engine`` has the rates on the BPU by term (:mod:`surgery.cost.terms`), in ms per unit of it; ``segment`` is ms per
     segment; ``layer_error`` the part of a changed layer's time that no shared coefficient explains; ``model_error`` the
-    share of a model's time on the BPU that it is at least off by, however well its coefficients are known. Without
-    ``cores`` there is one, without ``int16`` the march has no such features.
+    share of a model's time on a board that it is at least off by, however well its coefficients are known, and
+    ``compiler_error`` of what the vendor's compiler counts. Without ``cores`` there is one, without ``int16`` the march
+    has no such features.
     """
 
     march: str
@@ -197,6 +198,7 @@ class Sheet(_Data):
     align: Alignment
     layer_error: Annotated[float, Field(ge=0, lt=1)]
     model_error: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    compiler_error: Annotated[float, Field(ge=0, lt=1)] = 0.0
     engine: dict[Term, Coefficient]
     memory: Memory
     segment: Coefficient

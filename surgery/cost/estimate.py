@@ -137,14 +137,14 @@ def _estimate(table: Rates, nodes: Iterable[Node], sides: _Sides, march: str, wh
     host, start = _host(table, runs), table.segment.of(runs)
     overlap = hidden(costs, apart, table)
     alone = busy_us(costs, table.sheet.model_error).scaled(overlap)
+    counted = busy_us(costs, table.sheet.compiler_error).scaled(overlap)
     split = deployed.left(alone.mid, sum(c.device in ON_BPU and c.us.mid > 0 for c in costs))
-    layers = alone.times(split)
-    bpu = layers.plus(start)
+    bpu = alone.times(split).plus(start)
     rest = _sum([*(c.us for c in costs if c.device not in ON_BPU), *(t.us for t in crossing), *(us for _, us in host)])
     return Estimate(
         march,
         bpu.scaled(1e-3),
-        layers.scaled(1e-3),
+        counted.times(split).scaled(1e-3),
         bpu.plus(rest).scaled(1e-3),
         sum(c.macs for c in costs),
         sum(c.read for c in costs),

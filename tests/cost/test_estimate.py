@@ -31,7 +31,14 @@ def test_totals_are_sums():
 
 def test_the_compiler_counts_no_start_of_segments():
     found = estimated(model_of(CHAIN), segments=3)
-    assert found.compiler_ms.plus(found.segment.scaled(1e-3)) == pytest.approx(found.bpu_ms)
+    assert found.compiler_ms.mid + found.segment.mid / 1000 == pytest.approx(found.bpu_ms.mid)
+
+
+def test_the_compiler_is_better_known_than_a_board():
+    found, sheet = estimated(model_of(CHAIN)), rates(X5).sheet
+    sure = found.compiler_ms.mid * sheet.compiler_error
+    assert found.compiler_ms.low <= found.compiler_ms.mid - sure < found.compiler_ms.mid + sure <= found.compiler_ms.high
+    assert found.bpu_ms.high - found.bpu_ms.low > found.compiler_ms.high - found.compiler_ms.low
     assert found.segment.mid > 0
 
 

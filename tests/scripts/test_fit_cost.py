@@ -9,7 +9,12 @@ import onnx
 import pytest
 import yaml
 
+from surgery.cost.coefficients import Rates, rates
+from surgery.cost.estimate import estimate_by
+from surgery.ir import Model
+from surgery.target import place
 from surgery.target.registry import march_names
+from surgery.target.target import load_target
 from tests.support import ROOT
 
 RATES = {"dense": 500.0, "lookup": 30.0, "layer": 2.0}
@@ -119,3 +124,29 @@ def test_networks_are_valid_and_the_same_for_a_seed(networks: ModuleType) -> Non
 def test_every_kind_of_cell_is_made(networks: ModuleType) -> None:
     ops = {node.op_type for seed in range(70) for node in networks.network(seed).graph.node}
     assert {"Conv", "ConvTranspose", "MatMul", "Softmax", "Resize", "DepthToSpace", "Transpose", "Concat", "Erf"} <= ops
+
+
+@pytest.mark.parametrize("march", ["bernoulli2", "bayes-e"])
+@pytest.mark.parametrize("seed", range(4))
+def test_memory_is_fitted_to_the_bytes_and_times_of_the_estimate(
+    fit_cost: ModuleType, networks: ModuleType, march: str, seed: int
+) -> None:
+    """The nodes of a network as the fit has them, and as the estimate has them by the same numbers."""
+    import cost_layers
+    import fit_memory
+
+    memory = fit_memory.Memory(0.01, 0.5, 0.02, 0.25, 0.001, 0.1, 4, 1.25)
+    model, target = Model.load(networks.network(seed)), load_target(march)
+    sheet = rates(target).sheet
+    of_memory = sheet.memory.model_copy(update={**memory._asdict(), "output_factor": fit_memory.OUTPUT})
+    table = Rates(sheet.model_copy(update={"memory": of_memory}))
+    lines = (map(str, line) for line in cost_layers.nodes_of("cells", model, target))
+    told = (dict(zip(cost_layers.OF_NODES, line, strict=True)) for line in lines)
+    nodes = [fit_cost.Work(**fit_cost._work(line)) for line in told]
+    per_unit = {str(term): rate.us.mid for term, rate in table.engine.items()}
+
+    found = estimate_by(table, place(model, target))
+    known = fit_memory.known(nodes, 1.0, 1.0, per_unit)
+    assert found.bytes_read + found.bytes_written == pytest.approx(known.moved(memory).sum() * 1e6, rel=0.01)
+    us = known.computed(memory, table.moved.us.mid, table.moving.mid)
+    assert us == pytest.approx(found.compiler_ms.mid * 1e3, rel=0.01)
