@@ -36,9 +36,10 @@ def test_the_compiler_counts_no_start_of_segments():
 
 def test_the_compiler_is_better_known_than_a_board():
     found, sheet = estimated(model_of(CHAIN)), rates(X5).sheet
-    sure = found.compiler_ms.mid * sheet.compiler_error
-    assert found.compiler_ms.low <= found.compiler_ms.mid - sure < found.compiler_ms.mid + sure <= found.compiler_ms.high
-    assert found.bpu_ms.high - found.bpu_ms.low > found.compiler_ms.high - found.compiler_ms.low
+    counted, board = found.compiler_ms, found.bpu_ms
+    sure = counted.mid * sheet.compiler_error
+    assert 0 < sure <= min(counted.mid - counted.low, counted.high - counted.mid)
+    assert board.high - board.low > counted.high - counted.low
     assert found.segment.mid > 0
 
 

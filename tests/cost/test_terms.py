@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,7 @@ from tests.support import model_of
 
 PLAIN = Alignment(in_channels=1, stem_in_channels=1, out_channels=1, height=1, width=1, source="none")
 W = "float[8,8,3,3] w = {" + ",".join(["0.1"] * 576) + "}"
+ODD, LEAST = {"odd_kernel": True}, {"strided_kernel": 3}
 D = "float[8,1,7,7] d = {" + ",".join(["0.1"] * 392) + "}"
 
 
@@ -40,6 +43,32 @@ def test_convolutions_by_their_stride_and_their_input():
     assert stem["stem_area"] == 256e-6
     assert stem["stem_taps"] == 3 * 256e-6
     assert stem["enter"] == 3 * 256e-6
+
+
+@pytest.mark.parametrize(("stride", "places"), [(2, 7), (3, 13), (4, 7), (5, 11)])
+def test_strides_beyond_two_are_worked_out_between(stride: int, places: int) -> None:
+    chain = f"a = Exp(x) b = Conv<strides=[{stride},{stride}]>(a, w) y = Exp(b)"
+    assert terms(model(chain, weights=W), "Conv")["dense_strided"] == places * places * 9 * 64e-9
+
+
+@pytest.mark.parametrize(
+    ("said", "kernel", "stride", "taps"),
+    [
+        (ODD, (2, 2), 2, 9), (ODD, (1, 4), 1, 5), (ODD, (3, 3), 2, 9),
+        (LEAST, (2, 2), 2, 9), (LEAST, (1, 2), 2, 9), (LEAST, (2, 2), 1, 4),
+        (LEAST, (2, 1), 2, 2), (LEAST, (1, 1), 2, 1), (LEAST, (5, 5), 2, 25),
+        ({}, (2, 2), 2, 4),
+    ],
+)  # fmt: skip
+def test_a_kernel_as_the_engine_has_it(
+    said: dict[str, int], kernel: tuple[int, int], stride: int, taps: int
+) -> None:
+    (high, wide), align = kernel, PLAIN.model_copy(update=said)
+    weights = f"float[8,8,{high},{wide}] w = {{" + ",".join(["0.1"] * (64 * high * wide)) + "}"
+    made = model(f"a = Exp(x) b = Conv<strides=[{stride},{stride}]>(a, w) y = Exp(b)", weights=weights)
+    found = amounts(node := next(n for n in made.nodes() if n.op == "Conv"), kinds(node), align, edge_of(node))
+    places = prod(node.outputs[0].shape[2:])
+    assert found.get("dense", 0) + found.get("dense_strided", 0) == pytest.approx(places * taps * 64e-9)
 
 
 def test_a_depthwise_convolution_sees_beyond_its_places():
