@@ -10,6 +10,7 @@ from passes.linear.blocks import GroupBlocks
 from passes.linear.branches import MergeBranches
 from passes.linear.compose import ComposeConvs
 from passes.linear.scales import TakeScale
+from passes.linear.stages import StageStride
 from passes.linear.taps import DropIdleTaps, TileKernel
 from surgery.pipeline import Pass
 from surgery.rewrite import Rule
@@ -48,17 +49,17 @@ class FuseConvs(Pass):
 
 
 class TileKernels(Pass):
-    """Compute convolutions whose kernel or dilation is over the limits as others that are within.
+    """Compute convolutions whose kernel, stride or dilation the march does not take, or not well, as others.
 
     A dilation that is not taken, or not with the stride, goes as zeros between the taps; a large kernel as a sum of
-    smaller ones.
+    smaller ones; patches that lie side by side, as in front of a transformer, in stages of two by two places.
     """
 
     name: ClassVar[str] = "tile-kernels"
 
     def rules(self, target: Any) -> Sequence[Rule[Any]]:
-        """One."""
-        return (TileKernel(),)
+        """In stages first: patches over the limits need no parts then."""
+        return (StageStride(), TileKernel())
 
 
 __all__ = ["FuseBatchNorm", "FuseConvs", "TileKernels"]

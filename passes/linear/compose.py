@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from passes.linear.parts import FACTORS, Convolved, broken, convolved, linear, static
 from passes.linear.slices import focused
+from passes.linear.stages import PAIR
 from passes.linear.window import Window, chain, chained, convolution
 from surgery.ir import Constant, Node, Tensor
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule, need
@@ -30,7 +31,7 @@ class ComposeConvs(Rule[Composed]):
 
     Rounding: products of weights are added up first. The zeros that the second convolution pads with are no results of
     the first, so that they have to come out as zeros, or must not be read: only then. Only where one convolution
-    takes no more products than two.
+    takes no more products than two, and has no stride beyond 2 that neither of them has.
     """
 
     name, roots = "compose-convs", frozenset({"Conv"})
@@ -55,6 +56,8 @@ class ComposeConvs(Rule[Composed]):
         apart = outer.outline.macs(outputs) + (inner.outline.macs(middle) if first.op == "Conv" else 0)
         if (count := chained(inner, outer).macs(outputs)) > apart:
             return Mismatch(f"one convolution would take {count} products, the two take {apart}", node)
+        if (stride := max(axis.stride for axis in chained(inner, outer).axes)) > _known(inner, outer):
+            return Mismatch(f"one convolution would have a stride of {stride}, worked out at the places between", node)
         conv = convolved(chain(inner, outer), source, node.outputs[0], node)
         if limit := broken(conv, node, ctx):
             return Mismatch(f"one convolution would break {limit}", node)
@@ -63,6 +66,11 @@ class ComposeConvs(Rule[Composed]):
     def rewrite(self, match: Composed, rw: Rewriter) -> None:
         """One convolution under the name of the second."""
         rw.replace(match.outer, match.conv.build(rw, match.outer))
+
+
+def _known(inner: Window, outer: Window) -> int:
+    """The largest stride that costs nothing more than those that are there."""
+    return max(PAIR, *(axis.stride for window in (inner, outer) for axis in window.axes))
 
 
 def _unscaled(tensor: Tensor) -> Tensor:

@@ -217,6 +217,13 @@ FUSED = {
     ),
 }
 TILED = {
+    "stage-stride": Sample(
+        "y = Conv <kernel_shape = [4, 4], strides = [4, 4]> (x, w)",
+        {"w": (16, 3, 4, 4)},
+        march="bayes-e",
+        x="float[1,3,16,16]",
+        y="float[1,16,4,4]",
+    ),
     "tile-kernel": Sample(
         "y = Conv <pads = [4, 4, 4, 4]> (x, w)",
         {"w": (4, 4, 9, 9)},
