@@ -43,13 +43,15 @@ class StageStride(Rule[Staged]):
     purpose, exactness = Purpose.ACCELERATE, Exactness.ROUNDING
 
     def match(self, node: Node, ctx: Context) -> Staged | Mismatch:
-        """Constant weights, patches of even sides without pads, and no more channels in between than come out."""
+        """Patches of even sides without pads, of what nothing else reads; no more channels in between than come out."""
         strides = tuple(node.attrs.get("strides") or ())
         if len(strides) != PAIR or min(strides) <= PAIR or any(s % PAIR for s in strides):
             return Mismatch("has no even strides of more than 2", node, absent=True)
         window = convolution(node)
         if window.group != 1 or window.axes != tuple(Axis(stride=s) for s in window.taps):
             return Mismatch("its patches do not lie side by side", node)
+        if len(node.inputs[0].outputs) > 1:
+            return Mismatch(f"{node.inputs[0].name!r} is read by others, too", node)
         windows = tuple(stages(window))
         if len(windows) == 1:
             return Mismatch(f"would take more channels in between than the {len(window.weight)} that come out", node)

@@ -223,6 +223,7 @@ TILED = {
         march="bayes-e",
         x="float[1,3,16,16]",
         y="float[1,16,4,4]",
+        quiet=IN_BODIES,
     ),
     "tile-kernel": Sample(
         "y = Conv <pads = [4, 4, 4, 4]> (x, w)",

@@ -71,6 +71,7 @@ def test_a_stage_only_moves() -> None:
         ("y = Conv <strides = [4, 4], pads = [1, 1, 1, 1]> (x, w)", {"w": (64, 3, 4, 4)}, "do not lie side by side"),
         ("y = Conv <strides = [4, 4], group = 3> (x, w)", {"w": (63, 1, 4, 4)}, "its patches do not lie side by side"),
         ("y = Conv <strides = [4, 4]> (x, w)", {"w": (8, 3, 4, 4)}, "in between than the 8 that come out"),
+        ("y = Conv <strides = [4, 4]> (x, w)  z = Neg (x)", {"w": (64, 3, 4, 4)}, "'x' is read by others, too"),
         ("v = Neg (w)  y = Conv <strides = [4, 4]> (x, v)", {"w": (64, 3, 4, 4)}, "must be constant"),
     ],
 )

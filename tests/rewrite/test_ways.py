@@ -85,7 +85,8 @@ def test_nothing_is_left_of_what_was_tried() -> None:
     before = model.digest()
     explain(model, "tile-kernels", load_target("bernoulli2"))
     assert model.digest() == before
-    applied = apply_pass(model, TileKernels(), "bernoulli2")
+    # off the CPU it is a smaller model, of which stage-stride saves a larger share
+    applied = apply_pass(model, TileKernels(), "bernoulli2", idempotent=False)
     assert sorted(applied.ops) == ["Add"] * 3 + ["Conv"] * 4 + ["Slice"] * applied.ops.count("Slice")
 
 
