@@ -116,7 +116,7 @@ class Passive(Data):
     nothing there; ``shy``: what is not asked for by these alone; ``apart``: those that are a segment of their own then.
     ``asking``: those that have their inputs quantised even where their neighbours keep them on the CPU; ``passing``:
     those that do where their result is asked for quantised; ``floats``: those on the BPU whose result is float unless
-    it is asked for quantised (one of ``ops`` while it is active, ReduceMean over height and width); ``lookups``:
+    it is asked for quantised, by the condition under which that is so (one of ``ops`` while it is active); ``lookups``:
     activations that become one with a waiting one of them that alone reads them; ``aloof``: those that ask for nothing,
     by the condition under which a node of the toolchain's own is before them on the CPU.
     """
@@ -133,7 +133,7 @@ class Passive(Data):
     shy: frozenset[str] = frozenset()
     asking: frozenset[str] = frozenset()
     passing: frozenset[str] = frozenset()
-    floats: frozenset[str] = frozenset()
+    floats: dict[str, str] = {}
     along: dict[str, str] = {}
     lookups: frozenset[str] = frozenset()
     aloof: dict[str, str] = {}

@@ -13,13 +13,10 @@ from surgery.ir.graph import Constant, Graph, Node, Tensor
 from surgery.target.facts import QUANTISING
 from surgery.target.folds import Folds, gemm_of, vanishes
 from surgery.target.lookups import SHUFFLE, parts_of_norm, shuffle_behind, sole_reader
-from surgery.target.params import Params, Unknown
 from surgery.target.target import Target
 from surgery.target.verdict import Device, Verdict
 
 READ_BY_NOTHING = "waiting: nothing quantised reads it"
-_SCALES = frozenset({"Add", "Div", "Mul"})
-"""By a constant the toolchain has them as convolutions."""
 BESIDE_NOTHING = "passive: nothing quantised is before or behind it"
 
 
@@ -48,7 +45,7 @@ class Neighbours:
 
         self.normal = {part for n in graph.nodes for part in parts_of_norm(n)}
         self.waiting, self.along = those(passive.waiting) - self.normal, those(passive.along)
-        self.aloof = those(passive.aloof)
+        self.aloof, self.floats = those(passive.aloof), those(passive.floats)
         self.active = {n for n in graph.nodes if n.op in passive.only} - those(passive.only)
         cones = {n: shuffle_behind(n) for n in graph.nodes} if target.fuses(SHUFFLE) else {}
         self.shuffles = {cone[-1]: root for root, cone in cones.items() if cone is not None}
@@ -244,17 +241,9 @@ class Neighbours:
 
     def _gives_floats(self, node: Node) -> bool:
         """Whether the result of ``node`` leaves the BPU as floats where nothing quantised reads it."""
-        passive = self.target.march.passive
-        if node in self.carried or node.op not in passive.floats:
+        if node in self.carried or node not in self.floats:
             return node in self.carried
-        if node.op in _SCALES:
-            return any(isinstance(tensor, Constant) for tensor in node.inputs)
-        if node.op != "ReduceMean":
-            return node in self.active or node.op not in passive.ops
-        try:
-            return set(Params(node, 11)["axes"]) == {2, 3}
-        except Unknown:
-            return False
+        return node in self.active or node.op not in self.target.march.passive.ops
 
 
 def _read(node: Node) -> Iterator[Tensor]:

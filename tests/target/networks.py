@@ -354,6 +354,7 @@ LAST = f"a = {CONV}(x, w) t = Transpose<perm=[0,2,3,1]>(a)"
 TWO = f"a = {CONV}(x, w) b = {CONV}(x, w) d = Add(a, b)"
 SURE = "z = Sigmoid(x)"
 BESIDE = f"a = Neg(x) e = {CONV}(x, w) b = Concat<axis=1>(a, e)"
+PIXELS = "m = ReduceMax<axes=[1]>(x) g = Greater(m, k) b = Where(g, x, k)"
 PARTED = [
     # nodes, march, their devices and how many segments; the products of many channels are two each
     (f"{GROWN} y = Add(b, bias)", "bernoulli2", "bffbc", 1),
@@ -392,6 +393,8 @@ PARTED = [
     (f"{BESIDE} d = {WIDER}(b, c, twice) y = Sigmoid(d)", "bernoulli2", "cbbbb", 1),
     *((f"a = Neg(x) b = Sigmoid(x) d = Mul(a, b) y = {POINT}(d, p)", march, "cbbb", 1) for march in ALL),
     *((f"b = Sigmoid(x) a = Neg(b) d = Mul(a, b) y = {POINT}(d, p)", march, "bcbb", 2) for march in ALL),
+    *((f"a = Sigmoid(x) g = Greater(x, k) b = Where(g, a, k) y = {POINT}(b, p)", march, "bcbb", 1) for march in ALL),
+    *((f"{PIXELS} y = {POINT}(b, p)", m, "bcbb", 2) for m in LATER),
     *(
         (f"a = Sigmoid(x) b = Slice(a, one, first, two) r = Reshape(b, kernels) y = Conv(x, r) {SURE}", march, parts, 1)
         for march, parts in (("bernoulli2", "bbccb"), ("bayes", "bbbcb"), ("bayes-e", "bbbcb"))
