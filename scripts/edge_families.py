@@ -223,10 +223,11 @@ def reduction(op: str, k: Knobs) -> Spec:
     need(max(axes) < len(shape))
     kept = tuple(1 if i in axes else size for i, size in enumerate(shape))
     out = kept if k["keepdims"] else tuple(size for i, size in enumerate(shape) if i not in axes)
+    data = Computed(shape, k["dtype"])
     if op.startswith("Arg"):
         need(len(axes) == 1)
-        return Spec(op, (Computed(shape),), (out,), {"axis": axes[0], "keepdims": k["keepdims"]}, result="int64")
-    return Spec(op, (Computed(shape),), (out,), {"axes": list(axes), "keepdims": k["keepdims"]})
+        return Spec(op, (data,), (out,), {"axis": axes[0], "keepdims": k["keepdims"]}, result="int64")
+    return Spec(op, (data,), (out,), {"axes": list(axes), "keepdims": k["keepdims"]}, result=k["dtype"])
 
 
 def global_pool(op: str, k: Knobs) -> Spec:
@@ -284,7 +285,9 @@ BINARY = Family(
 )  # fmt: skip
 UNARY = Family(unary, {**DIMS, "dtype": ("float32",)})
 _AXIS = {**DIMS, "axis": (1, 0, 2, 3)}
-_REDUCED = {**DIMS, "axes": ((1,), (2,), (2, 3), (3, 2), (1, 2), (0,), (0, 1)), "keepdims": (1, 0)}
+_REDUCED = {
+    **DIMS, "axes": ((1,), (2,), (2, 3), (3, 2), (1, 2), (0,), (0, 1)), "keepdims": (1, 0), "dtype": ("float32", "int64"),
+}  # fmt: skip
 _PRODUCT: dict[str, Values] = {
     "form": FORMS, "constants": ("b", "", "a"), "A": Size(2), "B": Size(4), "M": Size(8), "K": Size(16), "N": Size(12),
     "reader": ("any", ""),

@@ -299,19 +299,31 @@ def _edges(rows: Iterable[Row], folds: Folds) -> Iterator[tuple[Node | Tensor, N
                 yield maker, reader
 
 
+def _integers(rows: Iterable[Row], folds: Folds) -> Iterator[tuple[Node, Node]]:
+    """Maker and reader of integers that an operator of the CPU reads, too: a Cast on the CPU is in front of all readers."""
+    off = {row.node for row in rows if row.device == "cpu"}
+    for row in rows:
+        for tensor in row.node.outputs:
+            if tensor.dtype is not None and tensor.dtype.kind == "i" and off.intersection(tensor.outputs):
+                yield from ((folds.home(row.node), folds.home(reader)) for reader in tensor.outputs)
+
+
 def _number_segments(rows: list[Row], folds: Folds, apart: AbstractSet[Node]) -> None:
     """Give BPU rows their segment: those connected, by a value passed on or read in common, at one depth.
 
-    Depth counts how often the way to a node leaves the BPU, or a node ``apart``, at most.
+    Depth counts how often the way to a node leaves the BPU, maybe by a Cast, or a node ``apart``, at most.
     """
     device = {row.node: "cpu" if row.note in (CUT, LAYOUT) else row.device for row in rows}
     depth: dict[Node, int] = {}
     links: list[tuple[Node | Tensor, Node]] = []
+    cast = {edge for edge in _integers(rows, folds) if device.get(edge[0]) == device.get(edge[1]) == "bpu"}
     for maker, reader in _edges(rows, folds):
         on_bpu = device.get(reader) == "bpu"
         off = device.get(reader) in ("cpu", "unknown", "refused")
         leaves = isinstance(maker, Node) and (
-            (on_bpu and maker in apart and reader not in apart) or (off and device.get(maker) == "bpu")
+            (on_bpu and maker in apart and reader not in apart)
+            or (off and device.get(maker) == "bpu")
+            or (maker, reader) in cast
         )
         before = depth.get(maker, 0) if isinstance(maker, Node) else 0
         depth[reader] = max(depth.get(reader, 0), before + leaves)

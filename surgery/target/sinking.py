@@ -255,10 +255,12 @@ class _Walk:
             return False
         ones = (1,) * (4 - len(shape))
         first = transpose((*ones, *shape), _TO_CHANNELS)
-        held = self.values.held(data)
-        moves = joined(held.moves, [reshape(shape, first.before), first])
+        held, done = self.values.held(data), self._done(data)
+        moves = joined(held.moves[done:], [reshape(shape, first.before), first])
         source, before = held.source, dims(held.source)
-        if len(before) != 4 or before[:2] != first.after[:2] or not keeps_order(moves):
+        if done and keeps_order(moves):
+            source, before = self.values.after(source, held.moves[:done]), first.after
+        elif len(before) != 4 or before[:2] != first.after[:2] or not keeps_order(moves):
             source, before = self._operand(data, first), first.after
         made = (before[0], out[-1], *before[2:])
         back = transpose((first.after[0], out[-1], *first.after[2:]), _FROM_CHANNELS)
@@ -271,6 +273,20 @@ class _Walk:
             return True
         self.values.work(node, [source, self.values.held(node.inputs[1]).source], made, moves)
         return True
+
+    def _done(self, tensor: Tensor) -> int:
+        """How many of the movements that ``tensor`` waits for are done anyway, on the CPU, for others than products."""
+        maker = tensor.producer
+        while maker is not None and maker not in self.staying and move_of(maker, self.opset) is not None:
+            made = maker.outputs[0]
+            if made.rank == 3 and not all(self._does_without(reader) for reader in made.outputs):
+                return len(self.values.held(made).moves)
+            maker = maker.inputs[0].producer
+        return 0
+
+    def _does_without(self, reader: Node) -> bool:
+        """Whether ``reader`` needs no movement before it: it is one itself, or a product that becomes a convolution."""
+        return move_of(reader, self.opset) is not None or self._product_of(reader) is not None
 
     def _is_wide(self, read: int, made: Dims) -> bool:
         """Whether a product that makes a map has too many channels for one convolution, and few enough for parts."""
