@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from surgery.ir.graph import Constant, Dim, Graph, Node, Tensor
+from surgery.target.apart import taken_apart
 from surgery.target.folds import RESHAPES, Folds, find_folds
 from surgery.target.lookups import SHUFFLE
 from surgery.target.march import Op
@@ -161,7 +162,7 @@ def _place_main(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Fo
 
     The last are the segments of the nodes that it inserts on the way.
     """
-    twin = sunk(graph, target.march.sinking, opset)
+    twin = sunk(graph, target.march.sinking, opset) or taken_apart(graph, target, opset)
     rows, folds, apart = _place_graph(twin or Twin(graph), target, opset)
     _number_segments(rows, folds, apart)
     if twin is None:

@@ -98,18 +98,9 @@ class _Walk:
         made.inputs = [self.values.held(tensor).source for tensor in self.graph.inputs]
         for node in self.graph.nodes:
             if not (self._waits(node) or self._passes(node)):
-                self._stay(node)
+                self.values.copy(node)
         made.outputs = [self.values.real(tensor) for tensor in self.graph.outputs]
         return self.values.twin
-
-    def _stay(self, node: Node) -> None:
-        """The node as it is, reading what it reads."""
-        inputs = [Value.empty() if tensor.is_empty() else self.values.real(tensor) for tensor in node.inputs]
-        outputs = [value_like(out, out.shape) for out in node.outputs]
-        new = Node(node.op, node.name, dict(node.attrs), inputs, outputs, node.domain)
-        self.values.add(new, node)
-        for out, copy in zip(node.outputs, outputs, strict=True):
-            self.values.hold(out, copy)
 
     def _waits(self, node: Node) -> bool:
         """Let a Reshape or Transpose wait; whether ``node`` is one."""

@@ -94,6 +94,14 @@ class Values:
             self.twin.own[new] = node
         return new
 
+    def copy(self, node: Node) -> None:
+        """Put the node into the twin as it is, reading what it reads."""
+        inputs = [Value.empty() if tensor.is_empty() else self.real(tensor) for tensor in node.inputs]
+        outputs = [value_like(out, out.shape) for out in node.outputs]
+        self.add(Node(node.op, node.name, dict(node.attrs), inputs, outputs, node.domain), node)
+        for out, copy in zip(node.outputs, outputs, strict=True):
+            self.hold(out, copy)
+
     def hold(self, tensor: Tensor, source: Tensor, moves: Moves = (), by: Node | None = None) -> None:
         """Have ``tensor`` be what ``moves`` make of a value of the twin; ``by`` did the last of them."""
         before = self._held.get(by.inputs[0]) if by is not None else None
