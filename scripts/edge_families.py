@@ -173,14 +173,17 @@ def pieces(op: str, k: Knobs) -> Spec:
 
 
 def chosen(op: str, k: Knobs) -> Spec:
-    """Where: a mask of the kind of the knob, and two operands of one shape."""
+    """Where: a mask of the kind of the knob, and two operands of one shape, or the second a row."""
     shape = shape_of(k)
     need(len(shape) > 1)
+    if k["mask"] == "alternate":
+        shape = tuple(max(size, 2) for size in shape)
     ones = (1,) * (len(shape) - 2)
     masks = {"same": shape, "channels": (*shape[:2], *ones), "pixels": (shape[0], 1, *shape[2:]),
-             "columns": (*(1,) * (len(shape) - 1), shape[-1])}  # fmt: skip
-    data = Computed(shape, k["dtype"])
-    return Spec(op, (Computed(masks[k["mask"]], "bool"), data, data), (shape,), result=k["dtype"])
+             "columns": (*(1,) * (len(shape) - 1), shape[-1]), "single": (),
+             "alternate": tuple(1 if i % 2 else size for i, size in enumerate(shape))}  # fmt: skip
+    data, arm = (Computed(dims, k["dtype"]) for dims in (shape, shape[-1:] if k["row"] else shape))
+    return Spec(op, (Computed(masks[k["mask"]], "bool"), data, arm), (shape,), result=k["dtype"])
 
 
 def pad(op: str, k: Knobs) -> Spec:
@@ -304,7 +307,8 @@ _BY_NAME: dict[str, Family] = {
     "Concat": Family(concat, {**_AXIS, "more": (0, 16), "count": (2, 4)}),
     "Slice": Family(pieces, {**_AXIS, "step": (1, -1)}),
     "Split": Family(pieces, _AXIS),
-    "Where": Family(chosen, {**DIMS, "mask": ("same", "channels", "pixels", "columns"), "dtype": ("float32", "int64")}),
+    "Where": Family(chosen, {**DIMS, "mask": ("same", "channels", "pixels", "columns", "single", "alternate"),
+                             "row": (False, True), "dtype": ("float32", "int64")}),
     "Pad": Family(pad, {**DIMS, "axis": (2, 3, 1, 0), "mode": ("constant", "reflect", "edge")}),
     **dict.fromkeys(("Expand", "Tile"), Family(stretched, {**DIMS, "changed": (1, 2)})),
     "Gather": Family(gather, {**DIMS, "constant": (True, False), "dtype": ("int64", "int32")}),

@@ -36,6 +36,8 @@ MOVED = "moved behind what reads it"
 LAYOUT = "one with the change of layout behind the BPU"
 OUTPUT_LAYOUT = "output-layout"
 """The fusion, in the data of a march, of a Reshape with the change of layout in front of an output."""
+OUTPUT_INTEGERS = "output-integers"
+"""That of the QuantizeLinear of an output with a product by a constant: the Reshape of its result is behind both."""
 
 
 @dataclass(slots=True)
@@ -165,10 +167,23 @@ def _place_main(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Fo
     twin = sunk(graph, target.march.sinking, opset) or taken_apart(graph, target, opset)
     rows, folds, apart = _place_graph(twin or Twin(graph), target, opset)
     _number_segments(rows, folds, apart)
+    late = {len(rows) + n for n, row in enumerate(rows) if target.fuses(OUTPUT_INTEGERS) and _gives_integers(row, rows)}
     if twin is None:
-        return rows, folds, frozenset()
-    inserted = (row.segment for row in rows if row.node not in twin.own and row.segment is not None)
-    return *_as_of(graph, twin, rows, folds), frozenset(inserted)
+        return rows, folds, frozenset(late)
+    inserted = {row.segment for row in rows if row.node not in twin.own and row.segment is not None}
+    return *_as_of(graph, twin, rows, folds), frozenset(inserted | late)
+
+
+def _gives_integers(row: Row, rows: Iterable[Row]) -> bool:
+    """Whether it alone reads a product by a constant, and makes integers of it that the graph gives out.
+
+    What moves the product's result to its shape then reads integers, and is a segment of its own.
+    """
+    data = row.node.inputs[0] if row.node.op == "QuantizeLinear" and row.device == "cpu" else None
+    if data is None or row.node.outputs[0].outputs or len(data.outputs) != 1:
+        return False
+    maker = data.producer
+    return maker is not None and _is_product(maker) and any(r.node is maker and r.device == "bpu" for r in rows)
 
 
 def _as_of(graph: Graph, twin: Twin, rows: list[Row], folds: Folds) -> tuple[list[Row], Folds]:
