@@ -289,7 +289,8 @@ BINARY = Family(
 UNARY = Family(unary, {**DIMS, "dtype": ("float32",)})
 _AXIS = {**DIMS, "axis": (1, 0, 2, 3)}
 _REDUCED = {
-    **DIMS, "axes": ((1,), (2,), (2, 3), (3, 2), (1, 2), (0,), (0, 1)), "keepdims": (1, 0), "dtype": ("float32", "int64"),
+    **DIMS, "axes": ((1,), (2,), (2, 3), (3, 2), (1, 2), (0,), (0, 1)), "keepdims": (1, 0),
+    "dtype": ("float32", "int64"),
 }  # fmt: skip
 _PRODUCT: dict[str, Values] = {
     "form": FORMS, "constants": ("b", "", "a"), "A": Size(2), "B": Size(4), "M": Size(8), "K": Size(16), "N": Size(12),

@@ -93,10 +93,10 @@ class Masked:
 
 
 class WhereAsSum(Substitution[Masked]):
-    """``Where(mask, a, b) -> a * m + b * (1 - m)`` for a constant mask, m being 1 where it is true, of the result's shape.
+    """``Where(mask, a, b) -> a * m + b * (1 - m)`` for a constant mask, m being 1 where it is true.
 
     Exact for finite arms: one product is the arm, the other 0; so an arm that may be infinite (0 * inf is no
-    number) refuses. A constant arm is masked at once, and then may hold anything.
+    number) refuses. A constant arm is masked at once, and then may hold anything. The masks are as large as the result.
     """
 
     name, roots, exactness = "where-as-sum", frozenset({"Where"}), Exactness.EXACT
@@ -117,7 +117,7 @@ class WhereAsSum(Substitution[Masked]):
         """Products by the mask and its complement, added."""
         _, a, b = match.node.inputs
         out = match.node.outputs[0]
-        mask = np.broadcast_to(match.mask, tuple(out.shape or ())) if out.is_static else match.mask
+        mask = np.broadcast_to(match.mask, [int(size or 0) for size in out.shape or ()]) if out.is_static else match.mask
         return added(rw, [_arm(rw, a, mask), _arm(rw, b, ~mask)])
 
 

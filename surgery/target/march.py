@@ -149,7 +149,7 @@ class Sinking(Data):
     Slice and the like, behind Reshapes that only add or drop dims of 1; ``keeping``: reductions that keep the axes
     which they drop, in front of a Reshape; ``roots``: norms whose root is a node of its own, which may run elsewhere.
     ``shuffles_stay``: a channel shuffle is one node before anything is moved. ``widest``: channels that a product of
-    several rows reads and makes at most; one of more becomes several.
+    several rows reads and makes at most; one of more becomes several, if they are a ``multiple`` of that number.
     """
 
     past: frozenset[str] = frozenset()
@@ -161,6 +161,7 @@ class Sinking(Data):
     roots: frozenset[str] = frozenset()
     shuffles_stay: bool = False
     widest: int | None = None
+    multiple: int = 1
     source: str = ""
     evidence: Evidence = "read"
 

@@ -211,7 +211,7 @@ def _as_of(graph: Graph, twin: Twin, rows: list[Row], folds: Folds) -> tuple[lis
 def _place_graph(twin: Twin, target: Target, opset: int) -> tuple[list[Row], Folds, set[Node]]:
     """The rows, what is folded, and the nodes that are a segment of their own behind the CPU."""
     graph = twin.graph
-    free = dict.fromkeys(twin.free, Verdict("bpu"))
+    free = {node: _verdict_of_own(node, twin) for node in twin.free}
     verdicts = {node: free.get(node) or target.verdict(node, opset) for node in graph.nodes}
     neighbours = Neighbours(graph, target, verdicts, opset)
     folds = find_folds(graph, target, neighbours.pulled)
@@ -220,11 +220,27 @@ def _place_graph(twin: Twin, target: Target, opset: int) -> tuple[list[Row], Fol
         if folds.lookups.get(node) == SHUFFLE:
             folds.take_apart(node)
     rows = [_row(node, verdicts[node], target, folds, idle.get(node)) for node in graph.nodes]
+    _refuse_parts(rows, twin)
     if target.march.cuts:
         _drop_layouts(rows, folds, _takes_thin)
     elif target.fuses(OUTPUT_LAYOUT):
         _drop_layouts(rows, folds, _gives_pooled)
     return rows, folds, neighbours.apart(folds, {row.node: row.device for row in rows})
+
+
+def _verdict_of_own(node: Node, twin: Twin) -> Verdict:
+    """Of a node of the toolchain's own: limits of the compiler alone hold."""
+    violation = twin.failing.get(node)
+    return Verdict("bpu") if violation is None else Verdict("refused", (violation,), spared=True)
+
+
+def _refuse_parts(rows: Sequence[Row], twin: Twin) -> None:
+    """Refuse the node for whose sake one of the toolchain's own is on the BPU that the compiler fails on there."""
+    found = {row.node: row for row in rows}
+    for row in rows:
+        if row.node in twin.failing and row.device == "refused":
+            row.device = "bpu"
+            found[twin.free[row.node]].device, found[twin.free[row.node]].verdict = "refused", row.verdict
 
 
 def _row(node: Node, verdict: Verdict, target: Target, folds: Folds, idle: str | None) -> Row:
@@ -316,7 +332,7 @@ def _edges(rows: Iterable[Row], folds: Folds) -> Iterator[tuple[Node | Tensor, N
 
 
 def _integers(rows: Iterable[Row], folds: Folds) -> Iterator[tuple[Node, Node]]:
-    """Maker and reader of integers that an operator of the CPU reads, too: a Cast on the CPU is in front of all readers."""
+    """Maker and reader of integers that an operator of the CPU reads, too: a Cast there is in front of all readers."""
     off = {row.node for row in rows if row.device == "cpu"}
     for row in rows:
         for tensor in row.node.outputs:

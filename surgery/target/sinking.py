@@ -12,7 +12,7 @@ from math import prod
 
 import numpy as np
 
-from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
+from surgery.ir.graph import Constant, Graph, Node, Tensor
 from surgery.target.folds import RESHAPES
 from surgery.target.lookups import shuffle_behind
 from surgery.target.march import Sinking
@@ -43,7 +43,7 @@ from surgery.target.moves import (
 from surgery.target.params import Params, Unknown
 from surgery.target.shapes import Dims
 from surgery.target.twin import Twin, Values
-from surgery.target.wide import JOINTS, PARTS, part_products
+from surgery.target.wide import JOINTS, PARTS, misfit, part_products
 
 _TO_CHANNELS, _FROM_CHANNELS = (0, 3, 1, 2), (0, 2, 3, 1)
 
@@ -290,7 +290,10 @@ class _Walk:
         first = next(each for each in parts if each.op == node.op)
         for new in parts:
             self.values.add(new, node if new is first else None)
-        self.values.twin.free.update(new for new in parts if new.op in JOINTS)
+        joints = [new for new in parts if new.op in JOINTS]
+        self.values.twin.free.update(dict.fromkeys(joints, first))
+        if (violation := misfit(parts, self.rules)) is not None:
+            self.values.twin.failing.update(dict.fromkeys(joints, violation))
         last = parts[-1].outputs[0]
         self.values.hold(node.outputs[0], last, joined((), [reshape(dims(last), joint), *moves]))
         self.values.moved = True
