@@ -116,8 +116,9 @@ class WhereAsSum(Substitution[Masked]):
     def build(self, match: Masked, rw: Rewriter) -> Tensor:
         """Products by the mask and its complement, added."""
         _, a, b = match.node.inputs
-        out = match.node.outputs[0]
-        mask = np.broadcast_to(match.mask, [int(size or 0) for size in out.shape or ()]) if out.is_static else match.mask
+        out, mask = match.node.outputs[0], match.mask
+        if out.is_static:
+            mask = np.broadcast_to(mask, [int(size or 0) for size in out.shape or ()])
         return added(rw, [_arm(rw, a, mask), _arm(rw, b, ~mask)])
 
 

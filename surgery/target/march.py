@@ -118,7 +118,8 @@ class Passive(Data):
     those that do where their result is asked for quantised; ``floats``: those on the BPU whose result is float unless
     it is asked for quantised, by the condition under which that is so (one of ``ops`` while it is active); ``lookups``:
     activations that become one with a waiting one of them that alone reads them; ``aloof``: those that ask for nothing,
-    by the condition under which a node of the toolchain's own is before them on the CPU.
+    by the condition under which a node of the toolchain's own is before them on the CPU; ``handing``: those that hand
+    on the scale of what they read on the CPU, too, to ``heirs``, which are quantised then.
     """
 
     ops: frozenset[str] = frozenset()
@@ -137,6 +138,8 @@ class Passive(Data):
     along: dict[str, str] = {}
     lookups: frozenset[str] = frozenset()
     aloof: dict[str, str] = {}
+    handing: frozenset[str] = frozenset()
+    heirs: frozenset[str] = frozenset()
     source: str = ""
     evidence: Evidence = "read"
 

@@ -138,6 +138,8 @@ class Neighbours:
         Of what an operator of the CPU makes, that something else asks for it is enough for a single operand only.
         """
         read = folds.computed(node)
+        if node.op in self.target.march.passive.heirs and all(self._is_handed(t, idle, folds) for t in read):
+            return bool(read)
         sure = len(read) == 1 and node.op not in self.target.march.passive.not_after_conv
         asked = [t for t in read if self._is_asked_for(t, node) and (sure or not self._is_of_cpu(t, folds))]
         others = [t for t in read if t not in asked and not self._is_made_so(t, idle, folds)]
@@ -146,6 +148,14 @@ class Neighbours:
         if node.op == "Concat":
             asked = [t for t in asked if t.producer is None]
         return bool(asked) and all(self._is_of_conv(tensor, folds) for tensor in others)
+
+    def _is_handed(self, tensor: Tensor, idle: dict[Node, str], folds: Folds) -> bool:
+        """Whether an operator of the CPU makes ``tensor`` in the scale of values that are all quantised."""
+        maker = tensor.producer
+        if maker not in self.verdicts or maker.op not in self.target.march.passive.handing or not self._is_of_cpu(tensor, folds):
+            return False
+        read = [each for each in maker.inputs if each.dtype is None or each.dtype.kind == "f"]
+        return all(self._is_asked_for(each) or self._is_made_so(each, idle, folds) for each in read)
 
     def _is_of_cpu(self, tensor: Tensor, folds: Folds) -> bool:
         """Whether an operator makes ``tensor`` that by itself is on the CPU."""

@@ -362,7 +362,7 @@ BESIDE = f"a = Neg(x) e = {CONV}(x, w) b = Concat<axis=1>(a, e)"
 CHOSEN = "a = Sigmoid(x) g = Greater(x, k)"
 RANKED = "s = Sigmoid(x) m, i = TopK<axis=3>(s, four) b = GatherElements<axis=3>(s, i) y = Tanh(b)"
 LONG = "a = Sigmoid(x) r = Reshape(a, strip) t = Concat<axis=2>(r, r, r) b = InstanceNormalization(t, alone, alone)"
-INTEGERS = f"{scaled('x')} g = GlobalAveragePool(d_x) f = Flatten(g)"
+INTEGERS = f"{scaled('x')} g = GlobalAveragePool(d_x) f = Flatten(g) {scaled('f')}"
 PIXELS = "m = ReduceMax<axes=[1]>(x) g = Greater(m, k) b = Where(g, x, k)"
 PARTED = [
     # nodes, march, their devices and how many segments; the products of many channels are two each
@@ -415,7 +415,7 @@ PARTED = [
     (f"{LONG} y = Tanh(b)", "bayes-e", "bbbbb", 3),
     (f"{LONG} y = Tanh(b)", "bayes", "bbbbb", 1),
     # the Reshape behind a product by a constant reads the integers that the graph gives out
-    *((f"{INTEGERS} b = Gemm(f, v) y = QuantizeLinear(b, scale, zero)", march, "ffbfbc", 2) for march in LATER),
+    *((f"{INTEGERS} b = Gemm(d_f, v) y = QuantizeLinear(b, scale, zero)", march, "ffbbffbc", 2) for march in LATER),
     # a product reads what is moved for others anyway
     (f"{TO_TOKENS} b = MatMul(t, v) y = Neg(t)", "bernoulli2", "bccbc", 2),
     (f"{TO_TOKENS} b = MatMul(t, v) y = Neg(r)", "bernoulli2", "bcfbc", 2),
