@@ -119,7 +119,8 @@ class Passive(Data):
     it is asked for quantised, by the condition under which that is so (one of ``ops`` while it is active); ``lookups``:
     activations that become one with a waiting one of them that alone reads them; ``aloof``: those that ask for nothing,
     by the condition under which a node of the toolchain's own is before them on the CPU; ``handing``: those that hand
-    on the scale of what they read on the CPU, too, to ``heirs``, which are quantised then.
+    on the scale of what they read on the CPU, too, to ``heirs``, which are quantised then; ``strict``: those of ``ops`` to which only counts that others ask for all
+    that they read.
     """
 
     ops: frozenset[str] = frozenset()
@@ -140,6 +141,7 @@ class Passive(Data):
     aloof: dict[str, str] = {}
     handing: frozenset[str] = frozenset()
     heirs: frozenset[str] = frozenset()
+    strict: frozenset[str] = frozenset()
     source: str = ""
     evidence: Evidence = "read"
 

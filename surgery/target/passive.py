@@ -17,6 +17,8 @@ from surgery.target.target import Target
 from surgery.target.verdict import Device, Verdict
 
 READ_BY_NOTHING = "waiting: nothing quantised reads it"
+_KEEPING = frozenset({"Clip", "Relu", "Split"})
+"""Those that are never passive and keep the scale of what they read."""
 BESIDE_NOTHING = "passive: nothing quantised is before or behind it"
 
 
@@ -140,19 +142,32 @@ class Neighbours:
         read = folds.computed(node)
         if node.op in self.target.march.passive.heirs and all(self._is_handed(t, idle, folds) for t in read):
             return bool(read)
-        sure = len(read) == 1 and node.op not in self.target.march.passive.not_after_conv
+        strict = node.op in self.target.march.passive.strict
+        several = len(read) > 1 and (node.op != "Concat" or strict)
+        sure = not several and node.op not in self.target.march.passive.not_after_conv
         asked = [t for t in read if self._is_asked_for(t, node) and (sure or not self._is_of_cpu(t, folds))]
-        others = [t for t in read if t not in asked and not self._is_made_so(t, idle, folds)]
+        made = self._is_passed_on if strict else self._is_made_so
+        others = [t for t in read if t not in asked and not made(t, idle, folds)]
         if not others:
             return bool(read)
-        if node.op == "Concat":
-            asked = [t for t in asked if t.producer is None]
-        return bool(asked) and all(self._is_of_conv(tensor, folds) for tensor in others)
+        return node.op != "Concat" and bool(asked) and all(self._is_of_conv(tensor, folds) for tensor in others)
+
+    def _is_passed_on(self, tensor: Tensor, idle: dict[Node, str], folds: Folds) -> bool:
+        """Whether a node on the BPU makes ``tensor`` that keeps the scale of what it reads."""
+        home = self._made_on_bpu(tensor, idle, folds)
+        if home is None or home in self.active:
+            return False
+        if home.op in _KEEPING:
+            return True
+        passive = home.op in self.target.march.passive.ops - {"Add"}
+        return passive and all(self._is_asked_for(t, home) or self._is_passed_on(t, idle, folds) for t in _read(home))
 
     def _is_handed(self, tensor: Tensor, idle: dict[Node, str], folds: Folds) -> bool:
         """Whether an operator of the CPU makes ``tensor`` in the scale of values that are all quantised."""
         maker = tensor.producer
-        if maker not in self.verdicts or maker.op not in self.target.march.passive.handing or not self._is_of_cpu(tensor, folds):
+        if maker not in self.verdicts or maker.op not in self.target.march.passive.handing:
+            return False
+        if not self._is_of_cpu(tensor, folds):
             return False
         read = [each for each in maker.inputs if each.dtype is None or each.dtype.kind == "f"]
         return all(self._is_asked_for(each) or self._is_made_so(each, idle, folds) for each in read)

@@ -416,6 +416,16 @@ PARTED = [
     (f"{LONG} y = Tanh(b)", "bayes", "bbbbb", 1),
     # the Reshape behind a product by a constant reads the integers that the graph gives out
     *((f"{INTEGERS} b = Gemm(d_f, v) y = QuantizeLinear(b, scale, zero)", march, "ffbbffbc", 2) for march in LATER),
+    # what hands on a scale on the CPU, to a MaxPool and a Resize
+    (f"a = Sigmoid(x) b = ReduceMax<axes=[3]>(a) y = {POOL}(b)", "bernoulli2", "bcb", 2),
+    (f"a = Neg(x) b = ReduceMax<axes=[3]>(a) y = {POOL}(b) {SURE}", "bernoulli2", "cccb", 1),
+    # a Concat of what lookups make is on the CPU of the X3, if nothing asks for these
+    ("a = Sigmoid(x) b = Tanh(x) y = Concat<axis=1>(a, b)", "bernoulli2", "bbc", 1),
+    ("a = Sigmoid(x) b = Tanh(x) y = Concat<axis=1>(a, b)", "bayes-e", "bbb", 1),
+    ("a = Relu(x) b = Tanh(x) y = Concat<axis=1>(a, x)", "bernoulli2", "bbb", 1),
+    (f"a = {POOL}(x) b = Tanh(x) y = Concat<axis=1>(a, x)", "bernoulli2", "bbb", 1),
+    *((f"a = {CONV}(x, w) y = Concat<axis=1>(a, x)", march, "bc", 1) for march in ALL),
+    *(("a = Neg(x) b = Sigmoid(a) d = Sigmoid(x) y = Concat<axis=1>(d, a)", m, "cbbb", 1) for m in LATER),
     # a product reads what is moved for others anyway
     (f"{TO_TOKENS} b = MatMul(t, v) y = Neg(t)", "bernoulli2", "bccbc", 2),
     (f"{TO_TOKENS} b = MatMul(t, v) y = Neg(r)", "bernoulli2", "bcfbc", 2),
