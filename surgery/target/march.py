@@ -119,8 +119,8 @@ class Passive(Data):
     it is asked for quantised, by the condition under which that is so (one of ``ops`` while it is active); ``lookups``:
     activations that become one with a waiting one of them that alone reads them; ``aloof``: those that ask for nothing,
     by the condition under which a node of the toolchain's own is before them on the CPU; ``handing``: those that hand
-    on the scale of what they read on the CPU, too, to ``heirs``, which are quantised then; ``strict``: those of ``ops`` to which only counts that others ask for all
-    that they read.
+    on the scale of what they read on the CPU, too, to ``heirs``, which are quantised then; ``strict``: those of ``ops``
+    to which a value is quantised only if others ask for it, or what makes it keeps the scale of what it reads.
     """
 
     ops: frozenset[str] = frozenset()
