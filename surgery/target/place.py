@@ -167,23 +167,25 @@ def _place_main(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Fo
     twin = sunk(graph, target.march.sinking, opset) or taken_apart(graph, target, opset)
     rows, folds, apart = _place_graph(twin or Twin(graph), target, opset)
     _number_segments(rows, folds, apart)
-    late = {len(rows) + n for n, row in enumerate(rows) if target.fuses(OUTPUT_INTEGERS) and _gives_integers(row, rows)}
+    on_bpu = {row.node for row in rows if row.device == "bpu"} if target.fuses(OUTPUT_INTEGERS) else set()
+    late = {len(rows) + n for n, row in enumerate(rows) if _gives_integers(row, folds) in on_bpu}
     if twin is None:
         return rows, folds, frozenset(late)
     inserted = {row.segment for row in rows if row.node not in twin.own and row.segment is not None}
     return *_as_of(graph, twin, rows, folds), frozenset(inserted | late)
 
 
-def _gives_integers(row: Row, rows: Iterable[Row]) -> bool:
-    """Whether it alone reads a product by a constant, and makes integers of it that the graph gives out.
+def _gives_integers(row: Row, folds: Folds) -> Node | None:
+    """The product by a constant that it alone reads, and makes integers of that the graph gives out.
 
     What moves the product's result to its shape then reads integers, and is a segment of its own.
     """
     data = row.node.inputs[0] if row.node.op == "QuantizeLinear" and row.device == "cpu" else None
     if data is None or row.node.outputs[0].outputs or len(data.outputs) != 1:
-        return False
+        return None
     maker = data.producer
-    return maker is not None and _is_product(maker) and any(r.node is maker and r.device == "bpu" for r in rows)
+    product = maker is not None and maker.op in ("Gemm", "MatMul") and folds.is_constant(maker.inputs[1])
+    return maker if product else None
 
 
 def _as_of(graph: Graph, twin: Twin, rows: list[Row], folds: Folds) -> tuple[list[Row], Folds]:
