@@ -172,6 +172,20 @@ def pieces(op: str, k: Knobs) -> Spec:
     return Spec(op, (Computed(shape),), (cut, rest), {"axis": axis, "split": [half, shape[axis] - half]}, read=2)
 
 
+def chosen(op: str, k: Knobs) -> Spec:
+    """Where: a mask of the kind of the knob, and two operands of one shape, or the second a row."""
+    shape = shape_of(k)
+    need(len(shape) > 1)
+    if k["mask"] == "alternate":
+        shape = tuple(max(size, 2) for size in shape)
+    ones = (1,) * (len(shape) - 2)
+    masks = {"same": shape, "channels": (*shape[:2], *ones), "pixels": (shape[0], 1, *shape[2:]),
+             "columns": (*(1,) * (len(shape) - 1), shape[-1]), "single": (),
+             "alternate": tuple(1 if i % 2 else size for i, size in enumerate(shape))}  # fmt: skip
+    data, arm = (Computed(dims, k["dtype"]) for dims in (shape, shape[-1:] if k["row"] else shape))
+    return Spec(op, (Computed(masks[k["mask"]], "bool"), data, arm), (shape,), result=k["dtype"])
+
+
 def pad(op: str, k: Knobs) -> Spec:
     """One row more on both sides of an axis."""
     shape, axis = shape_of(k), k["axis"]
@@ -212,10 +226,11 @@ def reduction(op: str, k: Knobs) -> Spec:
     need(max(axes) < len(shape))
     kept = tuple(1 if i in axes else size for i, size in enumerate(shape))
     out = kept if k["keepdims"] else tuple(size for i, size in enumerate(shape) if i not in axes)
+    data = Computed(shape, k["dtype"])
     if op.startswith("Arg"):
         need(len(axes) == 1)
-        return Spec(op, (Computed(shape),), (out,), {"axis": axes[0], "keepdims": k["keepdims"]}, result="int64")
-    return Spec(op, (Computed(shape),), (out,), {"axes": list(axes), "keepdims": k["keepdims"]})
+        return Spec(op, (data,), (out,), {"axis": axes[0], "keepdims": k["keepdims"]}, result="int64")
+    return Spec(op, (data,), (out,), {"axes": list(axes), "keepdims": k["keepdims"]}, result=k["dtype"])
 
 
 def global_pool(op: str, k: Knobs) -> Spec:
@@ -273,7 +288,10 @@ BINARY = Family(
 )  # fmt: skip
 UNARY = Family(unary, {**DIMS, "dtype": ("float32",)})
 _AXIS = {**DIMS, "axis": (1, 0, 2, 3)}
-_REDUCED = {**DIMS, "axes": ((1,), (2,), (2, 3), (3, 2), (1, 2), (0,), (0, 1)), "keepdims": (1, 0)}
+_REDUCED = {
+    **DIMS, "axes": ((1,), (2,), (2, 3), (3, 2), (1, 2), (0,), (0, 1)), "keepdims": (1, 0),
+    "dtype": ("float32", "int64"),
+}  # fmt: skip
 _PRODUCT: dict[str, Values] = {
     "form": FORMS, "constants": ("b", "", "a"), "A": Size(2), "B": Size(4), "M": Size(8), "K": Size(16), "N": Size(12),
     "reader": ("any", ""),
@@ -290,6 +308,8 @@ _BY_NAME: dict[str, Family] = {
     "Concat": Family(concat, {**_AXIS, "more": (0, 16), "count": (2, 4)}),
     "Slice": Family(pieces, {**_AXIS, "step": (1, -1)}),
     "Split": Family(pieces, _AXIS),
+    "Where": Family(chosen, {**DIMS, "mask": ("same", "channels", "pixels", "columns", "single", "alternate"),
+                             "row": (False, True), "dtype": ("float32", "int64")}),
     "Pad": Family(pad, {**DIMS, "axis": (2, 3, 1, 0), "mode": ("constant", "reflect", "edge")}),
     **dict.fromkeys(("Expand", "Tile"), Family(stretched, {**DIMS, "changed": (1, 2)})),
     "Gather": Family(gather, {**DIMS, "constant": (True, False), "dtype": ("int64", "int32")}),

@@ -133,8 +133,8 @@ def _placement(target: Target) -> Iterator[str]:
         ("On the BPU only beside something quantised", passive.ops),
         ("The same, where a convolution feeds them", passive.after_conv),
         ("Of these active where a convolution feeds them", passive.not_after_conv),
-        ("On the BPU only where their result is asked for quantised", _waiting(passive.waiting)),
-        ("Give floats where nothing asks for quantised ones", passive.floats),
+        ("On the BPU only where their result is asked for quantised", _conditional(passive.waiting)),
+        ("Give floats where nothing asks for quantised ones", _conditional(passive.floats)),
     ):
         if ops:
             yield f"{words} ({passive.source}, {passive.evidence}): {', '.join(sorted(ops))}.\n"
@@ -143,8 +143,8 @@ def _placement(target: Target) -> Iterator[str]:
     yield f"`remove_node_type` goes through its list: {removal.order} ({removal.source}, {removal.evidence}).\n"
 
 
-def _waiting(waiting: Mapping[str, str]) -> list[str]:
-    return [f"{op} (where {when})" if when else op for op, when in waiting.items()]
+def _conditional(ops: Mapping[str, str]) -> list[str]:
+    return [f"{op} (where {when})" if when else op for op, when in ops.items()]
 
 
 def _unknown(target: Target) -> Iterator[str]:

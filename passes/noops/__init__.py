@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from passes.noops.arithmetic import CastChain, DropNeutral, DropRepeated, SameType
 from passes.noops.expand import DropExpand, ExpandAfterTranspose
 from passes.noops.forms import DropSameForm, MergeReshapes, MergeTransposes, MoveOnes, UndoAxes
-from passes.noops.plain import DropDropout, DropIdentity, DropSingle
+from passes.noops.plain import DropChoice, DropDropout, DropIdentity, DropSingle
 from passes.noops.windows import DropPool, DropReduce, DropResize, IdleDilation
 from surgery.pipeline import Pass
 from surgery.rewrite import Rule
@@ -29,6 +29,7 @@ class RemoveNoops(Pass):
             DropIdentity(),
             DropDropout(),
             DropSingle(),
+            DropChoice(),
             SameType(),
             CastChain(),
             DropNeutral(),

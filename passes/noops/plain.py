@@ -1,10 +1,10 @@
-"""Nodes that pass on their only input."""
+"""Nodes that pass on their only input, or one of them alone."""
 
 from __future__ import annotations
 
-from passes.noops.bypass import Drop
+from passes.noops.bypass import Drop, same_shape
 from surgery.ir import Constant, Node, Tensor, ops
-from surgery.rewrite import Context, Mismatch
+from surgery.rewrite import Context, Mismatch, need
 
 
 class DropIdentity(Drop):
@@ -44,3 +44,16 @@ class DropSingle(Drop):
         if count != 1:
             raise Mismatch(f"has {count} parts, it must have one", node)
         return node.inputs[0]
+
+
+class DropChoice(Drop):
+    """``Where(all true, a, b) -> a`` and ``Where(all false, a, b) -> b``."""
+
+    name, roots = "drop-choice", frozenset({"Where"})
+
+    def source(self, node: Node, ctx: Context) -> Tensor:
+        """What is chosen, when a constant mask of one value says so and nothing stretches it."""
+        mask = need.constant(node, 0)
+        if mask.size == 0 or mask.min() != mask.max():
+            raise Mismatch("the mask holds both values, it must hold one", node)
+        return same_shape(node.inputs[1 if mask.flat[0] else 2], node)

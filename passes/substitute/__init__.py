@@ -60,7 +60,6 @@ RULES: tuple[Rule[Any], ...] = (
     arithmetic.ModAsRemainder(),
     bounds.BoundAsClip(),
     bounds.MinAsMax(),
-    bounds.WhereOneArm(),
     bounds.WhereAsSum(),
     reductions.SortAxes(),
     reductions.MaxAsPool(),

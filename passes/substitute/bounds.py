@@ -85,34 +85,6 @@ class MinAsMax(Substitution[Several]):
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """A selection of which one arm is always taken."""
-
-    node: Node
-    arm: Tensor
-
-
-class WhereOneArm(Substitution[Chosen]):
-    """``Where(all true, a, b) -> a`` and ``Where(all false, a, b) -> b``; exact, since nothing is computed."""
-
-    name, roots, exactness = "where-one-arm", frozenset({"Where"}), Exactness.EXACT
-
-    def match(self, node: Node, ctx: Context) -> Chosen:
-        """A constant mask of one value, and an arm that nothing stretches."""
-        mask = need.constant(node, 0)
-        if mask.size == 0 or mask.min() != mask.max():
-            raise Mismatch("the mask holds both values, it must hold one", node)
-        arm = need.present(node, 1 if mask.flat[0] else 2)
-        if arm.shape is None or arm.shape != node.outputs[0].shape or None in arm.shape:
-            raise Mismatch(f"{arm.name!r} is stretched to the result, it must have its shape", node)
-        return Chosen(node, arm)
-
-    def build(self, match: Chosen, rw: Rewriter) -> Tensor:
-        """Nothing new."""
-        return match.arm
-
-
-@dataclass(frozen=True)
 class Masked:
     """A selection by a constant mask."""
 
@@ -124,10 +96,11 @@ class WhereAsSum(Substitution[Masked]):
     """``Where(mask, a, b) -> a * m + b * (1 - m)`` for a constant mask, m being 1 where it is true.
 
     Exact for finite arms: one product is the arm, the other 0; so an arm that may be infinite (0 * inf is no
-    number) refuses. A constant arm is masked at once, and then may hold anything.
+    number) refuses. A constant arm is masked at once, and then may hold anything. The masks are as large as the result.
     """
 
     name, roots, exactness = "where-as-sum", frozenset({"Where"}), Exactness.EXACT
+    limits = ("arms", "mask")
 
     def match(self, node: Node, ctx: Context) -> Masked:
         """Arms of a float type, each constant or bounded by what computes it."""
@@ -143,7 +116,10 @@ class WhereAsSum(Substitution[Masked]):
     def build(self, match: Masked, rw: Rewriter) -> Tensor:
         """Products by the mask and its complement, added."""
         _, a, b = match.node.inputs
-        return added(rw, [_arm(rw, a, match.mask), _arm(rw, b, ~match.mask)])
+        out, mask = match.node.outputs[0], match.mask
+        if out.is_static:
+            mask = np.broadcast_to(mask, [int(size or 0) for size in out.shape or ()])
+        return added(rw, [_arm(rw, a, mask), _arm(rw, b, ~mask)])
 
 
 def _arm(rw: Rewriter, arm: Tensor, mask: np.ndarray[Any, Any]) -> Tensor:

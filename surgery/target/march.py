@@ -116,9 +116,11 @@ class Passive(Data):
     nothing there; ``shy``: what is not asked for by these alone; ``apart``: those that are a segment of their own then.
     ``asking``: those that have their inputs quantised even where their neighbours keep them on the CPU; ``passing``:
     those that do where their result is asked for quantised; ``floats``: those on the BPU whose result is float unless
-    it is asked for quantised (one of ``ops`` while it is active, ReduceMean over height and width); ``lookups``:
+    it is asked for quantised, by the condition under which that is so (one of ``ops`` while it is active); ``lookups``:
     activations that become one with a waiting one of them that alone reads them; ``aloof``: those that ask for nothing,
-    by the condition under which a node of the toolchain's own is before them on the CPU.
+    by the condition under which a node of the toolchain's own is before them on the CPU; ``handing``: those that hand
+    on the scale of what they read on the CPU, too, to ``heirs``, which are quantised then; ``strict``: those of ``ops``
+    to which a value is quantised only if others ask for it, or what makes it keeps the scale of what it reads.
     """
 
     ops: frozenset[str] = frozenset()
@@ -133,10 +135,13 @@ class Passive(Data):
     shy: frozenset[str] = frozenset()
     asking: frozenset[str] = frozenset()
     passing: frozenset[str] = frozenset()
-    floats: frozenset[str] = frozenset()
+    floats: dict[str, str] = {}
     along: dict[str, str] = {}
     lookups: frozenset[str] = frozenset()
     aloof: dict[str, str] = {}
+    handing: frozenset[str] = frozenset()
+    heirs: frozenset[str] = frozenset()
+    strict: frozenset[str] = frozenset()
     source: str = ""
     evidence: Evidence = "read"
 
@@ -149,7 +154,7 @@ class Sinking(Data):
     Slice and the like, behind Reshapes that only add or drop dims of 1; ``keeping``: reductions that keep the axes
     which they drop, in front of a Reshape; ``roots``: norms whose root is a node of its own, which may run elsewhere.
     ``shuffles_stay``: a channel shuffle is one node before anything is moved. ``widest``: channels that a product of
-    several rows reads and makes at most; one of more becomes several.
+    several rows reads and makes at most; one of more becomes several, if they are a ``multiple`` of that number.
     """
 
     past: frozenset[str] = frozenset()
@@ -161,6 +166,7 @@ class Sinking(Data):
     roots: frozenset[str] = frozenset()
     shuffles_stay: bool = False
     widest: int | None = None
+    multiple: int = 1
     source: str = ""
     evidence: Evidence = "read"
 

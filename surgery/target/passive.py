@@ -13,13 +13,12 @@ from surgery.ir.graph import Constant, Graph, Node, Tensor
 from surgery.target.facts import QUANTISING
 from surgery.target.folds import Folds, gemm_of, vanishes
 from surgery.target.lookups import SHUFFLE, parts_of_norm, shuffle_behind, sole_reader
-from surgery.target.params import Params, Unknown
 from surgery.target.target import Target
 from surgery.target.verdict import Device, Verdict
 
 READ_BY_NOTHING = "waiting: nothing quantised reads it"
-_SCALES = frozenset({"Add", "Div", "Mul"})
-"""By a constant the toolchain has them as convolutions."""
+_KEEPING = frozenset({"Clip", "Relu", "Split"})
+"""Those that are never passive and keep the scale of what they read."""
 BESIDE_NOTHING = "passive: nothing quantised is before or behind it"
 
 
@@ -48,7 +47,7 @@ class Neighbours:
 
         self.normal = {part for n in graph.nodes for part in parts_of_norm(n)}
         self.waiting, self.along = those(passive.waiting) - self.normal, those(passive.along)
-        self.aloof = those(passive.aloof)
+        self.aloof, self.floats = those(passive.aloof), those(passive.floats)
         self.active = {n for n in graph.nodes if n.op in passive.only} - those(passive.only)
         cones = {n: shuffle_behind(n) for n in graph.nodes} if target.fuses(SHUFFLE) else {}
         self.shuffles = {cone[-1]: root for root, cone in cones.items() if cone is not None}
@@ -141,14 +140,37 @@ class Neighbours:
         Of what an operator of the CPU makes, that something else asks for it is enough for a single operand only.
         """
         read = folds.computed(node)
-        sure = len(read) == 1 and node.op not in self.target.march.passive.not_after_conv
+        if node.op in self.target.march.passive.heirs and all(self._is_handed(t, idle, folds) for t in read):
+            return bool(read)
+        strict = node.op in self.target.march.passive.strict
+        several = len(read) > 1 and (node.op != "Concat" or strict)
+        sure = not several and node.op not in self.target.march.passive.not_after_conv
         asked = [t for t in read if self._is_asked_for(t, node) and (sure or not self._is_of_cpu(t, folds))]
-        others = [t for t in read if t not in asked and not self._is_made_so(t, idle, folds)]
+        made = self._is_passed_on if strict else self._is_made_so
+        others = [t for t in read if t not in asked and not made(t, idle, folds)]
         if not others:
             return bool(read)
-        if node.op == "Concat":
-            asked = [t for t in asked if t.producer is None]
-        return bool(asked) and all(self._is_of_conv(tensor, folds) for tensor in others)
+        return node.op != "Concat" and bool(asked) and all(self._is_of_conv(tensor, folds) for tensor in others)
+
+    def _is_passed_on(self, tensor: Tensor, idle: dict[Node, str], folds: Folds) -> bool:
+        """Whether a node on the BPU makes ``tensor`` that keeps the scale of what it reads."""
+        home = self._made_on_bpu(tensor, idle, folds)
+        if home is None or home in self.active:
+            return False
+        if home.op in _KEEPING:
+            return True
+        passive = home.op in self.target.march.passive.ops - {"Add"}
+        return passive and all(self._is_asked_for(t, home) or self._is_passed_on(t, idle, folds) for t in _read(home))
+
+    def _is_handed(self, tensor: Tensor, idle: dict[Node, str], folds: Folds) -> bool:
+        """Whether an operator of the CPU makes ``tensor`` in the scale of values that are all quantised."""
+        maker = tensor.producer
+        if maker not in self.verdicts or maker.op not in self.target.march.passive.handing:
+            return False
+        if not self._is_of_cpu(tensor, folds):
+            return False
+        read = [each for each in maker.inputs if each.dtype is None or each.dtype.kind == "f"]
+        return all(self._is_asked_for(each) or self._is_made_so(each, idle, folds) for each in read)
 
     def _is_of_cpu(self, tensor: Tensor, folds: Folds) -> bool:
         """Whether an operator makes ``tensor`` that by itself is on the CPU."""
@@ -244,17 +266,9 @@ class Neighbours:
 
     def _gives_floats(self, node: Node) -> bool:
         """Whether the result of ``node`` leaves the BPU as floats where nothing quantised reads it."""
-        passive = self.target.march.passive
-        if node in self.carried or node.op not in passive.floats:
+        if node in self.carried or node not in self.floats:
             return node in self.carried
-        if node.op in _SCALES:
-            return any(isinstance(tensor, Constant) for tensor in node.inputs)
-        if node.op != "ReduceMean":
-            return node in self.active or node.op not in passive.ops
-        try:
-            return set(Params(node, 11)["axes"]) == {2, 3}
-        except Unknown:
-            return False
+        return node in self.active or node.op not in self.target.march.passive.ops
 
 
 def _read(node: Node) -> Iterator[Tensor]:

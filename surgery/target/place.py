@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from surgery.ir.graph import Constant, Dim, Graph, Node, Tensor
+from surgery.target.apart import taken_apart
 from surgery.target.folds import RESHAPES, Folds, find_folds
 from surgery.target.lookups import SHUFFLE
 from surgery.target.march import Op
@@ -35,6 +36,8 @@ MOVED = "moved behind what reads it"
 LAYOUT = "one with the change of layout behind the BPU"
 OUTPUT_LAYOUT = "output-layout"
 """The fusion, in the data of a march, of a Reshape with the change of layout in front of an output."""
+OUTPUT_INTEGERS = "output-integers"
+"""That of the QuantizeLinear of an output with a product by a constant: the Reshape of its result is behind both."""
 
 
 @dataclass(slots=True)
@@ -161,13 +164,28 @@ def _place_main(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Fo
 
     The last are the segments of the nodes that it inserts on the way.
     """
-    twin = sunk(graph, target.march.sinking, opset)
+    twin = sunk(graph, target.march.sinking, opset) or taken_apart(graph, target, opset)
     rows, folds, apart = _place_graph(twin or Twin(graph), target, opset)
     _number_segments(rows, folds, apart)
+    on_bpu = {row.node for row in rows if row.device == "bpu"} if target.fuses(OUTPUT_INTEGERS) else set()
+    late = {len(rows) + n for n, row in enumerate(rows) if _gives_integers(row, folds) in on_bpu}
     if twin is None:
-        return rows, folds, frozenset()
-    inserted = (row.segment for row in rows if row.node not in twin.own and row.segment is not None)
-    return *_as_of(graph, twin, rows, folds), frozenset(inserted)
+        return rows, folds, frozenset(late)
+    inserted = {row.segment for row in rows if row.node not in twin.own and row.segment is not None}
+    return *_as_of(graph, twin, rows, folds), frozenset(inserted | late)
+
+
+def _gives_integers(row: Row, folds: Folds) -> Node | None:
+    """The product by a constant that it alone reads, and makes integers of that the graph gives out.
+
+    What moves the product's result to its shape then reads integers, and is a segment of its own.
+    """
+    data = row.node.inputs[0] if row.node.op == "QuantizeLinear" and row.device == "cpu" else None
+    if data is None or row.node.outputs[0].outputs or len(data.outputs) != 1:
+        return None
+    maker = data.producer
+    product = maker is not None and maker.op in ("Gemm", "MatMul") and folds.is_constant(maker.inputs[1])
+    return maker if product else None
 
 
 def _as_of(graph: Graph, twin: Twin, rows: list[Row], folds: Folds) -> tuple[list[Row], Folds]:
@@ -195,7 +213,7 @@ def _as_of(graph: Graph, twin: Twin, rows: list[Row], folds: Folds) -> tuple[lis
 def _place_graph(twin: Twin, target: Target, opset: int) -> tuple[list[Row], Folds, set[Node]]:
     """The rows, what is folded, and the nodes that are a segment of their own behind the CPU."""
     graph = twin.graph
-    free = dict.fromkeys(twin.free, Verdict("bpu"))
+    free = {node: _verdict_of_own(node, twin) for node in twin.free}
     verdicts = {node: free.get(node) or target.verdict(node, opset) for node in graph.nodes}
     neighbours = Neighbours(graph, target, verdicts, opset)
     folds = find_folds(graph, target, neighbours.pulled)
@@ -204,11 +222,27 @@ def _place_graph(twin: Twin, target: Target, opset: int) -> tuple[list[Row], Fol
         if folds.lookups.get(node) == SHUFFLE:
             folds.take_apart(node)
     rows = [_row(node, verdicts[node], target, folds, idle.get(node)) for node in graph.nodes]
+    _refuse_parts(rows, twin)
     if target.march.cuts:
         _drop_layouts(rows, folds, _takes_thin)
     elif target.fuses(OUTPUT_LAYOUT):
         _drop_layouts(rows, folds, _gives_pooled)
     return rows, folds, neighbours.apart(folds, {row.node: row.device for row in rows})
+
+
+def _verdict_of_own(node: Node, twin: Twin) -> Verdict:
+    """Of a node of the toolchain's own: limits of the compiler alone hold."""
+    violation = twin.failing.get(node)
+    return Verdict("bpu") if violation is None else Verdict("refused", (violation,), spared=True)
+
+
+def _refuse_parts(rows: Sequence[Row], twin: Twin) -> None:
+    """Refuse the node for whose sake one of the toolchain's own is on the BPU that the compiler fails on there."""
+    found = {row.node: row for row in rows}
+    for row in rows:
+        if row.node in twin.failing and row.device == "refused":
+            row.device = "bpu"
+            found[twin.free[row.node]].device, found[twin.free[row.node]].verdict = "refused", row.verdict
 
 
 def _row(node: Node, verdict: Verdict, target: Target, folds: Folds, idle: str | None) -> Row:
@@ -299,19 +333,31 @@ def _edges(rows: Iterable[Row], folds: Folds) -> Iterator[tuple[Node | Tensor, N
                 yield maker, reader
 
 
+def _integers(rows: Iterable[Row], folds: Folds) -> Iterator[tuple[Node, Node]]:
+    """Maker and reader of integers that an operator of the CPU reads, too: a Cast there is in front of all readers."""
+    off = {row.node for row in rows if row.device == "cpu"}
+    for row in rows:
+        for tensor in row.node.outputs:
+            if tensor.dtype is not None and tensor.dtype.kind == "i" and off.intersection(tensor.outputs):
+                yield from ((folds.home(row.node), folds.home(reader)) for reader in tensor.outputs)
+
+
 def _number_segments(rows: list[Row], folds: Folds, apart: AbstractSet[Node]) -> None:
     """Give BPU rows their segment: those connected, by a value passed on or read in common, at one depth.
 
-    Depth counts how often the way to a node leaves the BPU, or a node ``apart``, at most.
+    Depth counts how often the way to a node leaves the BPU, maybe by a Cast, or a node ``apart``, at most.
     """
     device = {row.node: "cpu" if row.note in (CUT, LAYOUT) else row.device for row in rows}
     depth: dict[Node, int] = {}
     links: list[tuple[Node | Tensor, Node]] = []
+    cast = {edge for edge in _integers(rows, folds) if device.get(edge[0]) == device.get(edge[1]) == "bpu"}
     for maker, reader in _edges(rows, folds):
         on_bpu = device.get(reader) == "bpu"
         off = device.get(reader) in ("cpu", "unknown", "refused")
         leaves = isinstance(maker, Node) and (
-            (on_bpu and maker in apart and reader not in apart) or (off and device.get(maker) == "bpu")
+            (on_bpu and maker in apart and reader not in apart)
+            or (off and device.get(maker) == "bpu")
+            or (maker, reader) in cast
         )
         before = depth.get(maker, 0) if isinstance(maker, Node) else 0
         depth[reader] = max(depth.get(reader, 0), before + leaves)

@@ -12,7 +12,7 @@ from math import prod
 
 import numpy as np
 
-from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
+from surgery.ir.graph import Constant, Graph, Node, Tensor
 from surgery.target.folds import RESHAPES
 from surgery.target.lookups import shuffle_behind
 from surgery.target.march import Sinking
@@ -43,7 +43,7 @@ from surgery.target.moves import (
 from surgery.target.params import Params, Unknown
 from surgery.target.shapes import Dims
 from surgery.target.twin import Twin, Values
-from surgery.target.wide import JOINTS, PARTS, part_products
+from surgery.target.wide import JOINTS, PARTS, misfit, part_products
 
 _TO_CHANNELS, _FROM_CHANNELS = (0, 3, 1, 2), (0, 2, 3, 1)
 
@@ -98,18 +98,9 @@ class _Walk:
         made.inputs = [self.values.held(tensor).source for tensor in self.graph.inputs]
         for node in self.graph.nodes:
             if not (self._waits(node) or self._passes(node)):
-                self._stay(node)
+                self.values.copy(node)
         made.outputs = [self.values.real(tensor) for tensor in self.graph.outputs]
         return self.values.twin
-
-    def _stay(self, node: Node) -> None:
-        """The node as it is, reading what it reads."""
-        inputs = [Value.empty() if tensor.is_empty() else self.values.real(tensor) for tensor in node.inputs]
-        outputs = [value_like(out, out.shape) for out in node.outputs]
-        new = Node(node.op, node.name, dict(node.attrs), inputs, outputs, node.domain)
-        self.values.add(new, node)
-        for out, copy in zip(node.outputs, outputs, strict=True):
-            self.values.hold(out, copy)
 
     def _waits(self, node: Node) -> bool:
         """Let a Reshape or Transpose wait; whether ``node`` is one."""
@@ -255,10 +246,12 @@ class _Walk:
             return False
         ones = (1,) * (4 - len(shape))
         first = transpose((*ones, *shape), _TO_CHANNELS)
-        held = self.values.held(data)
-        moves = joined(held.moves, [reshape(shape, first.before), first])
+        held, done = self.values.held(data), self._done(data)
+        moves = joined(held.moves[done:], [reshape(shape, first.before), first])
         source, before = held.source, dims(held.source)
-        if len(before) != 4 or before[:2] != first.after[:2] or not keeps_order(moves):
+        if done and keeps_order(moves):
+            source, before = self.values.after(source, held.moves[:done]), first.after
+        elif len(before) != 4 or before[:2] != first.after[:2] or not keeps_order(moves):
             source, before = self._operand(data, first), first.after
         made = (before[0], out[-1], *before[2:])
         back = transpose((first.after[0], out[-1], *first.after[2:]), _FROM_CHANNELS)
@@ -272,6 +265,20 @@ class _Walk:
         self.values.work(node, [source, self.values.held(node.inputs[1]).source], made, moves)
         return True
 
+    def _done(self, tensor: Tensor) -> int:
+        """How many of the movements that ``tensor`` waits for are done anyway, on the CPU, for others than products."""
+        maker = tensor.producer
+        while maker is not None and maker not in self.staying and move_of(maker, self.opset) is not None:
+            made = maker.outputs[0]
+            if made.rank == 3 and not all(self._does_without(reader) for reader in made.outputs):
+                return len(self.values.held(made).moves)
+            maker = maker.inputs[0].producer
+        return 0
+
+    def _does_without(self, reader: Node) -> bool:
+        """Whether ``reader`` needs no movement before it: it is one itself, or a product that becomes a convolution."""
+        return move_of(reader, self.opset) is not None or self._product_of(reader) is not None
+
     def _is_wide(self, read: int, made: Dims) -> bool:
         """Whether a product that makes a map has too many channels for one convolution, and few enough for parts."""
         widest = self.rules.widest
@@ -283,7 +290,10 @@ class _Walk:
         first = next(each for each in parts if each.op == node.op)
         for new in parts:
             self.values.add(new, node if new is first else None)
-        self.values.twin.free.update(new for new in parts if new.op in JOINTS)
+        joints = [new for new in parts if new.op in JOINTS]
+        self.values.twin.free.update(dict.fromkeys(joints, first))
+        if (violation := misfit(parts, self.rules)) is not None:
+            self.values.twin.failing.update(dict.fromkeys(joints, violation))
         last = parts[-1].outputs[0]
         self.values.hold(node.outputs[0], last, joined((), [reshape(dims(last), joint), *moves]))
         self.values.moved = True

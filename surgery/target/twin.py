@@ -12,6 +12,7 @@ from surgery.target.folds import RESHAPES
 from surgery.target.movers import value_like
 from surgery.target.moves import Move, Moves
 from surgery.target.shapes import Dims
+from surgery.target.verdict import Violation
 
 
 @dataclass
@@ -19,13 +20,15 @@ class Twin:
     """The graph with everything moved.
 
     ``own`` leads from its nodes to those that they stand for, ``merged`` from a movement of the graph to the one behind
-    it that it became one with. ``free`` are nodes of the toolchain's own, for which no limits hold.
+    it that it became one with. ``free`` leads from nodes of the toolchain's own, for which no limits hold, to the node
+    of the twin for whose sake they are; ``failing`` says of some why the compiler fails where they are on the BPU.
     """
 
     graph: Graph
     own: dict[Node, Node] = field(default_factory=dict)
     merged: dict[Node, Node] = field(default_factory=dict)
-    free: set[Node] = field(default_factory=set)
+    free: dict[Node, Node] = field(default_factory=dict)
+    failing: dict[Node, Violation] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,14 @@ class Values:
         if node is not None:
             self.twin.own[new] = node
         return new
+
+    def copy(self, node: Node) -> None:
+        """Put the node into the twin as it is, reading what it reads."""
+        inputs = [Value.empty() if tensor.is_empty() else self.real(tensor) for tensor in node.inputs]
+        outputs = [value_like(out, out.shape) for out in node.outputs]
+        self.add(Node(node.op, node.name, dict(node.attrs), inputs, outputs, node.domain), node)
+        for out, copy in zip(node.outputs, outputs, strict=True):
+            self.hold(out, copy)
 
     def hold(self, tensor: Tensor, source: Tensor, moves: Moves = (), by: Node | None = None) -> None:
         """Have ``tensor`` be what ``moves`` make of a value of the twin; ``by`` did the last of them."""

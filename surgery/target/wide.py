@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from surgery.ir.graph import Constant, Node, Tensor, Value
+from surgery.target.march import Sinking
 from surgery.target.movers import dims
 from surgery.target.shapes import Dims
+from surgery.target.verdict import Violation
 
 PARTS = 2
 """Products that one becomes: of more than twice the channels of one the toolchain makes none, it stays on the CPU."""
@@ -28,6 +32,22 @@ def part_products(node: Node, source: Tensor, made: Dims, joint: Dims) -> list[N
     """
     read = dims(source)
     return _deep(node, source, read, made) if read[1] > made[1] else _broad(node, source, made, joint)
+
+
+def misfit(parts: Sequence[Node], rules: Sinking) -> Violation | None:
+    """Why the compiler fails on what cuts or joins the parts; None where it does not.
+
+    Channels above the width of one convolution are a multiple of ``rules.multiple``, or, where no part is moved, one
+    more than that.
+    """
+    channels = max(dims(tensor)[1] for node in parts for tensor in (node.inputs[0], node.outputs[0]))
+    rest = channels % rules.multiple
+    if rest == 0 or (rest == 1 and not any(node.op == "Reshape" for node in parts)):
+        return None
+    product = next(node.op for node in parts if node.op not in (*JOINTS, "Reshape", "Add"))
+    text = "the compiler fails on parts of a product whose channels are no multiple, where they are quantised"
+    allowed = f"a multiple of {rules.multiple} above {rules.widest}"
+    return Violation(f"{product}.parts", channels, allowed, text, rules.source, rules.evidence)
 
 
 def _deep(node: Node, source: Tensor, read: Dims, made: Dims) -> list[Node]:

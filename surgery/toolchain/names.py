@@ -32,7 +32,8 @@ _JOINT = "_concat"
 """Behind the name of a product of many channels: what joins the maps of its parts."""
 _FLOAT = frozenset({"HzDequantize"})
 _MOVEMENTS = frozenset({"Reshape", "Transpose"})
-_MOVES = _MOVEMENTS | {"Flatten", "Squeeze", "Unsqueeze", "DepthToSpace", "SpaceToDepth", "Gather", "Slice"}
+_HANDING = _MOVEMENTS | {"Cast"}
+_MOVES = _HANDING | {"Flatten", "Squeeze", "Unsqueeze", "DepthToSpace", "SpaceToDepth", "Gather", "Slice"}
 
 
 @dataclass(frozen=True)
@@ -103,10 +104,10 @@ class _Mapper:
                 values[op.name] = []
 
     def _is_inserted(self, op: Op) -> bool:
-        """Whether a node is a movement of the toolchain's own, not one of ours under another name."""
+        """Whether a node is a movement or cast of the toolchain's own, not one of ours under another name."""
         if op.op == "Concat" and op.name.endswith(_JOINT) and op.name not in self.own:
             return op.name.removesuffix(_JOINT) in self.own
-        if op.op not in _MOVEMENTS or op.name in self.own:
+        if op.op not in _HANDING or op.name in self.own:
             return False
         made = (self.makers[name] for name in op.outputs if name in self.makers)
         return not any(node.op in _MOVES for node in made)

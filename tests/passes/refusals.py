@@ -247,22 +247,20 @@ REFUSALS = {
     "Where-constant-mask": Refusal(
         "s = Sigmoid (x)  y = Where (m, s, x)",
         "'x' may be infinite where the mask drops it; 0 * inf is no number",
+        "bernoulli2",
         constants={"m": MASK},
     ),
-    "Where of a computed mask": Refusal("m = Cast <to = 9> (x)  y = Where (m, x, x)", "input 0 ('m') must be constant"),
-    "Where of both values": Refusal(
-        "y = Where (m, x, x)", "the mask holds both values, it must hold one", constants={"m": MASK}
-    ),
-    "Where of a stretched arm": Refusal(
-        "y = Where (m, x, c)",
-        "'x' is stretched to the result, it must have its shape",
-        x="float[1,8,6,1]",
-        constants={"m": np.ones((6, 6), bool), "c": 0.0},
+    "Where of a computed mask": Refusal(
+        "e = ReduceMax <axes = [1]> (x)  m = Cast <to = 9> (e)  y = Where (m, x, c)",
+        "input 0 ('m') must be constant",
+        "bernoulli2",
+        constants={"c": 0.0},
     ),
     "Where of constants": Refusal(
         "w = Where (m, c, c)  y = Add (x, w)",
         "every operand is constant: constant folding takes the node away",
-        constants={"m": MASK, "c": 0.0},
+        "bernoulli2",
+        constants={"m": MASK, "c": np.zeros((1, 1, 6, 6), np.float32)},
     ),
     "ReduceMean": Refusal(reduced("ReduceMean", "[2]"), "the axes [2] are in order", "bernoulli2"),
     "ReduceMean of the width": Refusal(reduced("ReduceMean", "[3]"), "a 1x1 convolution sums channels", "bernoulli2"),

@@ -105,15 +105,16 @@ CASES = {
     "Max with 0 on X3": Case("y = Max (x, c)", "Relu", "bernoulli2", constants={"c": 0.0}),
     "Min of a vector": Case("y = Min (x, c)", "Mul Max Mul", constants={"c": ROW}),
     "Where-constant-mask": Case(
-        "s = Sigmoid (x)  t = Tanh (x)  y = Where (m, s, t)", "Sigmoid Tanh Mul Mul Add", constants={"m": MASK}
+        "s = Sigmoid (x)  t = Tanh (x)  y = Where (m, s, t)",
+        "Sigmoid Tanh Mul Mul Add",
+        "bernoulli2",
+        constants={"m": MASK},
     ),
     "Where of an infinite constant": Case(
         "s = Sigmoid (x)  e = Where (m, s, c)  y = Exp (e)",
         "Sigmoid Mul Add Exp",
+        "bernoulli2",
         constants={"m": MASK, "c": -np.inf},
-    ),
-    "Where of one arm": Case(
-        "a = Relu (x)  b = Where (m, a, x)  y = Exp (b)", "Relu Exp", constants={"m": np.ones((6, 6), bool)}
     ),
     "ReduceMean": Case(reduced("ReduceMean", "[3, 2]"), "ReduceMean Mul"),
     "ReduceMean from the end": Case(reduced("ReduceMean", "[-1, -2]"), "ReduceMean Mul"),

@@ -48,6 +48,8 @@ NOOPS = {
     "max of one": ("b = Max (a)", ""),
     "min of one": ("b = Min (a)", ""),
     "mean of one": ("b = Mean (a)", ""),
+    "choice of the first": ("b = Where (m, a, k)", "bool[4] m = {1, 1, 1, 1}, float k = {0.5}"),
+    "choice of the second": ("b = Where (m, k, a)", "bool m = {0}, float k = {0.5}"),
     "slice of everything": ("b = Slice (a, z, e, i)", "int64[2] z = {0, 0}, int64[2] e = {9, 9}, int64[2] i = {1, 2}"),
     "slice to the end": (
         "b = Slice (a, z, e, i)",
@@ -196,6 +198,7 @@ def test_outputs_keep_their_names() -> None:
     [
         ("g (float[2] x) => (float[2] y) { y = Identity (x) }", ["Identity"]),
         ("g (float[2] x) => (float[2] y) { y = Dropout (x) }", ["Identity"]),
+        ("g (float[2] x) => (float[2] y) <bool m = {1}> { y = Where (m, x, x) }", ["Identity"]),
         ("g (float[2] x) => (float[2] y, float[2] z) { y = Relu (x) z = Identity (y) }", ["Relu", "Identity"]),
         ("g (float[2] x) => (float[2] y) <float[2] w = {1, 2}> { y = Identity (w) }", ["Identity"]),
     ],
@@ -255,6 +258,12 @@ REFUSALS = {
         "float[8] r = {0, 0, 0, 0, 1, 1, 0.5, 1}, float[4] k = {1, 1, 1, 1}",
     ),
     "the inner cast from float32 to int32 must keep every value": ("c = Cast <to = 6> (a)  b = Cast <to = 1> (c)", ""),
+    "input 0 ('m') must be constant": ("m = Cast <to = 9> (x)  b = Where (m, a, a)", ""),
+    "the mask holds both values, it must hold one": ("b = Where (m, a, a)", "bool[4] m = {1, 0, 1, 1}"),
+    "makes 2x3x4x4 of 1, the shapes must be known and equal": (
+        "b = Where (m, k, a)",
+        "bool m = {1}, float[1] k = {0.5}",
+    ),
     "training_mode must be absent or false, or the ratio 0": (
         "b = Dropout (a, r, t)",
         "float r = {0.5}, bool t = {1}",

@@ -54,6 +54,7 @@ WEIGHTS = [
     ("w", "[8,8,3,3]", 576),
     ("p", "[8,8,1,1]", 64),
     ("c", "[8]", 8),
+    ("alone", "[1]", 1),
     ("n", "[8,1,1]", 8),
     ("k", "", 1),
     ("whole", "[1,8,16,16]", 2048),
@@ -71,6 +72,7 @@ SHAPES = (
     "int64[4] quads = {1, 8, 4, 4}, int64[4] heads = {1, 4, 2, 256}, int64[3] batch = {2, 4, 256},"
     "int64[1] back = {-1}, int64[1] far = {-100}, int64[4] squares = {1, 8, 8, 32}, int64[4] upright = {1, 8, 1, 256},"
     "int64[4] kernels = {8, 8, 2, 1}, int64[1] first = {1},"
+    "int64[3] strip = {1, 1, 2048}, int64[1] four = {4},"
     "int64[3] tokens = {1, 8, 256}, int64[3] turned = {1, 256, 8}, int64[4] wide = {1, 1, 1, 8},"
     "float scale = {0.05}, int8 zero = {0}, float half = {0.5}, float square = {2.0}, float tiny = {0.00001}"
 )
@@ -81,6 +83,7 @@ WIDE = {
     "inwards": (2304, 8),
     "bias": (2304,),
     "out_odd": (8, 2049),
+    "out_even": (8, 2050),
     "in_odd": (2049, 8),
     "out_far": (8, 4097),
     "far_row": (8, 4104),
@@ -99,7 +102,9 @@ def network(body: str) -> Model:
     read = {name for node in proto.graph.node for name in node.input}
     ends = [name for node in proto.graph.node for name in node.output if name not in read]
     del proto.graph.output[:]
-    proto.graph.output.extend(onnx.helper.make_tensor_value_info(end, onnx.TensorProto.FLOAT, None) for end in ends)
+    whole = {node.output[0] for node in proto.graph.node if node.op_type == "QuantizeLinear"}
+    kinds = {end: onnx.TensorProto.INT8 if end in whole else onnx.TensorProto.FLOAT for end in ends}
+    proto.graph.output.extend(onnx.helper.make_tensor_value_info(end, kind, None) for end, kind in kinds.items())
     for name in sorted(WIDE.keys() & read):
         array = np.full(WIDE[name], 0.5, np.float32)
         proto.graph.initializer.append(onnx.numpy_helper.from_array(array, name))
@@ -354,6 +359,11 @@ LAST = f"a = {CONV}(x, w) t = Transpose<perm=[0,2,3,1]>(a)"
 TWO = f"a = {CONV}(x, w) b = {CONV}(x, w) d = Add(a, b)"
 SURE = "z = Sigmoid(x)"
 BESIDE = f"a = Neg(x) e = {CONV}(x, w) b = Concat<axis=1>(a, e)"
+CHOSEN = "a = Sigmoid(x) g = Greater(x, k)"
+RANKED = "s = Sigmoid(x) m, i = TopK<axis=3>(s, four) b = GatherElements<axis=3>(s, i) y = Tanh(b)"
+LONG = "a = Sigmoid(x) r = Reshape(a, strip) t = Concat<axis=2>(r, r, r) b = InstanceNormalization(t, alone, alone)"
+INTEGERS = f"{scaled('x')} g = GlobalAveragePool(d_x) f = Flatten(g) {scaled('f')}"
+PIXELS = "m = ReduceMax<axes=[1]>(x) g = Greater(m, k) b = Where(g, x, k)"
 PARTED = [
     # nodes, march, their devices and how many segments; the products of many channels are two each
     (f"{GROWN} y = Add(b, bias)", "bernoulli2", "bffbc", 1),
@@ -392,6 +402,34 @@ PARTED = [
     (f"{BESIDE} d = {WIDER}(b, c, twice) y = Sigmoid(d)", "bernoulli2", "cbbbb", 1),
     *((f"a = Neg(x) b = Sigmoid(x) d = Mul(a, b) y = {POINT}(d, p)", march, "cbbb", 1) for march in ALL),
     *((f"b = Sigmoid(x) a = Neg(b) d = Mul(a, b) y = {POINT}(d, p)", march, "bcbb", 2) for march in ALL),
+    *((f"a = Sigmoid(x) g = Greater(x, k) b = Where(g, a, k) y = {POINT}(b, p)", march, "bcbb", 1) for march in ALL),
+    *((f"{PIXELS} y = {POINT}(b, p)", m, "bcbb", 2) for m in LATER),
+    # a Where is the sum of two products: floats, but of two computed values beside the X3
+    *((f"{CHOSEN} b = Where(g, a, k) y = {POOL}(b)", march, "bcbc", 1) for march in ALL),
+    (f"{CHOSEN} e = Tanh(x) b = Where(g, a, e) y = {POOL}(b)", "bernoulli2", "bcbbc", 1),
+    *((f"{CHOSEN} e = Tanh(x) b = Where(g, a, e) y = {POOL}(b)", march, "bcbbb", 1) for march in LATER),
+    # integers that the CPU reads, too, pass a Cast there
+    *((RANKED, march, "bbbb", 1) for march in LATER),
+    *((f"{RANKED} r = Cast<to=1>(i) z = Tanh(r)", march, "bbbbcb", 3) for march in LATER),
+    # the means of a long row are on the CPU, what is between them is a segment
+    (f"{LONG} y = Tanh(b)", "bayes-e", "bbbbb", 3),
+    (f"{LONG} y = Tanh(b)", "bayes", "bbbbb", 1),
+    # the Reshape behind a product by a constant reads the integers that the graph gives out
+    *((f"{INTEGERS} b = Gemm(d_f, v) y = QuantizeLinear(b, scale, zero)", march, "ffbbffbc", 2) for march in LATER),
+    # what hands on a scale on the CPU, to a MaxPool and a Resize
+    (f"a = Sigmoid(x) b = ReduceMax<axes=[3]>(a) y = {POOL}(b)", "bernoulli2", "bcb", 2),
+    (f"a = Neg(x) b = ReduceMax<axes=[3]>(a) y = {POOL}(b) {SURE}", "bernoulli2", "cccb", 1),
+    # a Concat of what lookups make is on the CPU of the X3, if nothing asks for these
+    ("a = Sigmoid(x) b = Tanh(x) y = Concat<axis=1>(a, b)", "bernoulli2", "bbc", 1),
+    ("a = Sigmoid(x) b = Tanh(x) y = Concat<axis=1>(a, b)", "bayes-e", "bbb", 1),
+    ("a = Relu(x) b = Tanh(x) y = Concat<axis=1>(a, x)", "bernoulli2", "bbb", 1),
+    (f"a = {POOL}(x) b = Tanh(x) y = Concat<axis=1>(a, x)", "bernoulli2", "bbb", 1),
+    *((f"a = {CONV}(x, w) y = Concat<axis=1>(a, x)", march, "bc", 1) for march in ALL),
+    *(("a = Neg(x) b = Sigmoid(a) d = Sigmoid(x) y = Concat<axis=1>(d, a)", m, "cbbb", 1) for m in LATER),
+    # a product reads what is moved for others anyway
+    (f"{TO_TOKENS} b = MatMul(t, v) y = Neg(t)", "bernoulli2", "bccbc", 2),
+    (f"{TO_TOKENS} b = MatMul(t, v) y = Neg(r)", "bernoulli2", "bcfbc", 2),
+    (f"{TO_TOKENS} b = MatMul(t, v) y = MatMul(t, u)", "bernoulli2", "bffbb", 1),
     *(
         (f"a = Sigmoid(x) b = Slice(a, one, first, two) r = Reshape(b, kernels) y = Conv(x, r) {SURE}", march, parts, 1)
         for march, parts in (("bernoulli2", "bbccb"), ("bayes", "bbbcb"), ("bayes-e", "bbbcb"))

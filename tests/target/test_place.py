@@ -8,7 +8,7 @@ from surgery.ir import Model
 from surgery.report.witness import same_place
 from surgery.target import Placement, load_target, place
 from tests.support import model_of
-from tests.target.networks import CONV, FOLDED, NEIGHBOURS, PARTED, POINT, POOL, network
+from tests.target.networks import CONV, FOLDED, LAST, NEIGHBOURS, PARTED, POINT, POOL, TO_TOKENS, network
 
 
 def placed(body: str, march: str = "bayes-e") -> Placement:
@@ -42,6 +42,22 @@ def test_neighbours_decide(body: str, march: str, expected: str) -> None:
 def test_devices_and_segments(body: str, march: str, expected: str, segments: int) -> None:
     placement = placed(body, march)
     assert (devices(placement), placement.segments) == (expected, segments)
+
+
+@pytest.mark.parametrize(
+    ("body", "taken"),
+    [
+        (f"{TO_TOKENS} b = MatMul(t, out_odd) y = Relu(b)", False),
+        (f"{TO_TOKENS} b = MatMul(t, out_odd) y = Neg(b)", True),
+        (f"{TO_TOKENS} b = MatMul(t, outwards) y = Relu(b)", True),
+        (f"{LAST} b = MatMul(t, out_odd) y = Relu(b)", True),
+        (f"{LAST} b = MatMul(t, out_even) y = Relu(b)", False),
+    ],
+)
+def test_parts_of_products_that_the_compiler_fails_on(body: str, taken: bool) -> None:
+    placement = placed(body, "bernoulli2")
+    refused = [v.constraint for row in placement.rows if row.device == "refused" for v in row.verdict.violations]
+    assert (placement.accepted, refused) == ((True, []) if taken else (False, ["MatMul.parts"]))
 
 
 def test_where_what_is_gone_counts() -> None:

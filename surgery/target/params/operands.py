@@ -200,6 +200,24 @@ def stretched_element(p: Params) -> bool:
     return min(sizes) == 1 < max(sizes)
 
 
+@around
+def arm_constant(p: Params) -> bool:
+    """Whether one of the two values that a Where chooses between is a constant, or computed of constants alone."""
+    return any(map(_is_known, p.node.inputs[1:]))
+
+
+@param
+def arms_fit(p: Params) -> bool:
+    """Whether the mask of a Where times each of its arms has the shape of the longer, where their ranks differ."""
+    mask, *arms = p["shapes"]
+    return all(len(arm) == len(mask) or _has_shape_of_longer(mask, arm) for arm in arms)
+
+
+def _has_shape_of_longer(one: Dims, other: Dims) -> bool:
+    short, long = sorted((one, other), key=len)
+    return all(a in (1, b) for a, b in zip(reversed(short), reversed(long), strict=False))
+
+
 @param
 def merged_rank(p: Params) -> int:
     """Rank after dropping dims of size 1 and merging neighbouring dims that broadcast alike."""
