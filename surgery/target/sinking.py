@@ -59,7 +59,8 @@ def sunk(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
     if any(True for node in graph.nodes for _ in node.bodies()):
         return None
     first = _moved(graph, rules.model_copy(update={"products": frozenset()}), opset)
-    then = _moved(graph if first is None else first.graph, rules, opset)
+    rest = rules.model_copy(update={"roots": frozenset()})
+    then = _moved(graph if first is None else first.graph, rest, opset)
     if first is None or then is None:
         return first or then
     own = first.own

@@ -13,6 +13,7 @@ from tests.support import proto_of
 
 CONV = "Conv<kernel_shape=[3, 3], pads=[1, 1, 1, 1]>"
 POINT = "Conv<kernel_shape=[1, 1]>"
+FILTER, LESSER = (f"Conv<kernel_shape={size}>" for size in ("[7,7], pads=[3,3,3,3]", "[6,5], pads=[2,2,2,2]"))
 POOL = "MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>"
 SWAP = "Transpose<perm=[0,2,1,3,4]>"
 TURN = "Transpose<perm=[0,1,3,2]>"
@@ -85,6 +86,9 @@ WIDE = {
     "out_far": (8, 4097),
     "far_row": (8, 4104),
     "out_batch": (1, 256, 4097),
+    "fan_out": (672, 8, 1, 1),
+    "fan_in": (8, 672, 7, 7),
+    "less_in": (8, 672, 6, 5),
 }
 """Operands that only networks have which read them."""
 
@@ -386,6 +390,10 @@ PARTED = [
     # the root of a norm is on the BPU
     (f"a = {CONV}(x, w) b = ReduceL2<axes=[1]>(a) y = Neg(b)", "bernoulli2", "bcc", 2),
     (f"a = {CONV}(x, w) r = Reshape(a, tokens) b = ReduceL2<axes=[1]>(r) y = Neg(b)", "bernoulli2", "bccc", 1),
+    (f"a = {CONV}(x, w) r = Reshape(a, heads) b = ReduceL2<axes=[3]>(r) y = Div(r, b)", "bernoulli2", "bccc", 1),
+    # a filter has 32768 elements at most
+    (f"a = {POINT}(x, fan_out) b = {FILTER}(a, fan_in) y = {POINT}(b, p)", "bernoulli2", "bcb", 2),
+    (f"a = {POINT}(x, fan_out) b = {LESSER}(a, less_in) y = {POINT}(b, p)", "bernoulli2", "bbb", 1),
     # an Add of the CPU asks for nothing
     (f"a = Neg(x) b = Add(a, whole) d = Add(b, k) y = Softmax<axis=2>(d) {SURE}", "bernoulli2", "ccccb", 1),
     (f"a = Neg(x) b = Add(a, whole) y = {CONV}(b, w)", "bernoulli2", "cbb", 1),
