@@ -113,7 +113,9 @@ class Passive(Data):
     there is floats.
     ``following``: those of ``ops`` that nothing asks for where an operator of the CPU makes what they read, as floats;
     ``deaf``: those of ``ops`` that read floats of the CPU as they are, if all that reads them asks for it, and ask for
-    nothing there; ``shy``: what is not asked for by these alone; ``apart``: those that are a segment of their own then.
+    nothing there; ``shy``: what is not asked for by these alone; ``apart``: those that are no segment with others then.
+    ``planar``: those that, under a condition, read and make maps channels first, where others have them last: what
+    passes from one kind to the other leaves the segment, and a movement in front of one is not done in between.
     ``asking``: those that have their inputs quantised even where their neighbours keep them on the CPU; ``passing``:
     those that do where their result is asked for quantised; ``floats``: those on the BPU whose result is float unless
     it is asked for quantised (one of ``ops`` while it is active, ReduceMean over height and width); ``lookups``:
@@ -130,6 +132,7 @@ class Passive(Data):
     following: frozenset[str] = frozenset()
     deaf: frozenset[str] = frozenset()
     apart: frozenset[str] = frozenset()
+    planar: dict[str, str] = {}
     shy: frozenset[str] = frozenset()
     asking: frozenset[str] = frozenset()
     passing: frozenset[str] = frozenset()

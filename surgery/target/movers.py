@@ -39,7 +39,10 @@ def root_of(tensor: Tensor, past: AbstractSet[str]) -> Tensor:
 
 
 def move_of(node: Node, opset: int) -> Move | None:
-    """The movement that a node is; None for others, and where a shape is not known."""
+    """The movement that a node is; None for others, and where a shape is not known.
+
+    A Transpose that only moves dims of 1 is a Reshape.
+    """
     if node.op not in RESHAPES and node.op != "Transpose":
         return None
     data, out = node.inputs[0], node.outputs[0]
@@ -48,9 +51,11 @@ def move_of(node: Node, opset: int) -> Move | None:
     if node.op != "Transpose":
         return Move(dims(data), dims(out))
     try:
-        return Move(dims(data), dims(out), tuple(Params(node, opset)["perm"]))
+        perm = tuple(Params(node, opset)["perm"])
     except Unknown:
         return None
+    turned = [axis for axis in perm if dims(data)[axis] != 1]
+    return Move(dims(data), dims(out), None if turned == sorted(turned) else perm)
 
 
 def is_per_channel(held: Constant, shape: Dims) -> bool:

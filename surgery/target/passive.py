@@ -49,6 +49,7 @@ class Neighbours:
         self.normal = {part for n in graph.nodes for part in parts_of_norm(n)}
         self.waiting, self.along = those(passive.waiting) - self.normal, those(passive.along)
         self.aloof = those(passive.aloof)
+        self.planar = those(passive.planar)
         self.active = {n for n in graph.nodes if n.op in passive.only} - those(passive.only)
         cones = {n: shuffle_behind(n) for n in graph.nodes} if target.fuses(SHUFFLE) else {}
         self.shuffles = {cone[-1]: root for root, cone in cones.items() if cone is not None}
@@ -56,7 +57,7 @@ class Neighbours:
         self.carried: set[Node] = set()
         self.pulled: set[Node] = set()
         for node in reversed(graph.nodes):
-            readers = [reader for out in node.outputs for reader in out.outputs if not self._parts(node, reader)]
+            readers = [reader for out in node.outputs for reader in out.outputs if not self._stops(node, reader)]
             if self._is_pulled(node, readers):
                 self.pulled.add(node)
             elif node.op in passive.lookups and (last := self._waiting_lookup(node)) is not None:
@@ -110,9 +111,11 @@ class Neighbours:
     def _gives_cpu_floats(self, node: Node) -> bool:
         return self.verdicts[node].device == "cpu" and node.op not in self.target.march.passive.calibrated
 
-    def _parts(self, node: Node, reader: Node) -> bool:
-        """Whether a movement between two segments is before one on the CPU, and so there, too."""
-        return node.op in self.target.march.cuts and reader in self.verdicts and self.verdicts[reader].device == "cpu"
+    def _stops(self, node: Node, reader: Node) -> bool:
+        """Whether a movement between two segments is none before this reader, and so on the CPU: as the reader is."""
+        if node.op not in self.target.march.cuts:
+            return False
+        return reader in self.planar or (reader in self.verdicts and self.verdicts[reader].device == "cpu")
 
     def _waiting_lookup(self, node: Node) -> Node | None:
         """The activation that alone reads ``node`` and waits in vain, if no later one is with it already.
@@ -198,9 +201,10 @@ class Neighbours:
         return any(map(self._pulls, readers))
 
     def apart(self, folds: Folds, devices: Mapping[Node, Device]) -> set[Node]:
-        """Those on the BPU that read floats of the CPU as they are, by the devices of all nodes."""
-        found: set[Node] = set()
+        """Those on the BPU that have maps channels first, or read floats of the CPU so, by the devices of all nodes."""
+        found = {node for node in self.planar if devices[node] == "bpu"}
         kinds, calibrated = self.target.march.passive.apart, self.target.march.passive.calibrated
+        slices: set[Node] = set()
         for node in self.verdicts:
             data = node.inputs[0] if node.op in kinds and devices[node] == "bpu" else None
             if data is None or data.producer is None:
@@ -208,9 +212,9 @@ class Neighbours:
             maker = folds.home(data.producer)
             others = (folds.home(reader) for reader in data.outputs if reader.op not in kinds)
             floats = devices.get(maker) == "cpu" and maker.op not in calibrated
-            if maker in found or (floats and all(devices.get(reader) != "bpu" for reader in others)):
-                found.add(node)
-        return found
+            if maker in slices or (floats and all(devices.get(reader) != "bpu" for reader in others)):
+                slices.add(node)
+        return found | slices
 
     def _scales(self, node: Node, reader: Node) -> bool:
         """Whether the reader says in which scale the result of ``node`` is quantised; a lookup still waits."""

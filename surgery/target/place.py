@@ -193,7 +193,7 @@ def _as_of(graph: Graph, twin: Twin, rows: list[Row], folds: Folds) -> tuple[lis
 
 
 def _place_graph(twin: Twin, target: Target, opset: int) -> tuple[list[Row], Folds, set[Node]]:
-    """The rows, what is folded, and the nodes that are a segment of their own behind the CPU."""
+    """The rows, what is folded, and the nodes on the BPU that are no segment with others."""
     graph = twin.graph
     free = dict.fromkeys(twin.free, Verdict("bpu"))
     verdicts = {node: free.get(node) or target.verdict(node, opset) for node in graph.nodes}
@@ -205,9 +205,9 @@ def _place_graph(twin: Twin, target: Target, opset: int) -> tuple[list[Row], Fol
             folds.take_apart(node)
     rows = [_row(node, verdicts[node], target, folds, idle.get(node)) for node in graph.nodes]
     if target.march.cuts:
-        _drop_layouts(rows, folds, _takes_thin)
+        _drop_layouts(rows, folds, _takes_thin, neighbours.planar)
     elif target.fuses(OUTPUT_LAYOUT):
-        _drop_layouts(rows, folds, _gives_pooled)
+        _drop_layouts(rows, folds, _gives_pooled, neighbours.planar)
     return rows, folds, neighbours.apart(folds, {row.node: row.device for row in rows})
 
 
@@ -247,8 +247,10 @@ def _is_product(node: Node) -> bool:
     return node.op in ("Gemm", "MatMul") and isinstance(node.inputs[1], Constant)
 
 
-def _drop_layouts(rows: list[Row], folds: Folds, within: Callable[[Node], bool]) -> None:
-    """No row for a Reshape of those ``within`` that alone takes its map off the BPU."""
+def _drop_layouts(
+    rows: list[Row], folds: Folds, within: Callable[[Node], bool], planar: AbstractSet[Node]
+) -> None:
+    """No row for a Reshape of those ``within`` that alone takes its map, of one not ``planar``, off the BPU."""
     found = {row.node: row for row in rows}
 
     def device(node: Node | None) -> str:
@@ -256,7 +258,7 @@ def _drop_layouts(rows: list[Row], folds: Folds, within: Callable[[Node], bool])
 
     for row in rows:
         data = row.node.inputs[0] if row.device == "cpu" and row.node.op in RESHAPES else None
-        if data is None or not within(row.node) or device(data.producer) != "bpu":
+        if data is None or not within(row.node) or device(data.producer) != "bpu" or data.producer in planar:
             continue
         if all(reader is row.node or device(reader) == "bpu" for reader in data.outputs):
             row.device, row.verdict, row.note = "folded", _FOLDED, LAYOUT
@@ -302,7 +304,8 @@ def _edges(rows: Iterable[Row], folds: Folds) -> Iterator[tuple[Node | Tensor, N
 def _number_segments(rows: list[Row], folds: Folds, apart: AbstractSet[Node]) -> None:
     """Give BPU rows their segment: those connected, by a value passed on or read in common, at one depth.
 
-    Depth counts how often the way to a node leaves the BPU, or a node ``apart``, at most.
+    Depth counts how often the way to a node leaves the BPU, at most, or the nodes ``apart`` for others, or others for
+    these.
     """
     device = {row.node: "cpu" if row.note in (CUT, LAYOUT) else row.device for row in rows}
     depth: dict[Node, int] = {}
@@ -311,7 +314,7 @@ def _number_segments(rows: list[Row], folds: Folds, apart: AbstractSet[Node]) ->
         on_bpu = device.get(reader) == "bpu"
         off = device.get(reader) in ("cpu", "unknown", "refused")
         leaves = isinstance(maker, Node) and (
-            (on_bpu and maker in apart and reader not in apart) or (off and device.get(maker) == "bpu")
+            device.get(maker) == "bpu" and (off or (on_bpu and (maker in apart) != (reader in apart)))
         )
         before = depth.get(maker, 0) if isinstance(maker, Node) else 0
         depth[reader] = max(depth.get(reader, 0), before + leaves)
@@ -320,7 +323,7 @@ def _number_segments(rows: list[Row], folds: Folds, apart: AbstractSet[Node]) ->
     union = _Union()
     for maker, reader in links:
         same = isinstance(maker, Node) and device.get(maker) == "bpu" and depth.get(maker, 0) == depth[reader]
-        union.join(maker if same else (id(maker), depth[reader]), reader)
+        union.join(maker if same else (id(maker), depth[reader], reader in apart), reader)
     numbers: dict[Hashable, int] = {}
     for row in rows:
         if row.device == "bpu":

@@ -28,6 +28,8 @@ from surgery.target.movers import (
     value_like,
 )
 from surgery.target.moves import (
+    FROM_CHANNELS,
+    TO_CHANNELS,
     Move,
     Moves,
     behind_maps,
@@ -44,8 +46,6 @@ from surgery.target.params import Params, Unknown
 from surgery.target.shapes import Dims
 from surgery.target.twin import Twin, Values
 from surgery.target.wide import JOINTS, PARTS, part_products
-
-_TO_CHANNELS, _FROM_CHANNELS = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
 def sunk(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
@@ -255,14 +255,14 @@ class _Walk:
         if not 2 <= len(shape) <= 4:
             return False
         ones = (1,) * (4 - len(shape))
-        first = transpose((*ones, *shape), _TO_CHANNELS)
+        first = transpose((*ones, *shape), TO_CHANNELS)
         held = self.values.held(data)
         moves = joined(held.moves, [reshape(shape, first.before), first])
         source, before = held.source, dims(held.source)
         if len(before) != 4 or before[:2] != first.after[:2] or not keeps_order(moves):
             source, before = self._operand(data, first), first.after
         made = (before[0], out[-1], *before[2:])
-        back = transpose((first.after[0], out[-1], *first.after[2:]), _FROM_CHANNELS)
+        back = transpose((first.after[0], out[-1], *first.after[2:]), FROM_CHANNELS)
         rest = [back, reshape(back.after, out)]
         moves = joined((), [reshape(made, back.before), *rest])
         if prod(shape[:-1]) == 1 and len(shape) < 4:

@@ -17,6 +17,7 @@ FILTER, LESSER = (f"Conv<kernel_shape={size}>" for size in ("[7,7], pads=[3,3,3,
 POOL = "MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>"
 SWAP = "Transpose<perm=[0,2,1,3,4]>"
 TURN = "Transpose<perm=[0,1,3,2]>"
+EXCHANGE = "Transpose<perm=[0,2,1,3]>"
 TO_NHWC = "Transpose<perm=[0,2,3,1]>"
 TO_NCHW = "Transpose<perm=[0,3,1,2]>"
 HARD = "HardSigmoid<alpha = 0.16666667, beta = 0.5>"
@@ -71,7 +72,8 @@ SHAPES = (
     "int64[1] eight = {8}, int64[3] pixel = {1, 1, 8}, int64[2] row = {1, 8}, int64[4] rest = {1, 16, 16, 8},"
     "int64[4] quads = {1, 8, 4, 4}, int64[4] heads = {1, 4, 2, 256}, int64[3] batch = {2, 4, 256},"
     "int64[1] back = {-1}, int64[1] far = {-100}, int64[4] squares = {1, 8, 8, 32}, int64[4] upright = {1, 8, 1, 256},"
-    "int64[4] kernels = {8, 8, 2, 1}, int64[1] first = {1},"
+    "int64[4] kernels = {8, 8, 2, 1}, int64[1] first = {1}, int64[3] fewer = {1, 128, 8},"
+    "int64[4] fewest = {1, 16, 8, 8}, int64[3] fours = {4, 64, 8}, int64[2] flatter = {256, 8},"
     "int64[3] tokens = {1, 8, 256}, int64[3] turned = {1, 256, 8}, int64[4] wide = {1, 1, 1, 8},"
     "float scale = {0.05}, int8 zero = {0}, float half = {0.5}, float square = {2.0}, float tiny = {0.00001}"
 )
@@ -89,6 +91,7 @@ WIDE = {
     "fan_out": (672, 8, 1, 1),
     "fan_in": (8, 672, 7, 7),
     "less_in": (8, 672, 6, 5),
+    "thin": (1, 8, 1, 1),
 }
 """Operands that only networks have which read them."""
 
@@ -358,6 +361,9 @@ LAST = f"a = {CONV}(x, w) t = Transpose<perm=[0,2,3,1]>(a)"
 TWO = f"a = {CONV}(x, w) b = {CONV}(x, w) d = Add(a, b)"
 SURE = "z = Sigmoid(x)"
 BESIDE = f"a = Neg(x) e = {CONV}(x, w) b = Concat<axis=1>(a, e)"
+PAIR = f"a = {CONV}(x, w) b = {POINT}(x, thin)"
+OBLONG = f"e = MaxPool<kernel_shape=[1,2], strides=[1,2]>(x) a = {CONV}(e, w) t = {TO_NHWC}(a) r = Reshape(t, fewer)"
+SQUARE = f"a = {CONV}(x, w) t = {TO_NHWC}(a) r = Reshape(t, turned)"
 PARTED = [
     # nodes, march, their devices and how many segments; the products of many channels are two each
     (f"{GROWN} y = Add(b, bias)", "bernoulli2", "bffbc", 1),
@@ -394,6 +400,20 @@ PARTED = [
     # a filter has 32768 elements at most
     (f"a = {POINT}(x, fan_out) b = {FILTER}(a, fan_in) y = {POINT}(b, p)", "bernoulli2", "bcb", 2),
     (f"a = {POINT}(x, fan_out) b = {LESSER}(a, less_in) y = {POINT}(b, p)", "bernoulli2", "bbb", 1),
+    # a product of two computed values has its maps channels first, all others have them last
+    (f"{PAIR} d = MatMul(a, b) y = {POINT}(d, p)", "bernoulli2", "bbbb", 3),
+    (f"{PAIR} d = MatMul(a, b) y = MatMul(d, b)", "bernoulli2", "bbbb", 2),
+    (f"{PAIR} d = MatMul(a, b) s = Slice(d, one, two, axis) y = MatMul(s, b)", "bernoulli2", "bbbbb", 4),
+    (f"{PAIR} t = {TURN}(a) y = MatMul(t, b)", "bernoulli2", "bbcb", 2),
+    (f"{PAIR} d = MatMul(a, b) t = {TURN}(d) y = {POINT}(t, p)", "bernoulli2", "bbbfb", 3),
+    # the pixels of a map that is not square become rows, and a map again, where a product is in between
+    (f"{OBLONG} y = MatMul(r, v)", "bernoulli2", "bbffb", 1),
+    (f"{OBLONG} b = MatMul(r, v) q = Reshape(b, fewest) f = {TO_NCHW}(q) y = Add(f, e)", "bernoulli2", "bbffbfff", 1),
+    (f"{SQUARE} y = MatMul(r, v)", "bernoulli2", "bfcb", 2),
+    # a Transpose of dims of 1 is a Reshape, and of two Reshapes before a Gemm the first one stays
+    (f"a = Tanh(x) r = Reshape(a, upright) t = {EXCHANGE}(r) y = Reshape(t, joined)", "bernoulli2", "bfff", 1),
+    (f"a = {CONV}(x, w) r = Reshape(a, upright) t = {EXCHANGE}(r) y = Neg(t)", "bernoulli2", "bcfc", 1),
+    ("a = Neg(x) r = Reshape(a, fours) q = Reshape(r, flatter) y = Gemm(q, v)", "bernoulli2", "ccfb", 1),
     # an Add of the CPU asks for nothing
     (f"a = Neg(x) b = Add(a, whole) d = Add(b, k) y = Softmax<axis=2>(d) {SURE}", "bernoulli2", "ccccb", 1),
     (f"a = Neg(x) b = Add(a, whole) y = {CONV}(b, w)", "bernoulli2", "cbb", 1),
