@@ -13,6 +13,7 @@ from surgery.ir.graph import Constant, Graph, Node, Tensor
 from surgery.target.facts import QUANTISING
 from surgery.target.folds import Folds, gemm_of, vanishes
 from surgery.target.lookups import SHUFFLE, parts_of_norm, shuffle_behind, sole_reader
+from surgery.target.moves import TO_CHANNELS
 from surgery.target.params import Params, Unknown
 from surgery.target.target import Target
 from surgery.target.verdict import Device, Verdict
@@ -33,6 +34,7 @@ class Neighbours:
         opset: of the model.
 
     Attributes:
+        handed: pieces of floats that are on the BPU for the sake of what they are handed on to.
         pulled: nodes whose result something on the BPU asks for, directly or through passive ones.
         joined: lookups that become one with a waiting one behind them, and that one.
         normal: squares and roots of layer normalisations, which wait for nothing.
@@ -55,6 +57,7 @@ class Neighbours:
         self.shuffles = {cone[-1]: root for root, cone in cones.items() if cone is not None}
         self.joined: dict[Node, Node] = {}
         self.carried: set[Node] = set()
+        self.handed: set[Node] = set()
         self.pulled: set[Node] = set()
         for node in reversed(graph.nodes):
             readers = [reader for out in node.outputs for reader in out.outputs if not self._stops(node, reader)]
@@ -89,11 +92,28 @@ class Neighbours:
         """Whether one of ``readers`` asks for the result of ``node``; behind the CPU some ask less, or are deaf."""
         passive = self.target.march.passive
         asking = [reader for reader in readers if self._pulls(reader) or self._scales(node, reader)]
+        asking = [reader for reader in asking if reader not in self.handed]
+        if not asking and any(self._hands_on(node, reader) for reader in readers):
+            self.handed.add(node)
+            return len(readers) == 1
         if asking and node.op in passive.following | passive.deaf | passive.shy and self._follows_cpu(node):
             if node.op in passive.deaf:
                 return len(asking) == len(readers)
             return node.op in passive.shy and any(reader.op not in passive.deaf for reader in asking)
         return bool(asking)
+
+    def _hands_on(self, node: Node, reader: Node) -> bool:
+        """Whether a piece of floats goes on to where it is quantised, by a movement to channels first or other pieces.
+
+        It asks for nothing itself.
+        """
+        if node.op not in self.target.march.passive.apart:
+            return False
+        return reader in self.handed or (reader in self.pulled and self.is_to_channels(reader))
+
+    def is_to_channels(self, node: Node) -> bool:
+        """Whether a movement between two segments takes channels from last to first."""
+        return node.op in self.target.march.cuts and tuple(node.attrs.get("perm", ())) == TO_CHANNELS
 
     def _follows_cpu(self, node: Node) -> bool:
         """Whether all that ``node`` reads is of the CPU, maybe through what would be asked for, too."""

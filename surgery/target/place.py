@@ -208,7 +208,22 @@ def _place_graph(twin: Twin, target: Target, opset: int) -> tuple[list[Row], Fol
         _drop_layouts(rows, folds, _takes_thin, neighbours.planar)
     elif target.fuses(OUTPUT_LAYOUT):
         _drop_layouts(rows, folds, _gives_pooled, neighbours.planar)
-    return rows, folds, neighbours.apart(folds, {row.node: row.device for row in rows})
+    apart = neighbours.apart(folds, {row.node: row.device for row in rows})
+    _join_pieces(rows, folds, neighbours, apart)
+    return rows, folds, apart
+
+
+def _join_pieces(rows: list[Row], folds: Folds, neighbours: Neighbours, apart: set[Node]) -> None:
+    """A movement to channels first behind a piece of floats is none: the piece has channels last, as others have."""
+    for row in rows:
+        piece = row.node.inputs[0].producer if row.note == CUT and neighbours.is_to_channels(row.node) else None
+        if piece is None or piece not in apart - neighbours.planar:
+            continue
+        folds.drop(row.node, piece)
+        row.note, row.into = f"into {piece.name}", piece
+        while piece in apart - neighbours.planar:
+            apart.discard(piece)
+            piece = piece.inputs[0].producer
 
 
 def _row(node: Node, verdict: Verdict, target: Target, folds: Folds, idle: str | None) -> Row:

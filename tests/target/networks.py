@@ -361,6 +361,9 @@ LAST = f"a = {CONV}(x, w) t = Transpose<perm=[0,2,3,1]>(a)"
 TWO = f"a = {CONV}(x, w) b = {CONV}(x, w) d = Add(a, b)"
 SURE = "z = Sigmoid(x)"
 BESIDE = f"a = Neg(x) e = {CONV}(x, w) b = Concat<axis=1>(a, e)"
+PIECE = f"a = Neg(x) t = {TO_NHWC}(a)"
+LATE = f"a = {CONV}(x, w) b = Relu(a) t = {TO_NHWC}(b)"
+NINE = "AveragePool<kernel_shape=[9,9], pads=[4,4,4,4]>"
 PAIR = f"a = {CONV}(x, w) b = {POINT}(x, thin)"
 OBLONG = f"e = MaxPool<kernel_shape=[1,2], strides=[1,2]>(x) a = {CONV}(e, w) t = {TO_NHWC}(a) r = Reshape(t, fewer)"
 SQUARE = f"a = {CONV}(x, w) t = {TO_NHWC}(a) r = Reshape(t, turned)"
@@ -414,6 +417,11 @@ PARTED = [
     (f"a = Tanh(x) r = Reshape(a, upright) t = {EXCHANGE}(r) y = Reshape(t, joined)", "bernoulli2", "bfff", 1),
     (f"a = {CONV}(x, w) r = Reshape(a, upright) t = {EXCHANGE}(r) y = Neg(t)", "bernoulli2", "bcfc", 1),
     ("a = Neg(x) r = Reshape(a, fours) q = Reshape(r, flatter) y = Gemm(q, v)", "bernoulli2", "ccfb", 1),
+    # a piece of floats, behind which channels go to the front, has them last as others do
+    (f"{PIECE} s = Slice(t, one, two, axis) f = {TO_NCHW}(s) y = {CONV}(f, w)", "bernoulli2", "ccbfb", 1),
+    (f"{PIECE} s = Slice(t, one, two, axis) f = {TURN}(s) y = Sigmoid(f)", "bernoulli2", "ccbfb", 2),
+    (f"{LATE} s = Slice(t, one, two, axis) f = {TO_NCHW}(s) y = {POINT}(f, p)", "bernoulli2", "bccbfb", 2),
+    (f"a = {CONV}(x, w) b = Relu(a) d = {NINE}(b) y = Sigmoid(d)", "bernoulli2", "bfcb", 2),
     # an Add of the CPU asks for nothing
     (f"a = Neg(x) b = Add(a, whole) d = Add(b, k) y = Softmax<axis=2>(d) {SURE}", "bernoulli2", "ccccb", 1),
     (f"a = Neg(x) b = Add(a, whole) y = {CONV}(b, w)", "bernoulli2", "cbb", 1),
