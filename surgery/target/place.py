@@ -18,7 +18,7 @@ from surgery.target.folds import RESHAPES, Folds, find_folds
 from surgery.target.lookups import SHUFFLE
 from surgery.target.march import Op
 from surgery.target.params import macs
-from surgery.target.passive import Neighbours
+from surgery.target.passive import READ_BY_NOTHING, Neighbours
 from surgery.target.sinking import sunk
 from surgery.target.sums import unsorted_sums
 from surgery.target.target import Target
@@ -204,6 +204,7 @@ def _place_graph(twin: Twin, target: Target, opset: int) -> tuple[list[Row], Fol
         if folds.lookups.get(node) == SHUFFLE:
             folds.take_apart(node)
     rows = [_row(node, verdicts[node], target, folds, idle.get(node)) for node in graph.nodes]
+    _keep_cuts(rows, folds, neighbours.along)
     if target.march.cuts:
         _drop_layouts(rows, folds, _takes_thin, neighbours.planar)
     elif target.fuses(OUTPUT_LAYOUT):
@@ -211,6 +212,17 @@ def _place_graph(twin: Twin, target: Target, opset: int) -> tuple[list[Row], Fol
     apart = neighbours.apart(folds, {row.node: row.device for row in rows})
     _join_pieces(rows, folds, neighbours, apart)
     return rows, folds, apart
+
+
+def _keep_cuts(rows: list[Row], folds: Folds, along: AbstractSet[Node]) -> None:
+    """A movement between two segments is one on the CPU where only that reads it, unless it went ``along``."""
+    found = {row.node: row for row in rows}
+    for row in reversed(rows):
+        if row.note != CUT or row.node.op != "Transpose" or row.node in along:
+            continue
+        readers = [found[folds.home(reader)] for reader in row.node.outputs[0].outputs]
+        if readers and all(reader.device == "cpu" for reader in readers):
+            row.device, row.verdict, row.note = "cpu", Verdict("bpu"), READ_BY_NOTHING
 
 
 def _join_pieces(rows: list[Row], folds: Folds, neighbours: Neighbours, apart: set[Node]) -> None:
@@ -254,7 +266,8 @@ def _joins_layout(node: Node, target: Target) -> bool:
     readers = node.outputs[0].outputs
     if len(after) == 2:
         return len(before) == 4 and before[1:3] == (1, 1) and bool(readers) and all(map(_is_product, readers))
-    thin = len(after) == 4 and _is_thin(before) and _is_thin(after)
+    maker = node.inputs[0].producer
+    thin = len(after) == 4 and _is_thin(before) and _is_thin(after) and (maker is None or maker.op != "Transpose")
     return thin and bool(readers) and all(target.march.ops.get(r.op, _ON_CPU).device == "bpu" for r in readers)
 
 

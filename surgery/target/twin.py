@@ -120,7 +120,8 @@ class Values:
             self.twin.merged[by], by = first, first
         elif first is not None:
             self.twin.merged[first] = by
-        self._movers.setdefault((source, moves), by)
+        if self._movers.setdefault((source, moves), by) is not by:
+            self.moved = True
 
     def until(self, tensor: Tensor, count: int) -> Tensor:
         """``tensor`` in the twin before its last ``count`` movements."""

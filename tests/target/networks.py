@@ -363,6 +363,8 @@ SURE = "z = Sigmoid(x)"
 BESIDE = f"a = Neg(x) e = {CONV}(x, w) b = Concat<axis=1>(a, e)"
 PIECE = f"a = Neg(x) t = {TO_NHWC}(a)"
 LATE = f"a = {CONV}(x, w) b = Relu(a) t = {TO_NHWC}(b)"
+DOUBLE = "a = Neg(x) t = Transpose<perm=[1,0,2,3]>(a) s = Transpose<perm=[1,0,2,3]>(a)"
+STACK = "Transpose<perm=[1,0,2,3]>"
 NINE = "AveragePool<kernel_shape=[9,9], pads=[4,4,4,4]>"
 PAIR = f"a = {CONV}(x, w) b = {POINT}(x, thin)"
 OBLONG = f"e = MaxPool<kernel_shape=[1,2], strides=[1,2]>(x) a = {CONV}(e, w) t = {TO_NHWC}(a) r = Reshape(t, fewer)"
@@ -422,6 +424,11 @@ PARTED = [
     (f"{PIECE} s = Slice(t, one, two, axis) f = {TURN}(s) y = Sigmoid(f)", "bernoulli2", "ccbfb", 2),
     (f"{LATE} s = Slice(t, one, two, axis) f = {TO_NCHW}(s) y = {POINT}(f, p)", "bernoulli2", "bccbfb", 2),
     (f"a = {CONV}(x, w) b = Relu(a) d = {NINE}(b) y = Sigmoid(d)", "bernoulli2", "bfcb", 2),
+    # a row of one batch for all
+    (f"t = {STACK}(x) s = Sigmoid(t) b = {POINT}(x, thin) d = Mul(s, b) y = Tanh(d)", "bernoulli2", "fbbbb", 2),
+    # equal movements are one; one that only the CPU reads is there, whatever that asks for
+    (f"{DOUBLE} d = Neg(t) e = Softmax<axis=1>(s) y = Add(d, e) {SURE}", "bernoulli2", "ccfcccb", 1),
+    (f"a = Tanh(x) t = {EXCHANGE}(a) b = Neg(t) y = Mul(t, b)", "bernoulli2", "bccc", 1),
     # an Add of the CPU asks for nothing
     (f"a = Neg(x) b = Add(a, whole) d = Add(b, k) y = Softmax<axis=2>(d) {SURE}", "bernoulli2", "ccccb", 1),
     (f"a = Neg(x) b = Add(a, whole) y = {CONV}(b, w)", "bernoulli2", "cbb", 1),
