@@ -207,6 +207,8 @@ class March(Data):
     fuses: frozenset[str] = frozenset()
     cuts: frozenset[str] = frozenset()
     """Operators without a row, done while a value passes from one segment to the next."""
+    unrolled: frozenset[str] = frozenset()
+    """Recurrent operators of the CPU that are taken apart: what is on the BPU of a step is a segment that counts."""
     model: tuple[Limit, ...] = ()
     placed: tuple[Limit, ...] = ()
     every: tuple[Limit, ...] = ()

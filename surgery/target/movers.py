@@ -38,6 +38,15 @@ def root_of(tensor: Tensor, past: AbstractSet[str]) -> Tensor:
     return tensor
 
 
+def is_batched(tensor: Tensor) -> bool:
+    """Whether one of the movements in a row that make ``tensor`` is a Reshape of a matrix to three dims."""
+    while (maker := tensor.producer) is not None and maker.op in RESHAPES | {"Transpose"}:
+        if (maker.inputs[0].rank, tensor.rank) == (2, 3):
+            return True
+        tensor = maker.inputs[0]
+    return False
+
+
 def move_of(node: Node, opset: int) -> Move | None:
     """The movement that a node is; None for others, and where a shape is not known.
 

@@ -96,6 +96,12 @@ def behind_maps(moves: Moves) -> Moves:
     return moves[maps[-1] :] if maps else moves
 
 
+def behind_rows(moves: Moves) -> Moves:
+    """Those behind the last Reshape of a matrix to more dims."""
+    rows = [n for n, move in enumerate(moves, 1) if move.perm is None and len(move.before) == 2 < len(move.after)]
+    return moves[rows[-1] :] if rows else moves
+
+
 def undone(shape: Dims, moves: Moves) -> Moves | None:
     """``moves`` as they lead to ``shape``, which is that of their result or 1 in some of its dims.
 

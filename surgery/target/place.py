@@ -19,6 +19,7 @@ from surgery.target.lookups import SHUFFLE
 from surgery.target.march import Op
 from surgery.target.params import macs
 from surgery.target.passive import READ_BY_NOTHING, Neighbours
+from surgery.target.recurrent import steps_apart
 from surgery.target.sinking import sunk
 from surgery.target.sums import unsorted_sums
 from surgery.target.target import Target
@@ -164,10 +165,18 @@ def _place_main(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Fo
     twin = sunk(graph, target.march.sinking, opset)
     rows, folds, apart = _place_graph(twin or Twin(graph), target, opset)
     _number_segments(rows, folds, apart)
+    steps = _steps(rows, target)
     if twin is None:
-        return rows, folds, frozenset()
+        return rows, folds, steps
     inserted = (row.segment for row in rows if row.node not in twin.own and row.segment is not None)
-    return *_as_of(graph, twin, rows, folds), frozenset(inserted)
+    return *_as_of(graph, twin, rows, folds), frozenset(inserted) | steps
+
+
+def _steps(rows: list[Row], target: Target) -> frozenset[int]:
+    """The segments of what recurrent operators of the CPU are taken apart into."""
+    used = 1 + max((row.segment for row in rows if row.segment is not None), default=-1)
+    unrolled = (row.node for row in rows if row.device == "cpu" and row.node.op in target.march.unrolled)
+    return frozenset(range(used, used + sum(map(steps_apart, unrolled))))
 
 
 def _as_of(graph: Graph, twin: Twin, rows: list[Row], folds: Folds) -> tuple[list[Row], Folds]:

@@ -18,6 +18,7 @@ from surgery.target.lookups import shuffle_behind
 from surgery.target.march import Sinking
 from surgery.target.movers import (
     dims,
+    is_batched,
     is_left_product,
     is_per_channel,
     is_point,
@@ -33,6 +34,7 @@ from surgery.target.moves import (
     Move,
     Moves,
     behind_maps,
+    behind_rows,
     is_passed,
     joined,
     keeps_order,
@@ -168,9 +170,11 @@ class _Walk:
         ):
             count = min(shared_end(moves, self.values.held(t).moves) for t in computed)
         moves = moves[len(moves) - count :]
+        if any(prod(t.shape) > 1 for t in node.inputs if isinstance(t, Constant)) and any(map(is_batched, computed)):
+            moves = behind_rows(moves)
         if not all(self._passes_maps(t, shape, moves) for t in node.inputs if isinstance(t, Constant)):
             moves = behind_maps(moves)
-            count = len(moves)
+        count = len(moves)
         constants = {t: self._constant(t, shape, moves) for t in node.inputs if isinstance(t, Constant)}
         if not count or None in constants.values():
             return False

@@ -365,6 +365,8 @@ PIECE = f"a = Neg(x) t = {TO_NHWC}(a)"
 LATE = f"a = {CONV}(x, w) b = Relu(a) t = {TO_NHWC}(b)"
 DOUBLE = "a = Neg(x) t = Transpose<perm=[1,0,2,3]>(a) s = Transpose<perm=[1,0,2,3]>(a)"
 STACK = "Transpose<perm=[1,0,2,3]>"
+FLAT = "r = Reshape(x, flatter) g = Gemm(r, v)"
+LAID = f"m = Mul(q, c) t = {TO_NCHW}(m) y = {CONV}(t, w)"
 NINE = "AveragePool<kernel_shape=[9,9], pads=[4,4,4,4]>"
 PAIR = f"a = {CONV}(x, w) b = {POINT}(x, thin)"
 OBLONG = f"e = MaxPool<kernel_shape=[1,2], strides=[1,2]>(x) a = {CONV}(e, w) t = {TO_NHWC}(a) r = Reshape(t, fewer)"
@@ -424,7 +426,10 @@ PARTED = [
     (f"{PIECE} s = Slice(t, one, two, axis) f = {TURN}(s) y = Sigmoid(f)", "bernoulli2", "ccbfb", 2),
     (f"{LATE} s = Slice(t, one, two, axis) f = {TO_NCHW}(s) y = {POINT}(f, p)", "bernoulli2", "bccbfb", 2),
     (f"a = {CONV}(x, w) b = Relu(a) d = {NINE}(b) y = Sigmoid(d)", "bernoulli2", "bfcb", 2),
-    # a row of one batch for all
+    # a row of a constant does not pass the Reshape of a matrix to three dims
+    (f"{FLAT} h = Reshape(g, turned) q = Reshape(h, rest) {LAID}", "bernoulli2", "cbffcfb", 2),
+    (f"{FLAT} q = Reshape(g, rest) {LAID}", "bernoulli2", "cbfffb", 2),
+    # what is the same for the whole batch
     (f"t = {STACK}(x) s = Sigmoid(t) b = {POINT}(x, thin) d = Mul(s, b) y = Tanh(d)", "bernoulli2", "fbbbb", 2),
     # equal movements are one; one that only the CPU reads is there, whatever that asks for
     (f"{DOUBLE} d = Neg(t) e = Softmax<axis=1>(s) y = Add(d, e) {SURE}", "bernoulli2", "ccfcccb", 1),
