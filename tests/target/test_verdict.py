@@ -254,3 +254,9 @@ def test_gain_of_a_layer_normalisation_is_taken(shape: tuple[int, ...], axis: in
     bias = Node("Add", "b", {}, [scaled, weight(*shape)], [value("y", 1, 4, 8, 8)])
     for made in (gain, bias):
         assert f"{made.op}.short_constant" not in ids(X5.verdict(made, 11))
+
+
+@pytest.mark.parametrize(("rows", "where"), [(8193, "bpu"), (65536, "bpu"), (65537, "cpu")])
+def test_a_product_by_a_constant_has_as_many_rows_as_a_dim_may(rows: int, where: str) -> None:
+    product = node("MatMul", [(1, rows, 8), weight(8, 16)], (1, rows, 16))
+    assert device(X5, product) == where
