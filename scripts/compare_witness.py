@@ -1,13 +1,13 @@
 """Hold our placement against that of the vendor's toolchain: device by node, verdict and segments by model.
 
-usage: compare_witness.py [--march M]... [--only GLOB]... [--rewritten] [--random N] [--seed S] [--witness DIR]
-                          [--limit S] [--out FILE.csv]
+usage: compare_witness.py [--march M]... [--only GLOB]... [--rewritten] [--random N | --cells N] [--seed S]
+                          [--witness DIR] [--limit S] [--out FILE.csv]
 
 The models are those of the shared corpus, as exported, with --rewritten as the default pipeline leaves them, or, with
---random, N generated networks. Prints a line per model and every difference, then per march the share of nodes on the
-same device, of models with the same verdict and with the same number of segments. Nodes count where both take the
-model. Models that the toolchain is not done with after --limit seconds are told and not counted. Answers are cached,
-so that a second call takes seconds.
+--random, N generated networks, with --cells N networks of cells (cost_networks.py). Prints a line per model and every
+difference, then per march the share of nodes on the same device, of models with the same verdict and with the same
+number of segments. Nodes count where both take the model. Models that the toolchain is not done with after --limit
+seconds are told and not counted. Answers are cached, so that a second call takes seconds.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 import asking
 import corpus
+import cost_networks
 import onnx
 from random_networks import network
 
@@ -116,12 +117,13 @@ def _differences(document: CheckDocument, found: WitnessCheck) -> Iterator[str]:
 
 def subjects(options: argparse.Namespace, folder: Path, march: str) -> Iterator[Subject]:
     """The models, made one at a time."""
-    for number in range(options.seed, options.seed + options.random):
-        path = folder / f"{number}.onnx"
-        onnx.save(network(number), path)
-        yield Subject(f"random/{number}", path, {})
-        path.unlink()
-    if options.random:
+    if options.random or options.cells:
+        kind, make = ("random", network) if options.random else ("cells", cost_networks.network)
+        for number in range(options.seed, options.seed + (options.random or options.cells)):
+            path = folder / f"{number}.onnx"
+            onnx.save(make(number), path)
+            yield Subject(f"{kind}/{number}", path, {})
+            path.unlink()
         return
     for item in corpus.items(options.only or ["*"], large=options.large):
         if not options.rewritten:
@@ -147,12 +149,14 @@ def main() -> int:
     parser = corpus.arguments(__doc__)
     asking.arguments(parser)
     parser.add_argument("--rewritten", action="store_true", help="as the default pipeline leaves the models")
-    parser.add_argument("--random", type=int, default=0, metavar="N", help="N generated networks instead")
+    made = parser.add_mutually_exclusive_group()
+    made.add_argument("--random", type=int, default=0, metavar="N", help="N generated networks instead")
+    made.add_argument("--cells", type=int, default=0, metavar="N", help="N networks of cells instead")
     parser.add_argument("--seed", type=int, default=0, help="of the first generated network")
     parser.add_argument("--limit", type=float, default=CHECK_SECONDS, help="seconds that a check may take")
     parser.add_argument("--out", type=Path, metavar="FILE.csv", help="write the rows there")
     options = parser.parse_args()
-    if not options.random:
+    if not (options.random or options.cells):
         corpus.need_corpus()
     return asking.asked(options.witness, partial(_compare, options), options.limit)
 

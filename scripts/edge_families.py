@@ -284,7 +284,7 @@ def grid(op: str, k: Knobs) -> Spec:
 BINARY = Family(
     binary,
     {**DIMS, "kind": KINDS, "swap": (False, True), "dtype": ("float32", "float64"),
-     "front": ("", "product", "normalised"), "reader": ("any", "product")},
+     "front": ("", "product"), "reader": ("any", "product")},
 )  # fmt: skip
 UNARY = Family(unary, {**DIMS, "dtype": ("float32",)})
 _AXIS = {**DIMS, "axis": (1, 0, 2, 3)}

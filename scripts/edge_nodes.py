@@ -54,6 +54,7 @@ REASONS = {
     "DepthToSpace.ranks": "its input is of rank 4",
     "SpaceToDepth.ranks": "its input is of rank 4",
     "DeformConv.ranks": "its input is of rank 4",
+    "Mul.short_constant": "only a sum breaks it",
 }
 """Limits that an operator has with all others and cannot break, or not by itself; by glob."""
 

@@ -41,7 +41,7 @@ class Spec:
 
     Attributes:
         outputs: shapes of the results.
-        front: what makes the first operand: nothing, ``flatten:CxHxW``, ``product`` by a constant, ``normalised``.
+        front: what makes the first operand: nothing, ``flatten:CxHxW``, ``product`` by a constant.
         reader: what reads the first result: ``any``, nothing (the graph's end), ``add``, ``product``.
         read: how many of the results are read or given out.
     """
@@ -125,23 +125,9 @@ def _front(graph: Graph, kind: str, data: Tensor) -> Value:
     if kind == "product":
         square = held("front_w", filled(shape[-1], shape[-1]))
         return _step(graph, "MatMul", [Value("x0", np.dtype(np.float32), shape), square], shape)
-    if kind == "normalised":
-        return _normalised(graph, Value("x0", np.dtype(np.float32), shape))
     sizes = tuple(int(size) for size in kind.partition(":")[2].split("x"))
     source = Value("x0", np.dtype(np.float32), (shape[0], *sizes))
     return _step(graph, "Flatten", [source], (shape[0], prod(sizes)), axis=1)
-
-
-def _normalised(graph: Graph, data: Value) -> Value:
-    """A layer normalisation over the last axis, written out, without gain and bias."""
-    shape = dims(data)
-    short = (*shape[:-1], 1)
-    mean = _step(graph, "ReduceMean", [data], short, axes=[3], keepdims=1)
-    centred = _step(graph, "Sub", [data, mean], shape)
-    square = _step(graph, "Pow", [centred, Constant("two", np.array(2, np.float32))], shape)
-    variance = _step(graph, "ReduceMean", [square], short, axes=[3], keepdims=1)
-    shifted = _step(graph, "Add", [variance, Constant("epsilon", np.array(1e-5, np.float32))], short)
-    return _step(graph, "Div", [centred, _step(graph, "Sqrt", [shifted], short)], shape)
 
 
 def _behind(graph: Graph, reader: str, out: Value) -> list[Tensor]:

@@ -113,7 +113,9 @@ class Passive(Data):
     there is floats.
     ``following``: those of ``ops`` that nothing asks for where an operator of the CPU makes what they read, as floats;
     ``deaf``: those of ``ops`` that read floats of the CPU as they are, if all that reads them asks for it, and ask for
-    nothing there; ``shy``: what is not asked for by these alone; ``apart``: those that are a segment of their own then.
+    nothing there; ``shy``: what is not asked for by these alone; ``apart``: those that are no segment with others then.
+    ``planar``: those that, under a condition, read and make maps channels first, where others have them last: what
+    passes from one kind to the other leaves the segment, and a movement in front of one is not done in between.
     ``asking``: those that have their inputs quantised even where their neighbours keep them on the CPU; ``passing``:
     those that do where their result is asked for quantised; ``floats``: those on the BPU whose result is float unless
     it is asked for quantised, by the condition under which that is so (one of ``ops`` while it is active); ``lookups``:
@@ -132,6 +134,7 @@ class Passive(Data):
     following: frozenset[str] = frozenset()
     deaf: frozenset[str] = frozenset()
     apart: frozenset[str] = frozenset()
+    planar: dict[str, str] = {}
     shy: frozenset[str] = frozenset()
     asking: frozenset[str] = frozenset()
     passing: frozenset[str] = frozenset()
@@ -210,6 +213,8 @@ class March(Data):
     fuses: frozenset[str] = frozenset()
     cuts: frozenset[str] = frozenset()
     """Operators without a row, done while a value passes from one segment to the next."""
+    unrolled: frozenset[str] = frozenset()
+    """Recurrent operators of the CPU that are taken apart: what is on the BPU of a step is a segment that counts."""
     model: tuple[Limit, ...] = ()
     placed: tuple[Limit, ...] = ()
     every: tuple[Limit, ...] = ()

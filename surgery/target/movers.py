@@ -38,8 +38,20 @@ def root_of(tensor: Tensor, past: AbstractSet[str]) -> Tensor:
     return tensor
 
 
+def is_batched(tensor: Tensor) -> bool:
+    """Whether one of the movements in a row that make ``tensor`` is a Reshape of a matrix to three dims."""
+    while (maker := tensor.producer) is not None and maker.op in RESHAPES | {"Transpose"}:
+        if (maker.inputs[0].rank, tensor.rank) == (2, 3):
+            return True
+        tensor = maker.inputs[0]
+    return False
+
+
 def move_of(node: Node, opset: int) -> Move | None:
-    """The movement that a node is; None for others, and where a shape is not known."""
+    """The movement that a node is; None for others, and where a shape is not known.
+
+    A Transpose that only moves dims of 1 is a Reshape.
+    """
     if node.op not in RESHAPES and node.op != "Transpose":
         return None
     data, out = node.inputs[0], node.outputs[0]
@@ -48,9 +60,11 @@ def move_of(node: Node, opset: int) -> Move | None:
     if node.op != "Transpose":
         return Move(dims(data), dims(out))
     try:
-        return Move(dims(data), dims(out), tuple(Params(node, opset)["perm"]))
+        perm = tuple(Params(node, opset)["perm"])
     except Unknown:
         return None
+    turned = [axis for axis in perm if dims(data)[axis] != 1]
+    return Move(dims(data), dims(out), None if turned == sorted(turned) else perm)
 
 
 def is_per_channel(held: Constant, shape: Dims) -> bool:

@@ -29,6 +29,8 @@ class Move:
 
 
 Moves: TypeAlias = "tuple[Move, ...]"
+TO_CHANNELS, FROM_CHANNELS = (0, 3, 1, 2), (0, 2, 3, 1)
+"""From channels last to channels first, and back."""
 
 
 def reshape(before: Dims, after: Dims) -> Move:
@@ -52,7 +54,22 @@ def joined(moves: Moves, more: Sequence[Move]) -> Moves:
         move = _merged(moves[-1], each) if same else each
         moves = moves[:-1] if same else moves
         moves = moves if move.is_idle else (*moves, move)
+        if len(moves) > 2 and (whole := _around(*moves[-3:])) is not None:
+            moves = joined(moves[:-3], [whole])
     return moves
+
+
+def _around(first: Move, middle: Move, last: Move) -> Move | None:
+    """The Reshape that three movements are: pixels merged or parted between a way channels last and one back.
+
+    The toolchain sees that where it can tell height from channels and from width by their sizes.
+    """
+    if (first.perm, middle.perm, last.perm) != (FROM_CHANNELS, None, TO_CHANNELS) or len(middle.after) != 4:
+        return None
+    before, after = first.before, last.after
+    row, (channels, height, width) = (before, after[1:]) if 1 in before[2:] else (after, before[1:])
+    alike = before[:2] == after[:2] and 1 in row[2:] and height not in (channels, width)
+    return reshape(before, after) if alike else None
 
 
 def _merged(first: Move, then: Move) -> Move:
@@ -77,6 +94,12 @@ def behind_maps(moves: Moves) -> Moves:
     """Those behind the last Reshape of a map to a map: only what is one a channel passes that one."""
     maps = [n for n, move in enumerate(moves, 1) if move.perm is None and len(move.before) == len(move.after) == 4]
     return moves[maps[-1] :] if maps else moves
+
+
+def behind_rows(moves: Moves) -> Moves:
+    """Those behind the last Reshape of a matrix to more dims."""
+    rows = [n for n, move in enumerate(moves, 1) if move.perm is None and len(move.before) == 2 < len(move.after)]
+    return moves[rows[-1] :] if rows else moves
 
 
 def undone(shape: Dims, moves: Moves) -> Moves | None:

@@ -13,6 +13,7 @@ from surgery.ir.graph import Constant, Graph, Node, Tensor
 from surgery.target.facts import QUANTISING
 from surgery.target.folds import Folds, gemm_of, vanishes
 from surgery.target.lookups import SHUFFLE, parts_of_norm, shuffle_behind, sole_reader
+from surgery.target.moves import TO_CHANNELS
 from surgery.target.target import Target
 from surgery.target.verdict import Device, Verdict
 
@@ -32,6 +33,7 @@ class Neighbours:
         opset: of the model.
 
     Attributes:
+        handed: pieces of floats that are on the BPU for the sake of what they are handed on to.
         pulled: nodes whose result something on the BPU asks for, directly or through passive ones.
         joined: lookups that become one with a waiting one behind them, and that one.
         normal: squares and roots of layer normalisations, which wait for nothing.
@@ -48,14 +50,16 @@ class Neighbours:
         self.normal = {part for n in graph.nodes for part in parts_of_norm(n)}
         self.waiting, self.along = those(passive.waiting) - self.normal, those(passive.along)
         self.aloof, self.floats = those(passive.aloof), those(passive.floats)
+        self.planar = those(passive.planar)
         self.active = {n for n in graph.nodes if n.op in passive.only} - those(passive.only)
         cones = {n: shuffle_behind(n) for n in graph.nodes} if target.fuses(SHUFFLE) else {}
         self.shuffles = {cone[-1]: root for root, cone in cones.items() if cone is not None}
         self.joined: dict[Node, Node] = {}
         self.carried: set[Node] = set()
+        self.handed: set[Node] = set()
         self.pulled: set[Node] = set()
         for node in reversed(graph.nodes):
-            readers = [reader for out in node.outputs for reader in out.outputs if not self._parts(node, reader)]
+            readers = [reader for out in node.outputs for reader in out.outputs if not self._stops(node, reader)]
             if self._is_pulled(node, readers):
                 self.pulled.add(node)
             elif node.op in passive.lookups and (last := self._waiting_lookup(node)) is not None:
@@ -87,11 +91,28 @@ class Neighbours:
         """Whether one of ``readers`` asks for the result of ``node``; behind the CPU some ask less, or are deaf."""
         passive = self.target.march.passive
         asking = [reader for reader in readers if self._pulls(reader) or self._scales(node, reader)]
+        asking = [reader for reader in asking if reader not in self.handed]
+        if not asking and any(self._hands_on(node, reader) for reader in readers):
+            self.handed.add(node)
+            return len(readers) == 1
         if asking and node.op in passive.following | passive.deaf | passive.shy and self._follows_cpu(node):
             if node.op in passive.deaf:
                 return len(asking) == len(readers)
             return node.op in passive.shy and any(reader.op not in passive.deaf for reader in asking)
         return bool(asking)
+
+    def _hands_on(self, node: Node, reader: Node) -> bool:
+        """Whether a piece of floats goes on to where it is quantised, by a movement to channels first or other pieces.
+
+        It asks for nothing itself.
+        """
+        if node.op not in self.target.march.passive.apart:
+            return False
+        return reader in self.handed or (reader in self.pulled and self.is_to_channels(reader))
+
+    def is_to_channels(self, node: Node) -> bool:
+        """Whether a movement between two segments takes channels from last to first."""
+        return node.op in self.target.march.cuts and tuple(node.attrs.get("perm", ())) == TO_CHANNELS
 
     def _follows_cpu(self, node: Node) -> bool:
         """Whether all that ``node`` reads is of the CPU, maybe through what would be asked for, too."""
@@ -109,9 +130,11 @@ class Neighbours:
     def _gives_cpu_floats(self, node: Node) -> bool:
         return self.verdicts[node].device == "cpu" and node.op not in self.target.march.passive.calibrated
 
-    def _parts(self, node: Node, reader: Node) -> bool:
-        """Whether a movement between two segments is before one on the CPU, and so there, too."""
-        return node.op in self.target.march.cuts and reader in self.verdicts and self.verdicts[reader].device == "cpu"
+    def _stops(self, node: Node, reader: Node) -> bool:
+        """Whether a movement between two segments is none before this reader, and so on the CPU: as the reader is."""
+        if node.op not in self.target.march.cuts:
+            return False
+        return reader in self.planar or (reader in self.verdicts and self.verdicts[reader].device == "cpu")
 
     def _waiting_lookup(self, node: Node) -> Node | None:
         """The activation that alone reads ``node`` and waits in vain, if no later one is with it already.
@@ -220,9 +243,10 @@ class Neighbours:
         return any(map(self._pulls, readers))
 
     def apart(self, folds: Folds, devices: Mapping[Node, Device]) -> set[Node]:
-        """Those on the BPU that read floats of the CPU as they are, by the devices of all nodes."""
-        found: set[Node] = set()
+        """Those on the BPU that have maps channels first, or read floats of the CPU so, by the devices of all nodes."""
+        found = {node for node in self.planar if devices[node] == "bpu"}
         kinds, calibrated = self.target.march.passive.apart, self.target.march.passive.calibrated
+        slices: set[Node] = set()
         for node in self.verdicts:
             data = node.inputs[0] if node.op in kinds and devices[node] == "bpu" else None
             if data is None or data.producer is None:
@@ -230,9 +254,9 @@ class Neighbours:
             maker = folds.home(data.producer)
             others = (folds.home(reader) for reader in data.outputs if reader.op not in kinds)
             floats = devices.get(maker) == "cpu" and maker.op not in calibrated
-            if maker in found or (floats and all(devices.get(reader) != "bpu" for reader in others)):
-                found.add(node)
-        return found
+            if maker in slices or (floats and all(devices.get(reader) != "bpu" for reader in others)):
+                slices.add(node)
+        return found | slices
 
     def _scales(self, node: Node, reader: Node) -> bool:
         """Whether the reader says in which scale the result of ``node`` is quantised; a lookup still waits."""

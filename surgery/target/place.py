@@ -19,7 +19,8 @@ from surgery.target.folds import RESHAPES, Folds, find_folds
 from surgery.target.lookups import SHUFFLE
 from surgery.target.march import Op
 from surgery.target.params import macs
-from surgery.target.passive import Neighbours
+from surgery.target.passive import READ_BY_NOTHING, Neighbours
+from surgery.target.recurrent import steps_apart
 from surgery.target.sinking import sunk
 from surgery.target.sums import unsorted_sums
 from surgery.target.target import Target
@@ -168,11 +169,12 @@ def _place_main(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Fo
     rows, folds, apart = _place_graph(twin or Twin(graph), target, opset)
     _number_segments(rows, folds, apart)
     on_bpu = {row.node for row in rows if row.device == "bpu"} if target.fuses(OUTPUT_INTEGERS) else set()
-    late = {len(rows) + n for n, row in enumerate(rows) if _gives_integers(row, folds) in on_bpu}
+    integers = sum(_gives_integers(row, folds) in on_bpu for row in rows)
+    own = _unused(rows, integers + _steps(rows, target))
     if twin is None:
-        return rows, folds, frozenset(late)
-    inserted = {row.segment for row in rows if row.node not in twin.own and row.segment is not None}
-    return *_as_of(graph, twin, rows, folds), frozenset(inserted | late)
+        return rows, folds, own
+    inserted = (row.segment for row in rows if row.node not in twin.own and row.segment is not None)
+    return *_as_of(graph, twin, rows, folds), frozenset(inserted) | own
 
 
 def _gives_integers(row: Row, folds: Folds) -> Node | None:
@@ -186,6 +188,18 @@ def _gives_integers(row: Row, folds: Folds) -> Node | None:
     maker = data.producer
     product = maker is not None and maker.op in ("Gemm", "MatMul") and folds.is_constant(maker.inputs[1])
     return maker if product else None
+
+
+def _steps(rows: list[Row], target: Target) -> int:
+    """Into how many segments recurrent operators of the CPU are taken apart."""
+    unrolled = (row.node for row in rows if row.device == "cpu" and row.node.op in target.march.unrolled)
+    return sum(map(steps_apart, unrolled))
+
+
+def _unused(rows: list[Row], count: int) -> frozenset[int]:
+    """Numbers of so many segments without a row."""
+    used = 1 + max((row.segment for row in rows if row.segment is not None), default=-1)
+    return frozenset(range(used, used + count))
 
 
 def _as_of(graph: Graph, twin: Twin, rows: list[Row], folds: Folds) -> tuple[list[Row], Folds]:
@@ -211,7 +225,7 @@ def _as_of(graph: Graph, twin: Twin, rows: list[Row], folds: Folds) -> tuple[lis
 
 
 def _place_graph(twin: Twin, target: Target, opset: int) -> tuple[list[Row], Folds, set[Node]]:
-    """The rows, what is folded, and the nodes that are a segment of their own behind the CPU."""
+    """The rows, what is folded, and the nodes on the BPU that are no segment with others."""
     graph = twin.graph
     free = {node: _verdict_of_own(node, twin) for node in twin.free}
     verdicts = {node: free.get(node) or target.verdict(node, opset) for node in graph.nodes}
@@ -223,11 +237,38 @@ def _place_graph(twin: Twin, target: Target, opset: int) -> tuple[list[Row], Fol
             folds.take_apart(node)
     rows = [_row(node, verdicts[node], target, folds, idle.get(node)) for node in graph.nodes]
     _refuse_parts(rows, twin)
+    _keep_cuts(rows, folds, neighbours.along)
     if target.march.cuts:
-        _drop_layouts(rows, folds, _takes_thin)
+        _drop_layouts(rows, folds, _takes_thin, neighbours.planar)
     elif target.fuses(OUTPUT_LAYOUT):
-        _drop_layouts(rows, folds, _gives_pooled)
-    return rows, folds, neighbours.apart(folds, {row.node: row.device for row in rows})
+        _drop_layouts(rows, folds, _gives_pooled, neighbours.planar)
+    apart = neighbours.apart(folds, {row.node: row.device for row in rows})
+    _join_pieces(rows, folds, neighbours, apart)
+    return rows, folds, apart
+
+
+def _keep_cuts(rows: list[Row], folds: Folds, along: AbstractSet[Node]) -> None:
+    """A movement between two segments is one on the CPU where only that reads it, unless it went ``along``."""
+    found = {row.node: row for row in rows}
+    for row in reversed(rows):
+        if row.note != CUT or row.node.op != "Transpose" or row.node in along:
+            continue
+        readers = [found[folds.home(reader)] for reader in row.node.outputs[0].outputs]
+        if readers and all(reader.device == "cpu" for reader in readers):
+            row.device, row.verdict, row.note = "cpu", Verdict("bpu"), READ_BY_NOTHING
+
+
+def _join_pieces(rows: list[Row], folds: Folds, neighbours: Neighbours, apart: set[Node]) -> None:
+    """A movement to channels first behind a piece of floats is none: the piece has channels last, as others have."""
+    for row in rows:
+        piece = row.node.inputs[0].producer if row.note == CUT and neighbours.is_to_channels(row.node) else None
+        if piece is None or piece not in apart - neighbours.planar:
+            continue
+        folds.drop(row.node, piece)
+        row.note, row.into = f"into {piece.name}", piece
+        while piece in apart - neighbours.planar:
+            apart.discard(piece)
+            piece = piece.inputs[0].producer
 
 
 def _verdict_of_own(node: Node, twin: Twin) -> Verdict:
@@ -273,7 +314,8 @@ def _joins_layout(node: Node, target: Target) -> bool:
     readers = node.outputs[0].outputs
     if len(after) == 2:
         return len(before) == 4 and before[1:3] == (1, 1) and bool(readers) and all(map(_is_product, readers))
-    thin = len(after) == 4 and _is_thin(before) and _is_thin(after)
+    maker = node.inputs[0].producer
+    thin = len(after) == 4 and _is_thin(before) and _is_thin(after) and (maker is None or maker.op != "Transpose")
     return thin and bool(readers) and all(target.march.ops.get(r.op, _ON_CPU).device == "bpu" for r in readers)
 
 
@@ -281,8 +323,10 @@ def _is_product(node: Node) -> bool:
     return node.op in ("Gemm", "MatMul") and isinstance(node.inputs[1], Constant)
 
 
-def _drop_layouts(rows: list[Row], folds: Folds, within: Callable[[Node], bool]) -> None:
-    """No row for a Reshape of those ``within`` that alone takes its map off the BPU."""
+def _drop_layouts(
+    rows: list[Row], folds: Folds, within: Callable[[Node], bool], planar: AbstractSet[Node]
+) -> None:
+    """No row for a Reshape of those ``within`` that alone takes its map, of one not ``planar``, off the BPU."""
     found = {row.node: row for row in rows}
 
     def device(node: Node | None) -> str:
@@ -290,7 +334,7 @@ def _drop_layouts(rows: list[Row], folds: Folds, within: Callable[[Node], bool])
 
     for row in rows:
         data = row.node.inputs[0] if row.device == "cpu" and row.node.op in RESHAPES else None
-        if data is None or not within(row.node) or device(data.producer) != "bpu":
+        if data is None or not within(row.node) or device(data.producer) != "bpu" or data.producer in planar:
             continue
         if all(reader is row.node or device(reader) == "bpu" for reader in data.outputs):
             row.device, row.verdict, row.note = "folded", _FOLDED, LAYOUT
@@ -345,7 +389,8 @@ def _integers(rows: Iterable[Row], folds: Folds) -> Iterator[tuple[Node, Node]]:
 def _number_segments(rows: list[Row], folds: Folds, apart: AbstractSet[Node]) -> None:
     """Give BPU rows their segment: those connected, by a value passed on or read in common, at one depth.
 
-    Depth counts how often the way to a node leaves the BPU, maybe by a Cast, or a node ``apart``, at most.
+    Depth counts how often the way to a node leaves the BPU, maybe by a Cast, at most, or the nodes ``apart`` for
+    others, or others for these.
     """
     device = {row.node: "cpu" if row.note in (CUT, LAYOUT) else row.device for row in rows}
     depth: dict[Node, int] = {}
@@ -355,8 +400,7 @@ def _number_segments(rows: list[Row], folds: Folds, apart: AbstractSet[Node]) ->
         on_bpu = device.get(reader) == "bpu"
         off = device.get(reader) in ("cpu", "unknown", "refused")
         leaves = isinstance(maker, Node) and (
-            (on_bpu and maker in apart and reader not in apart)
-            or (off and device.get(maker) == "bpu")
+            (device.get(maker) == "bpu" and (off or (on_bpu and (maker in apart) != (reader in apart))))
             or (maker, reader) in cast
         )
         before = depth.get(maker, 0) if isinstance(maker, Node) else 0
@@ -366,7 +410,7 @@ def _number_segments(rows: list[Row], folds: Folds, apart: AbstractSet[Node]) ->
     union = _Union()
     for maker, reader in links:
         same = isinstance(maker, Node) and device.get(maker) == "bpu" and depth.get(maker, 0) == depth[reader]
-        union.join(maker if same else (id(maker), depth[reader]), reader)
+        union.join(maker if same else (id(maker), depth[reader], reader in apart), reader)
     numbers: dict[Hashable, int] = {}
     for row in rows:
         if row.device == "bpu":

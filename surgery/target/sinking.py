@@ -18,6 +18,7 @@ from surgery.target.lookups import shuffle_behind
 from surgery.target.march import Sinking
 from surgery.target.movers import (
     dims,
+    is_batched,
     is_left_product,
     is_per_channel,
     is_point,
@@ -28,9 +29,12 @@ from surgery.target.movers import (
     value_like,
 )
 from surgery.target.moves import (
+    FROM_CHANNELS,
+    TO_CHANNELS,
     Move,
     Moves,
     behind_maps,
+    behind_rows,
     is_passed,
     joined,
     keeps_order,
@@ -45,8 +49,6 @@ from surgery.target.shapes import Dims
 from surgery.target.twin import Twin, Values
 from surgery.target.wide import JOINTS, PARTS, misfit, part_products
 
-_TO_CHANNELS, _FROM_CHANNELS = (0, 3, 1, 2), (0, 2, 3, 1)
-
 
 def sunk(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
     """The twin of ``graph``; None where nothing is moved, or where that cannot be said.
@@ -59,7 +61,8 @@ def sunk(graph: Graph, rules: Sinking, opset: int) -> Twin | None:
     if any(True for node in graph.nodes for _ in node.bodies()):
         return None
     first = _moved(graph, rules.model_copy(update={"products": frozenset()}), opset)
-    then = _moved(graph if first is None else first.graph, rules, opset)
+    rest = rules.model_copy(update={"roots": frozenset()})
+    then = _moved(graph if first is None else first.graph, rest, opset)
     if first is None or then is None:
         return first or then
     own = first.own
@@ -158,9 +161,11 @@ class _Walk:
         ):
             count = min(shared_end(moves, self.values.held(t).moves) for t in computed)
         moves = moves[len(moves) - count :]
+        if any(prod(t.shape) > 1 for t in node.inputs if isinstance(t, Constant)) and any(map(is_batched, computed)):
+            moves = behind_rows(moves)
         if not all(self._passes_maps(t, shape, moves) for t in node.inputs if isinstance(t, Constant)):
             moves = behind_maps(moves)
-            count = len(moves)
+        count = len(moves)
         constants = {t: self._constant(t, shape, moves) for t in node.inputs if isinstance(t, Constant)}
         if not count or None in constants.values():
             return False
@@ -245,7 +250,7 @@ class _Walk:
         if not 2 <= len(shape) <= 4:
             return False
         ones = (1,) * (4 - len(shape))
-        first = transpose((*ones, *shape), _TO_CHANNELS)
+        first = transpose((*ones, *shape), TO_CHANNELS)
         held, done = self.values.held(data), self._done(data)
         moves = joined(held.moves[done:], [reshape(shape, first.before), first])
         source, before = held.source, dims(held.source)
@@ -254,7 +259,7 @@ class _Walk:
         elif len(before) != 4 or before[:2] != first.after[:2] or not keeps_order(moves):
             source, before = self._operand(data, first), first.after
         made = (before[0], out[-1], *before[2:])
-        back = transpose((first.after[0], out[-1], *first.after[2:]), _FROM_CHANNELS)
+        back = transpose((first.after[0], out[-1], *first.after[2:]), FROM_CHANNELS)
         rest = [back, reshape(back.after, out)]
         moves = joined((), [reshape(made, back.before), *rest])
         if prod(shape[:-1]) == 1 and len(shape) < 4:

@@ -27,7 +27,7 @@ class Fault(NamedTuple):
 def faults(march: March) -> Iterator[Fault]:
     """Everything that is wrong with a march, in the order of its file."""
     yield from _uncited(march)
-    for key in ("only", "waiting", "along"):
+    for key in ("only", "waiting", "along", "aloof", "planar"):
         for name, when in getattr(march.passive, key).items():
             if when and (reason := _wrong(when, PARAMS)):
                 yield Fault(("passive", key, name), reason)

@@ -9,7 +9,7 @@ import numpy as np
 
 from surgery.ir.graph import Constant, Graph, Node, Tensor, Value
 from surgery.target.folds import RESHAPES
-from surgery.target.movers import value_like
+from surgery.target.movers import dims, value_like
 from surgery.target.moves import Move, Moves
 from surgery.target.shapes import Dims
 from surgery.target.verdict import Violation
@@ -37,6 +37,18 @@ class Held:
 
     source: Tensor
     moves: Moves = ()
+
+
+def _is_move_of(node: Node, move: Move) -> bool:
+    """Whether the movement is what the node does, by itself."""
+    return (move.before, move.after) == (dims(node.inputs[0]), dims(node.outputs[0]))
+
+
+def _is_taken_in(node: Node) -> bool:
+    """Whether the movement before goes on for both: a Transpose of dims of 1, or a Reshape that only Gemms read."""
+    readers = node.outputs[0].outputs
+    given = node.graph is not None and node.graph.is_output(node.outputs[0])
+    return node.op == "Transpose" or (bool(readers) and not given and all(each.op == "Gemm" for each in readers))
 
 
 class Values:
@@ -78,8 +90,11 @@ class Values:
     def _move(self, source: Tensor, move: Move, node: Node | None) -> Tensor:
         name = node.outputs[0].name if node is not None else f"{source.name}_moved"
         out = Value(name, source.dtype, move.after)
-        if move.perm is not None:
-            self.add(Node("Transpose", "", {"perm": list(move.perm)}, [source], [out]), node)
+        perm = move.perm
+        if perm is None and node is not None and node.op == "Transpose" and _is_move_of(node, move):
+            perm = tuple(node.attrs["perm"])
+        if perm is not None:
+            self.add(Node("Transpose", "", {"perm": list(perm)}, [source], [out]), node)
         elif node is not None and node.op in RESHAPES:
             rest = [self.real(tensor) for tensor in node.inputs[1:]]
             self.add(Node(node.op, "", dict(node.attrs), [source, *rest], [out]), node)
@@ -111,9 +126,13 @@ class Values:
         self._held[tensor] = Held(source, moves)
         if by is None or before is None:
             return
-        if len(moves) <= len(before.moves) and (first := self._movers.get((source, before.moves))) is not None:
+        first = self._movers.get((source, before.moves)) if len(moves) <= len(before.moves) else None
+        if first is not None and _is_taken_in(by):
+            self.twin.merged[by], by = first, first
+        elif first is not None:
             self.twin.merged[first] = by
-        self._movers.setdefault((source, moves), by)
+        if self._movers.setdefault((source, moves), by) is not by:
+            self.moved = True
 
     def until(self, tensor: Tensor, count: int) -> Tensor:
         """``tensor`` in the twin before its last ``count`` movements."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,15 @@ def test_networks_are_valid_and_their_seeds_tell_all(module: Any, seed: int) -> 
     assert made.SerializeToString(deterministic=True) == module.network(seed).SerializeToString(deterministic=True)
     assert made.SerializeToString() != module.network(seed + 1).SerializeToString()
     assert all(value.type.tensor_type.elem_type for value in made.graph.output)
+
+
+def test_cells_are_those_that_costs_are_measured_of(module: Any, tmp_path: Path) -> None:
+    options = argparse.Namespace(random=0, cells=2, seed=3)
+    found = []
+    for subject in module.subjects(options, tmp_path, "bayes-e"):
+        found.append(subject.name)
+        assert onnx.load(subject.path) == module.cost_networks.network(int(subject.path.stem))
+    assert found == ["cells/3", "cells/4"]
 
 
 def answered(monkeypatch: pytest.MonkeyPatch, module: Any, folder: Path, **side: Any) -> Any:

@@ -13,9 +13,11 @@ from tests.support import proto_of
 
 CONV = "Conv<kernel_shape=[3, 3], pads=[1, 1, 1, 1]>"
 POINT = "Conv<kernel_shape=[1, 1]>"
+FILTER, LESSER = (f"Conv<kernel_shape={size}>" for size in ("[7,7], pads=[3,3,3,3]", "[6,5], pads=[2,2,2,2]"))
 POOL = "MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>"
 SWAP = "Transpose<perm=[0,2,1,3,4]>"
 TURN = "Transpose<perm=[0,1,3,2]>"
+EXCHANGE = "Transpose<perm=[0,2,1,3]>"
 TO_NHWC = "Transpose<perm=[0,2,3,1]>"
 TO_NCHW = "Transpose<perm=[0,3,1,2]>"
 HARD = "HardSigmoid<alpha = 0.16666667, beta = 0.5>"
@@ -71,8 +73,9 @@ SHAPES = (
     "int64[1] eight = {8}, int64[3] pixel = {1, 1, 8}, int64[2] row = {1, 8}, int64[4] rest = {1, 16, 16, 8},"
     "int64[4] quads = {1, 8, 4, 4}, int64[4] heads = {1, 4, 2, 256}, int64[3] batch = {2, 4, 256},"
     "int64[1] back = {-1}, int64[1] far = {-100}, int64[4] squares = {1, 8, 8, 32}, int64[4] upright = {1, 8, 1, 256},"
-    "int64[4] kernels = {8, 8, 2, 1}, int64[1] first = {1},"
+    "int64[4] kernels = {8, 8, 2, 1}, int64[1] first = {1}, int64[3] fewer = {1, 128, 8},"
     "int64[3] strip = {1, 1, 2048}, int64[1] four = {4},"
+    "int64[4] fewest = {1, 16, 8, 8}, int64[3] fours = {4, 64, 8}, int64[2] flatter = {256, 8},"
     "int64[3] tokens = {1, 8, 256}, int64[3] turned = {1, 256, 8}, int64[4] wide = {1, 1, 1, 8},"
     "float scale = {0.05}, int8 zero = {0}, float half = {0.5}, float square = {2.0}, float tiny = {0.00001}"
 )
@@ -88,6 +91,10 @@ WIDE = {
     "out_far": (8, 4097),
     "far_row": (8, 4104),
     "out_batch": (1, 256, 4097),
+    "fan_out": (672, 8, 1, 1),
+    "fan_in": (8, 672, 7, 7),
+    "less_in": (8, 672, 6, 5),
+    "thin": (1, 8, 1, 1),
 }
 """Operands that only networks have which read them."""
 
@@ -362,8 +369,18 @@ BESIDE = f"a = Neg(x) e = {CONV}(x, w) b = Concat<axis=1>(a, e)"
 CHOSEN = "a = Sigmoid(x) g = Greater(x, k)"
 RANKED = "s = Sigmoid(x) m, i = TopK<axis=3>(s, four) b = GatherElements<axis=3>(s, i) y = Tanh(b)"
 LONG = "a = Sigmoid(x) r = Reshape(a, strip) t = Concat<axis=2>(r, r, r) b = InstanceNormalization(t, alone, alone)"
-INTEGERS = f"{scaled('x')} g = GlobalAveragePool(d_x) f = Flatten(g) {scaled('f')}"
+INTEGERS = f"{scaled('x')} g = GlobalAveragePool(d_x) {scaled('g')} f = Flatten(d_g)"
 PIXELS = "m = ReduceMax<axes=[1]>(x) g = Greater(m, k) b = Where(g, x, k)"
+PIECE = f"a = Neg(x) t = {TO_NHWC}(a)"
+LATE = f"a = {CONV}(x, w) b = Relu(a) t = {TO_NHWC}(b)"
+DOUBLE = "a = Neg(x) t = Transpose<perm=[1,0,2,3]>(a) s = Transpose<perm=[1,0,2,3]>(a)"
+STACK = "Transpose<perm=[1,0,2,3]>"
+FLAT = "r = Reshape(x, flatter) g = Gemm(r, v)"
+LAID = f"m = Mul(q, c) t = {TO_NCHW}(m) y = {CONV}(t, w)"
+NINE = "AveragePool<kernel_shape=[9,9], pads=[4,4,4,4]>"
+PAIR = f"a = {CONV}(x, w) b = {POINT}(x, thin)"
+OBLONG = f"e = MaxPool<kernel_shape=[1,2], strides=[1,2]>(x) a = {CONV}(e, w) t = {TO_NHWC}(a) r = Reshape(t, fewer)"
+SQUARE = f"a = {CONV}(x, w) t = {TO_NHWC}(a) r = Reshape(t, turned)"
 PARTED = [
     # nodes, march, their devices and how many segments; the products of many channels are two each
     (f"{GROWN} y = Add(b, bias)", "bernoulli2", "bffbc", 1),
@@ -396,6 +413,37 @@ PARTED = [
     # the root of a norm is on the BPU
     (f"a = {CONV}(x, w) b = ReduceL2<axes=[1]>(a) y = Neg(b)", "bernoulli2", "bcc", 2),
     (f"a = {CONV}(x, w) r = Reshape(a, tokens) b = ReduceL2<axes=[1]>(r) y = Neg(b)", "bernoulli2", "bccc", 1),
+    (f"a = {CONV}(x, w) r = Reshape(a, heads) b = ReduceL2<axes=[3]>(r) y = Div(r, b)", "bernoulli2", "bccc", 1),
+    # a filter has 32768 elements at most
+    (f"a = {POINT}(x, fan_out) b = {FILTER}(a, fan_in) y = {POINT}(b, p)", "bernoulli2", "bcb", 2),
+    (f"a = {POINT}(x, fan_out) b = {LESSER}(a, less_in) y = {POINT}(b, p)", "bernoulli2", "bbb", 1),
+    # a product of two computed values has its maps channels first, all others have them last
+    (f"{PAIR} d = MatMul(a, b) y = {POINT}(d, p)", "bernoulli2", "bbbb", 3),
+    (f"{PAIR} d = MatMul(a, b) y = MatMul(d, b)", "bernoulli2", "bbbb", 2),
+    (f"{PAIR} d = MatMul(a, b) s = Slice(d, one, two, axis) y = MatMul(s, b)", "bernoulli2", "bbbbb", 4),
+    (f"{PAIR} t = {TURN}(a) y = MatMul(t, b)", "bernoulli2", "bbcb", 2),
+    (f"{PAIR} d = MatMul(a, b) t = {TURN}(d) y = {POINT}(t, p)", "bernoulli2", "bbbfb", 3),
+    # the pixels of a map that is not square become rows, and a map again, where a product is in between
+    (f"{OBLONG} y = MatMul(r, v)", "bernoulli2", "bbffb", 1),
+    (f"{OBLONG} b = MatMul(r, v) q = Reshape(b, fewest) f = {TO_NCHW}(q) y = Add(f, e)", "bernoulli2", "bbffbfff", 1),
+    (f"{SQUARE} y = MatMul(r, v)", "bernoulli2", "bfcb", 2),
+    # a Transpose of dims of 1 is a Reshape, and of two Reshapes before a Gemm the first one stays
+    (f"a = Tanh(x) r = Reshape(a, upright) t = {EXCHANGE}(r) y = Reshape(t, joined)", "bernoulli2", "bfff", 1),
+    (f"a = {CONV}(x, w) r = Reshape(a, upright) t = {EXCHANGE}(r) y = Neg(t)", "bernoulli2", "bcfc", 1),
+    ("a = Neg(x) r = Reshape(a, fours) q = Reshape(r, flatter) y = Gemm(q, v)", "bernoulli2", "ccfb", 1),
+    # a piece of floats, behind which channels go to the front, has them last as others do
+    (f"{PIECE} s = Slice(t, one, two, axis) f = {TO_NCHW}(s) y = {CONV}(f, w)", "bernoulli2", "ccbfb", 1),
+    (f"{PIECE} s = Slice(t, one, two, axis) f = {TURN}(s) y = Sigmoid(f)", "bernoulli2", "ccbfb", 2),
+    (f"{LATE} s = Slice(t, one, two, axis) f = {TO_NCHW}(s) y = {POINT}(f, p)", "bernoulli2", "bccbfb", 2),
+    (f"a = {CONV}(x, w) b = Relu(a) d = {NINE}(b) y = Sigmoid(d)", "bernoulli2", "bfcb", 2),
+    # a row of a constant does not pass the Reshape of a matrix to three dims
+    (f"{FLAT} h = Reshape(g, turned) q = Reshape(h, rest) {LAID}", "bernoulli2", "cbffcfb", 2),
+    (f"{FLAT} q = Reshape(g, rest) {LAID}", "bernoulli2", "cbfffb", 2),
+    # what is the same for the whole batch
+    (f"t = {STACK}(x) s = Sigmoid(t) b = {POINT}(x, thin) d = Mul(s, b) y = Tanh(d)", "bernoulli2", "fbbbb", 2),
+    # equal movements are one; one that only the CPU reads is there, whatever that asks for
+    (f"{DOUBLE} d = Neg(t) e = Softmax<axis=1>(s) y = Add(d, e) {SURE}", "bernoulli2", "ccfcccb", 1),
+    (f"a = Tanh(x) t = {EXCHANGE}(a) b = Neg(t) y = Mul(t, b)", "bernoulli2", "bccc", 1),
     # an Add of the CPU asks for nothing
     (f"a = Neg(x) b = Add(a, whole) d = Add(b, k) y = Softmax<axis=2>(d) {SURE}", "bernoulli2", "ccccb", 1),
     (f"a = Neg(x) b = Add(a, whole) y = {CONV}(b, w)", "bernoulli2", "cbb", 1),
@@ -415,7 +463,7 @@ PARTED = [
     (f"{LONG} y = Tanh(b)", "bayes-e", "bbbbb", 3),
     (f"{LONG} y = Tanh(b)", "bayes", "bbbbb", 1),
     # the Reshape behind a product by a constant reads the integers that the graph gives out
-    *((f"{INTEGERS} b = Gemm(d_f, v) y = QuantizeLinear(b, scale, zero)", march, "ffbbffbc", 2) for march in LATER),
+    *((f"{INTEGERS} b = Gemm(f, v) y = QuantizeLinear(b, scale, zero)", march, "ffbfffbc", 2) for march in LATER),
     # what hands on a scale on the CPU, to a MaxPool and a Resize
     (f"a = Sigmoid(x) b = ReduceMax<axes=[3]>(a) y = {POOL}(b)", "bernoulli2", "bcb", 2),
     (f"a = Neg(x) b = ReduceMax<axes=[3]>(a) y = {POOL}(b) {SURE}", "bernoulli2", "cccb", 1),

@@ -158,6 +158,8 @@ EXAMPLES: list[tuple[str, Node, object]] = [
     ("merged_rank", ADD, 2),
     ("stretched_element", node("Mul", [(1, 8, 4, 4), (1, 1, 1, 1)], (1, 8, 4, 4)), True),
     ("stretched_element", node("Mul", [(1, 1, 1, 1), (1, 1, 1, 1)], (1, 1, 1, 1)), False),
+    ("stretched_element", node("Div", [(2, 1, 1, 320), (2, 1, 1, 1)], (2, 1, 1, 320)), True),
+    ("stretched_element", node("Div", [(2, 8, 4, 4), (2, 8, 1, 1)], (2, 8, 4, 4)), False),
     ("rank_a", MATMUL, 4),
     ("rank_b", MATMUL, 4),
     ("rows", MATMUL, 7),

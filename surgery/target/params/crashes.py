@@ -15,11 +15,11 @@ _STEPS = 6
 def short_constant_crash(p: Params) -> bool:
     """Whether a constant of rank 1..3 meets a rank-4 value where the compiler dies of it.
 
-    Two patterns: the bias between two products by constants of which the second ends at the graph's output, and
-    the gain or bias of a layer normalisation written out in primitives. A constant of rank 4 cures both.
+    It is the bias between two products by constants of which the second ends at the graph's output. A constant of
+    rank 4 cures it, and so does an activation between the bias and the second product.
     """
     data = _short_constant_operand(p.node)
-    return data is not None and (_is_bias_of_last_products(p.node, data) or _is_normalised(data))
+    return data is not None and _is_bias_of_last_products(p.node, data)
 
 
 def _short_constant_operand(node: Node) -> Tensor | None:
@@ -35,7 +35,8 @@ def _short_constant_operand(node: Node) -> Tensor | None:
 def _is_bias_of_last_products(node: Node, data: Tensor) -> bool:
     if node.op != "Add" or not any(_is_constant_product(maker) for maker in _back(data, {"Relu", "Sigmoid"})):
         return False
-    return any(_is_constant_product(n) and _ends(n) for n in _forward(node))
+    readers = node.outputs[0].outputs
+    return len(readers) == 1 and _is_constant_product(readers[0]) and _ends(readers[0])
 
 
 def _is_constant_product(node: Node) -> bool:
@@ -50,19 +51,6 @@ def _ends(node: Node) -> bool:
     return len(out.outputs) == 1 and out.outputs[0].op in ("Relu", "Sigmoid") and _ends(out.outputs[0])
 
 
-def _is_normalised(data: Tensor) -> bool:
-    """Whether ``data`` is ``(x - mean) / sqrt(var + eps)`` over the last axis, at most times a gain."""
-    return any(_is_layer_norm(node) for node in _back(data, {"Mul"}))
-
-
-def _is_layer_norm(node: Node) -> bool:
-    root = node.inputs[1].producer if node.op == "Div" else None
-    if root is None or root.op != "Sqrt":
-        return False
-    means = (n for n in _back(root.inputs[0], {"Add"}) if n.op == "ReduceMean")
-    return any(Params(n, 11)["axes"] == (3,) for n in means)
-
-
 def _back(tensor: Tensor, through: set[str]) -> Iterator[Node]:
     """The node that makes ``tensor``, and those before it as long as they are of the kinds ``through``."""
     for _ in range(_STEPS):
@@ -73,15 +61,3 @@ def _back(tensor: Tensor, through: set[str]) -> Iterator[Node]:
         if node.op not in through:
             return
         tensor = next((t for t in node.inputs if not isinstance(t, Constant)), node.inputs[0])
-
-
-def _forward(node: Node) -> Iterator[Node]:
-    """The nodes behind ``node`` along a single path, as long as they are activations or the first that is not."""
-    for _ in range(_STEPS):
-        readers = node.outputs[0].outputs
-        if len(readers) != 1:
-            return
-        node = readers[0]
-        yield node
-        if node.op not in ("Relu", "Sigmoid"):
-            return

@@ -195,9 +195,9 @@ def broadcast_operands(p: Params) -> int:
 
 @param
 def stretched_element(p: Params) -> bool:
-    """Whether an operand of one element is stretched over a larger one."""
-    sizes: list[int] = [prod(shape) for shape in p["shapes"]]
-    return min(sizes) == 1 < max(sizes)
+    """Whether an operand of one element, or of one in each of a batch, is stretched over a larger one."""
+    sizes = ([prod(shape[batch:]) for shape in p["shapes"]] for batch in (0, 1))
+    return any(min(size) == 1 < max(size) for size in sizes)
 
 
 @around
