@@ -2,8 +2,9 @@
 
 from surgery.target.overlay import Word
 from surgery.target.params import macs
-from surgery.target.place import Placement, Row, Summary, place
+from surgery.target.place import Placement, Summary, place
 from surgery.target.registry import aliases, march_names
+from surgery.target.rows import Row
 from surgery.target.target import Target, load_target
 from surgery.target.verdict import Refusal, Verdict, Violation
 

@@ -7,20 +7,22 @@ Follows the toolchain: active operators are quantised; passive ones run on the B
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from surgery.ir.graph import Constant, Dim, Graph, Node, Tensor
+from surgery.ir.graph import Constant, Dim, Graph, Node
 from surgery.target.apart import taken_apart
 from surgery.target.folds import RESHAPES, Folds, find_folds
 from surgery.target.lookups import SHUFFLE
 from surgery.target.march import Op
+from surgery.target.numbering import edges, number_segments
 from surgery.target.params import macs
 from surgery.target.passive import READ_BY_NOTHING, Neighbours
 from surgery.target.recurrent import steps_apart
+from surgery.target.rows import CUT, LAYOUT, MOVED, Row
 from surgery.target.sinking import sunk
 from surgery.target.sums import unsorted_sums
 from surgery.target.target import Target
@@ -32,25 +34,10 @@ if TYPE_CHECKING:
 
 _FOLDED = Verdict("folded")
 _ON_CPU = Op(device="cpu")
-CUT = "between two segments"
-MOVED = "moved behind what reads it"
-LAYOUT = "one with the change of layout behind the BPU"
 OUTPUT_LAYOUT = "output-layout"
 """The fusion, in the data of a march, of a Reshape with the change of layout in front of an output."""
 OUTPUT_INTEGERS = "output-integers"
 """That of the QuantizeLinear of an output with a product by a constant: the Reshape of its result is behind both."""
-
-
-@dataclass(slots=True)
-class Row:
-    """One node and where it runs; ``segment`` numbers BPU nodes, ``note`` says why, ``into`` is what it goes into."""
-
-    node: Node
-    device: Device
-    segment: int | None
-    verdict: Verdict
-    note: str = ""
-    into: Node | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +106,7 @@ class Placement:
     def borders(self) -> list[tuple[Row, Row]]:
         """Producer and consumer of every value that crosses between the BPU and another device, in order."""
         rows, crossing = self._by_node, {}
-        for maker, reader in _edges(self.rows, self.folds):
+        for maker, reader in edges(self.rows, self.folds):
             if isinstance(maker, Node) and maker in rows and reader in rows:
                 before, after = rows[maker], rows[reader]
                 devices = {before.device, after.device}
@@ -167,7 +154,7 @@ def _place_main(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Fo
     """
     twin = sunk(graph, target.march.sinking, opset) or taken_apart(graph, target, opset)
     rows, folds, apart = _place_graph(twin or Twin(graph), target, opset)
-    _number_segments(rows, folds, apart)
+    number_segments(rows, folds, apart)
     on_bpu = {row.node for row in rows if row.device == "bpu"} if target.fuses(OUTPUT_INTEGERS) else set()
     integers = sum(_gives_integers(row, folds) in on_bpu for row in rows)
     own = _unused(rows, integers + _steps(rows, target))
@@ -363,74 +350,3 @@ def _place_body(graph: Graph, target: Target, opset: int, rows: list[Row]) -> No
         verdict = target.verdict(node, opset)
         device: Device = "cpu" if verdict.device == "bpu" else verdict.device
         rows.append(Row(node, device, None, verdict, "inside the body of a control-flow operator"))
-
-
-def _edges(rows: Iterable[Row], folds: Folds) -> Iterator[tuple[Node | Tensor, Node]]:
-    """What feeds each surviving node: a surviving or dropped node, or a graph input; in topological order."""
-    for row in rows:
-        reader = folds.home(row.node)
-        for tensor in row.node.inputs:
-            if tensor.is_empty() or folds.is_constant(tensor):
-                continue
-            maker: Node | Tensor = folds.home(tensor.producer) if tensor.producer is not None else tensor
-            if maker is not reader:
-                yield maker, reader
-
-
-def _integers(rows: Iterable[Row], folds: Folds) -> Iterator[tuple[Node, Node]]:
-    """Maker and reader of integers that an operator of the CPU reads, too: a Cast there is in front of all readers."""
-    off = {row.node for row in rows if row.device == "cpu"}
-    for row in rows:
-        for tensor in row.node.outputs:
-            if tensor.dtype is not None and tensor.dtype.kind == "i" and off.intersection(tensor.outputs):
-                yield from ((folds.home(row.node), folds.home(reader)) for reader in tensor.outputs)
-
-
-def _number_segments(rows: list[Row], folds: Folds, apart: AbstractSet[Node]) -> None:
-    """Give BPU rows their segment: those connected, by a value passed on or read in common, at one depth.
-
-    Depth counts how often the way to a node leaves the BPU, maybe by a Cast, at most, or the nodes ``apart`` for
-    others, or others for these.
-    """
-    device = {row.node: "cpu" if row.note in (CUT, LAYOUT) else row.device for row in rows}
-    depth: dict[Node, int] = {}
-    links: list[tuple[Node | Tensor, Node]] = []
-    cast = {edge for edge in _integers(rows, folds) if device.get(edge[0]) == device.get(edge[1]) == "bpu"}
-    for maker, reader in _edges(rows, folds):
-        on_bpu = device.get(reader) == "bpu"
-        off = device.get(reader) in ("cpu", "unknown", "refused")
-        leaves = isinstance(maker, Node) and (
-            (device.get(maker) == "bpu" and (off or (on_bpu and (maker in apart) != (reader in apart))))
-            or (maker, reader) in cast
-        )
-        before = depth.get(maker, 0) if isinstance(maker, Node) else 0
-        depth[reader] = max(depth.get(reader, 0), before + leaves)
-        if on_bpu:
-            links.append((maker, reader))
-    union = _Union()
-    for maker, reader in links:
-        same = isinstance(maker, Node) and device.get(maker) == "bpu" and depth.get(maker, 0) == depth[reader]
-        union.join(maker if same else (id(maker), depth[reader], reader in apart), reader)
-    numbers: dict[Hashable, int] = {}
-    for row in rows:
-        if row.device == "bpu":
-            row.segment = numbers.setdefault(union.root(row.node), len(numbers))
-
-
-class _Union:
-    """Disjoint sets of hashable things."""
-
-    def __init__(self) -> None:
-        self._parent: dict[Hashable, Hashable] = {}
-
-    def root(self, item: Hashable) -> Hashable:
-        """The representative of the set of ``item``."""
-        parent = self._parent
-        while (up := parent.get(item, item)) is not item:
-            parent[item] = parent.get(up, up)
-            item = up
-        return item
-
-    def join(self, one: Hashable, other: Hashable) -> None:
-        """Make the sets of two things one."""
-        self._parent[self.root(other)] = self.root(one)
