@@ -80,7 +80,8 @@ def _file(base: Path, location: str) -> MappedFile | None:
     try:
         state = path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        _check_inside(base, path, location)
+        if path.parent != base or os.path.lexists(path):  # a link that leads nowhere may lead outside
+            _check_inside(base, path, location)
         return None
     except OSError as error:
         raise ModelError(f"{location!r} cannot be read: {error.strerror}") from error

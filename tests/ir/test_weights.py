@@ -167,6 +167,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "secret").write_bytes(bytes(8))
     (base / "link").symlink_to(tmp_path / "secret")
     (base / "linked").symlink_to(tmp_path, target_is_directory=True)
+    (base / "nowhere").symlink_to(tmp_path / "absent")
     (base / "inner").symlink_to("data")
     (base / "loop").symlink_to("loop")
     os.mkfifo(base / "pipe")
@@ -204,6 +205,7 @@ def test_external_data_is_a_slice_of_its_file(folder: Path, location: str, more:
         ("link", {}, "outside the model's folder"),
         ("linked/secret", {}, "outside the model's folder"),
         ("linked/absent", {}, "outside the model's folder"),
+        ("nowhere", {}, "outside the model's folder"),
         ("loop", {}, "cannot be read"),
         ("x" * 300, {}, "cannot be read"),
         ("pipe", {}, "not a regular file"),
