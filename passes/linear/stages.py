@@ -45,7 +45,7 @@ class StageStride(Rule[Staged]):
     def match(self, node: Node, ctx: Context) -> Staged | Mismatch:
         """Patches of even sides without pads, of what nothing else reads; no more channels in between than come out."""
         strides = tuple(node.attrs.get("strides") or ())
-        if len(strides) != PAIR or min(strides) <= PAIR or any(s % PAIR for s in strides):
+        if len(strides) != 2 or min(strides) <= PAIR or any(s % PAIR for s in strides):
             return Mismatch("has no even strides of more than 2", node, absent=True)
         window = convolution(node)
         if window.group != 1 or window.axes != tuple(Axis(stride=s) for s in window.taps):

@@ -27,8 +27,9 @@ class Fault(NamedTuple):
 def faults(march: March) -> Iterator[Fault]:
     """Everything that is wrong with a march, in the order of its file."""
     yield from _uncited(march)
-    for key in ("only", "waiting", "along", "aloof", "planar"):
-        for name, when in getattr(march.passive, key).items():
+    conditions = ((key, said) for key, said in march.passive if isinstance(said, dict))
+    for key, said in conditions:
+        for name, when in said.items():
             if when and (reason := _wrong(when, PARAMS)):
                 yield Fault(("passive", key, name), reason)
     yield from _limits(("model",), march.model, FACTS)

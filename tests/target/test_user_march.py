@@ -53,7 +53,7 @@ def test_a_path_is_a_march_and_extends_another(written: Writer) -> None:
 
 
 def test_conditions_of_neighbours_are_checked_at_load(written: Writer) -> None:
-    for key in ("waiting", "only", "along"):
+    for key in ("waiting", "only", "along", "aloof", "planar", "floats"):
         text = f'march: mine\nextends: bayes-e\npassive:\n  {key}: {{Mul: "nonsense > 1"}}\nops: {{}}\n'
         assert f"passive.{key}.Mul: unknown name 'nonsense'" in refusal(written(text))
 
