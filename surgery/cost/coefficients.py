@@ -79,9 +79,9 @@ class Alignment(_Data):
     By the dense engine: channels (``stem_in_channels`` where the input is the graph's, ``point_*`` where a 1x1 kernel
     or a matrix has its own), height and width; ``single`` is what one place is rounded up to, where that is not height
     times width. On the chip and by the other engines: ``map_*`` of a feature map, ``weight_channels``, the input
-    channels of a convolution's weights, and ``lane``, the last axis of
-    what is reshaped or transposed. Up to ``one_by_one`` elements are looked up one by one. The sides of a kernel are
-    made odd where ``odd_kernel`` says so; one that is wider than one place and strided has at least ``strided_kernel``.
+    channels of a convolution's weights, and ``lane``, the last axis of what is reshaped or transposed. Up to
+    ``one_by_one`` elements are looked up one by one. The sides of a kernel are made odd where ``odd_kernel`` says so;
+    one that is wider than one place and strided has at least ``strided_kernel``.
     """
 
     in_channels: Size
