@@ -6,7 +6,7 @@ PREFIX are tables of measure.py (performance); models in FOLDER are those of cos
 shared corpus. Writes DIR/MARCH.csv.gz, a line per layer, those of the same nodes added up: the model, the layer, the
 operators behind it, its terms (TERM=AMOUNT, of all nodes behind it; none where they cannot be told apart), the bytes of
 its weights, what it reads from memory and writes for the host, the sizes of what it reads and writes that has to be
-held, and of what is handed on, what waits for its end beside how many weights (SIZE/WEIGHTS), and its microseconds of
+held, and of what is handed on, what lookups make apart, what waits for its end beside how many weights (SIZE/WEIGHTS), and its microseconds of
 computing and of loading and storing; and DIR/MARCH.json, where the figures come from, and the microseconds of whole
 models and the bytes they move. Of whole models MARCH_models.csv.gz has a line per node on the BPU, as our estimate
 takes it. fit_cost.py needs these alone.
@@ -34,7 +34,8 @@ from surgery.cost.edges import edge_of
 from surgery.cost.kinds import FREE, Kind, kinds
 from surgery.cost.links import feeder, reader
 from surgery.cost.segments import Devices, numbers
-from surgery.cost.terms import Term, amounts
+from surgery.cost.amounts import amounts
+from surgery.cost.terms import Term
 from surgery.cost.waiting import waiting
 from surgery.ir import Model, Node
 from surgery.target import Target, place
@@ -43,22 +44,24 @@ from surgery.toolchain.log import TableRow
 from surgery.toolchain.names import Names, named
 
 COLUMNS = (
-    "model", "segment", "layer", "ops", "terms", "weights", "enters", "leaves", "held", "handed", "waits", "compute_us",
-    "transfer_us",
+    "model", "segment", "layer", "ops", "terms", "weights", "enters", "leaves", "held", "handed", "held_looked",
+    "handed_looked", "waits", "compute_us", "transfer_us",
 )  # fmt: skip
 OF_NODES = ("model", "segment", *COLUMNS[4:-2])
-CELLS = "cells"
-"""How the names of networks of cells begin."""
+MADE = ("cells", "random")
+"""How the names of networks begin that are there for their layers alone."""
 
 
 class _Sizes(NamedTuple):
-    """Bytes of weights and at the edges; sizes of what is held and of what is handed on; what waits."""
+    """Bytes of weights and at the edges; sizes of what is held and handed on, lookups' apart; what waits."""
 
     weights: int
     enters: int
     leaves: int
     held: str
     handed: str
+    held_looked: str
+    handed_looked: str
     waits: str
 
 
@@ -66,7 +69,7 @@ _RESHAPED = "_Reshape_0"
 _IDLE = tuple((kind,) for kind in FREE)
 APART = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 """Operators whose layers are not added up: their own, and what turns maps around for others."""
-NOTHING = _Sizes(0, 0, 0, "", "", "")
+NOTHING = _Sizes(0, 0, 0, "", "", "", "", "")
 
 
 def lines(entry: tables.Entry, model: Model, target: Target) -> Iterator[list[Any]]:
@@ -140,7 +143,7 @@ def _work(behind: list[Node], device: Devices, align: Alignment) -> tuple[dict[s
     """The terms of the nodes together, empty where one has none, and their sizes."""
     terms: Counter[str] = Counter()
     weights = enters = leaves = 0
-    kept: tuple[list[int], list[int]] = [], []
+    kept: tuple[list[int], ...] = [], [], [], []
     waits: list[str] = []
     for node in behind:
         engines = kinds(node)
@@ -160,8 +163,8 @@ def _work(behind: list[Node], device: Devices, align: Alignment) -> tuple[dict[s
             waits += [f"{aside.size}/{aside.weights}"] if (aside := waiting(node, align)) is not None else []
         except work.NotStatic:
             return {}, NOTHING
-    held, handed = ("+".join(map(str, side)) for side in kept)
-    return dict(terms), _Sizes(weights, enters, leaves, held, handed, "+".join(waits))
+    listed = ("+".join(map(str, side)) for side in kept)
+    return dict(terms), _Sizes(weights, enters, leaves, *listed, "+".join(waits))
 
 
 def graphs(cells: Path | None) -> dict[str, Path]:
@@ -195,7 +198,7 @@ def main(arguments: list[str]) -> int:
                 name = entry["model"]
                 model = Model.load(files[name])
                 layers += lines(entry, model, target)
-                if not name.startswith(CELLS):
+                if not name.startswith(MADE):
                     said["latency_us"][name], said["ddr_bytes"][name] = entry["latency_us"], entry["ddr_bytes"]
                     nodes += nodes_of(name, model, target)
     chosen.out.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,12 @@
 """Seeded networks for measuring what layers cost: independent cells of few operators, each a segment of its own.
 
-usage: cost_networks.py FOLDER [--networks N] [--seed S]
+usage: cost_networks.py FOLDER [--kind cells|random] [--networks N] [--seed S]
 
 Every cell is a 1x1 convolution, the operators to be measured, and another 1x1 convolution, so that these read and
 write on the chip as in the middle of a network: a layer takes as long there as in a large model. Cells share nothing,
-and the compiler makes each a segment. Writes ``cells_SEED.onnx`` for seeds from S; a seed gives one network.
+and the compiler makes each a segment. Writes ``cells_SEED.onnx`` for seeds from S; a seed gives one network. The kind
+``random`` writes those of random_networks.py instead, whose layers are at the edges of a network as often as not, and
+of sizes and attributes that no known architecture has.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import onnx
 from cost_cells import CHANNELS, HEAVIEST, LARGEST, Cells
 from onnx import TensorProto, helper
 from random_networks import IR, OPSET
+from random_networks import network as random_network
 
 CELLS = 12
 LOOKUPS = (
@@ -298,16 +301,21 @@ MENU: dict[Callable[[Cells], None], float] = {
 """How to make each kind of cell, and how often."""
 
 
+KINDS: dict[str, Callable[[int], onnx.ModelProto]] = {"cells": network, "random": random_network}
+"""How to make a network of a seed."""
+
+
 def main(arguments: list[str]) -> int:
     """Write the networks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--kind", choices=tuple(KINDS), default="cells")
     parser.add_argument("--networks", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args(arguments)
     chosen.folder.mkdir(parents=True, exist_ok=True)
     for seed in range(chosen.seed, chosen.seed + chosen.networks):
-        onnx.save(network(seed), chosen.folder / f"cells_{seed:04d}.onnx")
+        onnx.save(KINDS[chosen.kind](seed), chosen.folder / f"{chosen.kind}_{seed:04d}.onnx")
     return 0
 
 

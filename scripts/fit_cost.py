@@ -43,6 +43,8 @@ FEW = 4
 NARROW, WIDE = 1.03, 4.0
 HEAVY = 50_000
 """Bytes of weights from which on a layer says what memory takes."""
+KEPT = ("held", "handed", "held_looked", "handed_looked")
+"""Columns of sizes of tensors."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Work:
     leaves: int = 0
     held: tuple[int, ...] = ()
     handed: tuple[int, ...] = ()
+    held_looked: tuple[int, ...] = ()
+    handed_looked: tuple[int, ...] = ()
     waits: tuple[tuple[int, int], ...] = ()
 
     @property
@@ -133,7 +137,7 @@ def _work(line: dict[str, str]) -> dict[str, Any]:
         "segment": line["segment"],
         "terms": {term: float(amount) for term, amount in (part.split("=") for part in line["terms"].split())},
         **{name: int(line[name]) for name in ("weights", "enters", "leaves")},
-        **{name: tuple(int(size) for size in line[name].split("+") if size) for name in ("held", "handed")},
+        **{name: tuple(int(size) for size in line[name].split("+") if size) for name in KEPT},
         "waits": tuple((int(size), int(w)) for size, w in (one.split("/") for one in line["waits"].split("+") if one)),
     }
 
@@ -291,7 +295,7 @@ def _told(memory: Memory) -> Iterator[tuple[str, float]]:
     """The numbers that say something: no size that nothing has, and no share of it."""
     shares = {"spill_share": memory.spill_mb, "pass_share": memory.pass_mb}
     for name, value in memory._asdict().items():
-        if NEVER not in (value, shares.get(name)):
+        if NEVER not in (value, shares.get(name)) and (name, value) != ("looked_up_share", 0.0):
             yield name, value
 
 

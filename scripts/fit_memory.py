@@ -25,6 +25,13 @@ OUTPUT = 4
 NEVER = 1e6
 MOVED = 0.5
 """How much the median error of the bytes counts beside the errors of the time."""
+KEPT: tuple[Callable[[Work], Sequence[int]], ...] = (
+    lambda node: node.held,
+    lambda node: node.handed,
+    lambda node: node.held_looked,
+    lambda node: node.handed_looked,
+)
+"""Sizes of tensors of a node."""
 Floats: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
 
 
@@ -34,6 +41,7 @@ class Memory(NamedTuple):
     Attributes:
         spill_mb: size of a tensor that is held from which on a share of it goes through memory, and the share.
         pass_mb: the same of one that is handed on, and the share.
+        looked_up_share: the share of what lookups make; 0 where it is as of others.
         wait_mb: weights of a branch from which on what waits for its end goes through memory.
         exposed: the part of the shorter one of computing and moving that is not hidden.
         window: neighbouring layers that hide each other's moving.
@@ -44,6 +52,7 @@ class Memory(NamedTuple):
     spill_share: float
     pass_mb: float
     pass_share: float
+    looked_up_share: float
     wait_mb: float
     exposed: float
     window: int
@@ -55,6 +64,7 @@ CHOICES: dict[str, Sequence[float]] = {
     "spill_share": (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.85, 1.0),
     "pass_mb": (0.2, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, NEVER),
     "pass_share": (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0),
+    "looked_up_share": (0.0, 0.3, 0.5, 0.6, 0.7, 0.85, 1.0),
     "wait_mb": (0.3, 0.45, 0.6, 0.8, 1.0, 1.5, NEVER),
     "exposed": tuple(float(x) for x in (*np.arange(0, 0.2, 0.02).round(2), *np.arange(0.2, 0.61, 0.05).round(2))),
     "window": (1, 2, 3, 4, 6, 8, 10, 12, 16),
@@ -62,13 +72,13 @@ CHOICES: dict[str, Sequence[float]] = {
 }
 TOGETHER = (
     ("spill_mb", "spill_share"), ("pass_mb", "pass_share"), ("wait_mb", "exposed"), ("exposed", "window"),
-    ("ahead_mb", "exposed"),
+    ("ahead_mb", "exposed"), ("looked_up_share", "exposed"),
 )  # fmt: skip
 """Numbers that are chosen at once: one of a pair alone makes little better."""
 STARTS = (
-    Memory(0.4, 1.0, NEVER, 0.3, NEVER, 0.1, 4, NEVER),
-    Memory(0.2, 0.5, 0.8, 0.3, 0.6, 0.1, 8, 1.25),
-    Memory(0.001, 1.0, 1.5, 0.5, 0.6, 0.5, 1, NEVER),
+    Memory(0.4, 1.0, NEVER, 0.3, 0.0, NEVER, 0.1, 4, NEVER),
+    Memory(0.2, 0.5, 0.8, 0.3, 0.0, 0.6, 0.1, 8, 1.25),
+    Memory(0.001, 1.0, 1.5, 0.5, 0.0, 0.6, 0.5, 1, NEVER),
 )
 
 
@@ -79,8 +89,7 @@ class Known(NamedTuple):
     computing: Floats
     weights: Floats
     sure: Floats
-    held: tuple[Floats, Floats]
-    handed: tuple[Floats, Floats]
+    kept: tuple[tuple[Floats, Floats], ...]
     waits: tuple[Floats, Floats, Floats]
     latency: float
     ddr_mb: float
@@ -89,8 +98,9 @@ class Known(NamedTuple):
         """MB that every node moves, as surgery.cost counts them."""
         count = len(self.computing)
         total = self.sure.copy()
-        kinds = ((self.held, memory.spill_mb, memory.spill_share), (self.handed, memory.pass_mb, memory.pass_share))
-        for (at, mb), room, share in kinds:
+        rooms = [(memory.spill_mb, memory.spill_share), (memory.pass_mb, memory.pass_share)]
+        rooms += [(0.0, memory.looked_up_share)] * 2 if memory.looked_up_share else rooms
+        for (at, mb), (room, share) in zip(self.kept, rooms, strict=True):
             total += np.bincount(at.astype(int), share * np.maximum(0.0, mb - room), count)
         at, mb, beside = self.waits
         return np.asarray(total + np.bincount(at.astype(int), 2 * mb * (beside > memory.wait_mb), count))
@@ -128,8 +138,7 @@ def known(nodes: Sequence[Work], latency: float, ddr_bytes: float, rates: Mappin
         np.array([node.computing(rates) for node in ordered]),
         weights,
         weights + np.array(edges) * 1e-6,
-        listed(lambda node: node.held),
-        listed(lambda node: node.handed),
+        tuple(listed(pick) for pick in KEPT),
         (at, aside, beside),
         latency,
         ddr_bytes * 1e-6,

@@ -83,6 +83,13 @@ def _bare(tensor: Tensor) -> Tensor:
 def _known(left: _Path, up: int, right: _Path, across: int) -> tuple[Node, ...]:
     nodes = (*left[1][:up], *right[1][:across])
     core = frozenset(n.op for n in nodes) & _CORE_OPS
-    if core not in _CORES or not all(only_read_once(n.outputs[0]) for n in nodes):
+    if core not in _CORES or not all(map(_is_swish, nodes)) or not all(only_read_once(n.outputs[0]) for n in nodes):
         return ()
     return nodes
+
+
+def _is_swish(node: Node) -> bool:
+    """Whether a HardSigmoid, if it is one, is that of HardSwish; another one stays what it is."""
+    if node.op != "HardSigmoid":
+        return True
+    return abs(float(node.attrs.get("alpha", 0.2)) - 1 / 6) < 1e-3 and float(node.attrs.get("beta", 0.5)) == 0.5

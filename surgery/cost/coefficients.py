@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from surgery.cost.interval import ZERO, Interval
-from surgery.cost.spilling import Room
+from surgery.cost.spilling import Room, Rooms
 from surgery.cost.terms import INSTEAD, PER_LAYER, Term
 from surgery.errors import InputError, SurgeryError
 
@@ -117,6 +117,7 @@ class Memory(_Data):
         spill_mb: size of a tensor that is held from which on a share of it goes through memory (None: never).
         spill_share: that share.
         pass_mb: the same of a tensor that is handed on to one node, and ``pass_share``.
+        looked_up_share: the share of what lookups make, however small it is (None: as of other tensors).
         wait_mb: weights of a branch from which on what waits for its end is stored, and loaded again (None: never).
         output_factor: bytes per element that the host reads.
         exposed: the part of the shorter one of computing and moving that is not hidden behind the longer.
@@ -130,6 +131,7 @@ class Memory(_Data):
     spill_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     pass_mb: Positive | None = None
     pass_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    looked_up_share: Annotated[float, Field(gt=0, le=1)] | None = None
     wait_mb: Positive | None = None
     output_factor: Annotated[float, Field(ge=0)] = 1.0
     exposed: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -258,8 +260,12 @@ class Rates:
         self.sheet, self.batch, self.width = sheet, batch, 2 if int16 else 1
         self.align, self.memory = sheet.align, sheet.memory
         each = self.batch * self.width
-        self.held = _room(sheet.memory.spill_mb, sheet.memory.spill_share, each)
-        self.handed = _room(sheet.memory.pass_mb, sheet.memory.pass_share, each)
+        looked_up = sheet.memory.looked_up_share
+        self.rooms = Rooms(
+            _room(sheet.memory.spill_mb, sheet.memory.spill_share, each),
+            _room(sheet.memory.pass_mb, sheet.memory.pass_share, each),
+            None if looked_up is None else Room(0.0, looked_up),
+        )
         self.wait = None if sheet.memory.wait_mb is None else sheet.memory.wait_mb * 1e6
         wide = sheet.int16 if int16 else None
         stand = ((term, standing(term, sheet.engine)) for term in Term)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from surgery.cost.links import feeder, is_weight
+from surgery.cost.links import features, feeder, is_weight
 from surgery.cost.segments import ON_BPU, Devices
 from surgery.cost.work import elements
 from surgery.ir.graph import Node, Tensor
 
+_SUMS = frozenset({"Conv", "Gemm", "MatMul", "BatchNormalization", "ConvInteger", "QLinearConv"})
+_FACTORS = frozenset({"Mul", "Div"})
+
 
 class Edge(NamedTuple):
-    """What a node reads from memory, what it writes for the host, and what of that channels first."""
+    """What a node reads from memory, what it writes for the host, and what of that as 32-bit sums, channels first."""
 
     enters: tuple[Tensor, ...] = ()
     leaves: tuple[Tensor, ...] = ()
-    first: tuple[Tensor, ...] = ()
+    sums: tuple[Tensor, ...] = ()
 
     def sizes(self) -> tuple[int, int]:
         """Elements that enter and elements that leave; memory has them without padding."""
@@ -27,7 +30,17 @@ def edge_of(node: Node, device: Devices | None = None) -> Edge:
     """The edge of a node on the BPU; without ``device`` only the graph's own inputs and outputs are known."""
     enters = tuple(t for t in node.inputs if t.name and not is_weight(t) and _is_outside(t, device))
     leaves = tuple(t for t in node.outputs if t.name and _is_read_outside(node, t, device))
-    return Edge(enters, leaves, tuple(t for t in leaves if _is_channels_first(node, t, device)))
+    return Edge(enters, leaves, tuple(t for t in leaves if _is_turned(node, t, device)))
+
+
+def _is_turned(node: Node, tensor: Tensor, device: Devices | None) -> bool:
+    """Whether the sums of a convolution leave as they are, and channels first.
+
+    On bernoulli2 such a map takes 3.4 ns an element; one that the BPU reads, too, leaves in 8 bits and takes 0.3, as
+    that of a lookup does, or of a sum of two (``data/witness/random_o2_bernoulli2``).
+    """
+    alone = _is_of_sums(node) and not _is_read_inside(tensor, device)
+    return alone and _is_channels_first(node, tensor, device)
 
 
 def _is_outside(tensor: Tensor, device: Devices | None) -> bool:
@@ -44,14 +57,28 @@ def _is_read_outside(node: Node, tensor: Tensor, device: Devices | None) -> bool
 
 
 def _is_channels_first(node: Node, tensor: Tensor, device: Devices | None) -> bool:
-    """Whether the host reads a map as the graph has it: an output, or what a node on the CPU works on.
-
-    On bernoulli2 such a map takes 3.4 ns an element, one whose Transpose to channels last went 0.4.
-    """
+    """Whether the host reads a map as the graph has it: an output, or what a node on the CPU works on."""
     graph = node.graph
     if graph is not None and graph.is_output(tensor):
         return True
     return device is not None and any(_keeps_channels_first(reader, device) for reader in tensor.outputs)
+
+
+def _is_of_sums(node: Node) -> bool:
+    """Whether a node hands 32-bit sums out: a convolution, if it is not dilated, and what the compiler makes one of."""
+    if node.op in _SUMS:
+        return max(node.attrs.get("dilations", (1,))) == 1
+    return node.op in _FACTORS and len(features(node)) == 1
+
+
+def _is_read_inside(tensor: Tensor, device: Devices | None) -> bool:
+    """Whether a node on the BPU reads a tensor, too, or what nodes without work of their own make of it."""
+    if device is None:
+        return bool(tensor.outputs)
+    return any(
+        device(r) in ON_BPU or (device(r) == "folded" and any(_is_read_inside(t, device) for t in r.outputs))
+        for r in tensor.outputs
+    )
 
 
 def _keeps_channels_first(reader: Node, device: Devices) -> bool:

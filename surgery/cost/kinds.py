@@ -27,6 +27,7 @@ class Kind(StrEnum):
     SHORTCUT = "shortcut"
     MOVE = "move"
     JOIN = "join"
+    FLATTEN = "flatten"
     PART = "part"
     APART = "apart"
     HEADS = "heads"
@@ -72,7 +73,7 @@ _FIXED = _table(
     REDUCE="ReduceMean ReduceMax ReduceMin ReduceSum ReduceL1 ReduceSumSquare ReduceLogSumExp ReduceProd "
     "ReduceLogSum CumSum",
     NORM="ReduceL2",
-    VIEW="Flatten Squeeze Unsqueeze Identity Dropout Constant Shape Cast QuantizeLinear DequantizeLinear",
+    VIEW="Squeeze Unsqueeze Identity Dropout Constant Shape Cast QuantizeLinear DequantizeLinear",
 )
 _COMPOSITE: dict[str, tuple[Kind, ...]] = {
     "Softmax": (Kind.REDUCE, Kind.ELEMENTWISE, Kind.LOOKUP, Kind.REDUCE, Kind.ELEMENTWISE),
@@ -88,6 +89,8 @@ _ARITHMETIC = frozenset({"Add", "Sub", "Mul", "Div"})
 _BIASED = frozenset({"Add", "BatchNormalization", "Reshape"})
 _FACTORS = frozenset({"Mul", "Div"})
 _ACTIVATIONS = frozenset({"Relu", "Clip"})
+NATIVE = frozenset({"Relu", "LeakyRelu", "PRelu"})
+"""Activations that need no table."""
 _ABSORBS = _CONVOLUTIONS | _ARITHMETIC | {"Gemm", "MatMul", "BatchNormalization"}
 
 
@@ -106,7 +109,7 @@ def kinds(node: Node) -> tuple[Kind, ...]:
         return (_transposed(node),)
     if op in ("Split", "Slice"):
         return (_sliced(node),)
-    if op == "Reshape":
+    if op in ("Reshape", "Flatten"):
         return (_reshaped(node),)
     fixed = _FIXED.get(op)
     if fixed is None:
@@ -250,6 +253,8 @@ def _reshaped(node: Node) -> Kind:
         return Kind.VIEW  # places of a map that lies channels last are listed, or given their two axes again
     if [d for d in before if d != 1] == [d for d in after if d != 1]:
         return Kind.VIEW
+    if len(before) == _MAP and sum(d != 1 for d in after) == 1 and before[0] == 1 != before[1]:
+        return Kind.FLATTEN
     first, last = (next((d for d in reversed(s) if d != 1), 1) for s in (before, after))
     if not isinstance(first, int) or not isinstance(last, int) or first == last:
         return Kind.MOVE

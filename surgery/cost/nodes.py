@@ -13,7 +13,8 @@ from surgery.cost.kinds import FREE, kinds
 from surgery.cost.overlap import side_by_side
 from surgery.cost.segments import Devices
 from surgery.cost.spilling import spilled
-from surgery.cost.terms import PER_LAYER, Amounts, Term, amounts
+from surgery.cost.amounts import Amounts, amounts
+from surgery.cost.terms import PER_LAYER, Term
 from surgery.cost.waiting import waiting
 from surgery.ir.graph import Node
 from surgery.target.params import macs
@@ -175,7 +176,7 @@ def _traffic(node: Node, edge: Edge, table: Rates, weights: int) -> tuple[int, i
     What the host reads is as wide for int16 as for int8.
     """
     each = table.batch * table.width
-    spill = spilled(node, table.held, table.handed)
+    spill = spilled(node, table.rooms)
     enters, leaves = edge.sizes()
     aside = each * _aside(node, table)
     read = weights + each * (enters or spill.read) + aside

@@ -11,7 +11,8 @@ from surgery.cost.coefficients import PLENTY, Alignment, Memory, Rates, rates
 from surgery.cost.edges import Edge, edge_of
 from surgery.cost.kinds import kinds
 from surgery.cost.overlap import side_by_side, windowed
-from surgery.cost.terms import Term, amounts
+from surgery.cost.amounts import amounts
+from surgery.cost.terms import Term
 from surgery.ir import Model
 from surgery.target import load_target
 from tests.cost.make import X5

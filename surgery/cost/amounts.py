@@ -1,0 +1,255 @@
+"""How much of each term a node on the BPU takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from math import prod
+from typing import TYPE_CHECKING, TypeAlias
+
+from surgery.cost import work
+from surgery.cost.edges import Edge
+from surgery.cost.kinds import NATIVE, Kind, is_behind_convolution
+from surgery.cost.links import features, feeder, filters
+from surgery.cost.terms import Term
+from surgery.ir.graph import Node, Tensor
+
+if TYPE_CHECKING:
+    from surgery.cost.coefficients import Alignment
+
+Amounts: TypeAlias = "dict[Term, float]"
+_LARGE = 5
+_IN_STAGES = 0.8
+_NEAR = 2
+_SMALL_WINDOW = 3
+_AT_ONCE = 1 << 16
+_MAP = 4
+
+
+def amounts(node: Node, engines: tuple[Kind, ...], align: Alignment, edge: Edge) -> Amounts:
+    """The terms of a node that keeps ``engines`` busy, at least those of its edge; NotStatic when a dim is unknown."""
+    found: Amounts = {Term.LAYER: float(len(engines))} if engines else {}
+    for kind in engines:
+        for term, amount in _OF[kind](node, align) if kind in _OF else _written(Term(kind), node, align):
+            found[term] = found.get(term, 0.0) + amount
+    if Kind.MATMUL in engines and edge.enters:  # these are laid out as they are loaded
+        found[Term.MATMUL_READ] -= sum(map(work.elements, edge.enters)) * 1e-6
+        edge = edge._replace(enters=())
+    for term, size in _crossing(edge, align):
+        found[term] = found.get(term, 0.0) + size * 1e-6
+    return found
+
+
+def _crossing(edge: Edge, align: Alignment) -> Iterator[tuple[Term, int]]:
+    """Elements that a node reads from memory, as they are, and writes there, padded, by the term they are part of."""
+    if edge.enters:
+        yield Term.ENTER, sum(map(work.elements, edge.enters))
+    for tensor in edge.leaves:
+        turned = tensor in edge.sums and tensor.rank == _MAP and prod(work.dims(tensor)[2:]) > 1
+        yield Term.LEAVE_TURNED if turned else Term.LEAVE, work.padded(tensor, align)
+
+
+_Parts = Iterator[tuple[Term, float]]
+
+
+def _written(term: Term, node: Node, align: Alignment) -> _Parts:
+    """MB of what a node writes."""
+    yield term, sum(work.padded(t, align) for t in node.outputs if t.name) * 1e-6
+
+
+def _read(term: Term, node: Node, align: Alignment) -> _Parts:
+    yield term, sum(work.padded(t, align) for t in features(node)) * 1e-6
+
+
+def _macs(node: Node, align: Alignment) -> float:
+    rest, sides = work.dense(node, align)
+    return rest * prod(side.aligned for side in sides) * 1e-9
+
+
+def _dilated(node: Node, align: Alignment) -> _Parts:
+    """What a dilated convolution takes beside its products."""
+    furthest = max(node.attrs.get("dilations", (1,)))
+    if furthest < _NEAR or prod(work.dims(filters(node))[2:]) == 1:
+        return
+    both = work.padded(node.inputs[0], align) + work.padded(node.outputs[0], align)
+    yield Term.DILATED if furthest == _NEAR else Term.DILATED_FAR, both * 1e-6
+    if furthest > _NEAR:
+        yield Term.DILATED_PLACES, prod(work.places(node.outputs[0], align)) * 1e-6
+
+
+def _dense(node: Node, align: Alignment) -> _Parts:
+    strided = any(s > 1 for s in node.attrs.get("strides", ()))
+    yield Term.DENSE_STRIDED if strided else Term.DENSE, _macs(node, align)
+    if node.op == "Conv" and work.is_stem(node):
+        batch, _, *sides = work.dims(node.inputs[0])
+        places = batch * prod(sides) * 1e-6
+        yield Term.STEM_AREA, places
+        yield Term.STEM_TAPS, places * work.dims(filters(node))[-1]
+    yield from _dilated(node, align)
+
+
+def _transposed(node: Node, align: Alignment) -> _Parts:
+    yield Term.TRANSPOSED, _macs(node, align)
+
+
+def _depthwise(node: Node, align: Alignment) -> _Parts:
+    yield from _dilated(node, align)
+    kernel = work.dims(filters(node))[2:]
+    written = work.padded(node.outputs[0], align)
+    if all(s == 1 for s in node.attrs.get("strides", (1,))):
+        sides = work.places(node.outputs[0], align)
+        halo = prod(s + k - 1 for s, k in zip(sides, kernel, strict=True)) / max(1, prod(sides))
+        yield _by_kernel(kernel), written * halo * prod(kernel) * 1e-9
+        return
+    yield Term.DEPTHWISE_STRIDED, written * prod(kernel) * 1e-9
+    yield Term.DEPTHWISE_READ, work.padded(node.inputs[0], align) * 1e-6
+    yield Term.DEPTHWISE_WRITTEN, written * 1e-6
+
+
+def _by_kernel(kernel: tuple[int, ...]) -> Term:
+    return Term.DEPTHWISE_LARGE if max(kernel) > _LARGE else Term.DEPTHWISE
+
+
+def _multiplied(node: Node, align: Alignment) -> _Parts:
+    yield Term.MULTIPLIED, work.padded(node.outputs[0], align) * prod(work.dims(filters(node))[2:]) * 1e-9
+    yield from _dilated(node, align)
+
+
+def _matmul(node: Node, align: Alignment) -> _Parts:
+    yield Term.MATMUL, work.product(node, align) * 1e-9
+    yield Term.MATMUL_SLICE, work.slices(node)
+    yield Term.MATMUL_READ, sum(map(work.elements, node.inputs[:2])) * 1e-6
+    yield Term.MATMUL_WRITTEN, work.elements(node.outputs[0]) * 1e-6
+
+
+def _pool(node: Node, align: Alignment) -> _Parts:
+    window = tuple(node.attrs.get("kernel_shape", (1,)))
+    if node.op == "MaxPool" and any(s > 1 for s in node.attrs.get("strides", ())):
+        yield Term.POOL_STRIDED, work.padded(node.inputs[0], align) * window[-1] * 1e-6
+        return
+    written = work.padded(node.outputs[0], align) * 1e-6
+    if node.op == "MaxPool":
+        yield Term.POOL, written * prod(window) ** _IN_STAGES
+        return
+    yield Term.AVERAGE, written * prod(window)
+    if max(window) > _SMALL_WINDOW and _counts_less_at_the_edge(node):
+        places = prod(work.places(node.outputs[0], align)) * 1e-6
+        yield Term.AVERAGE_EDGE, places
+        yield Term.AVERAGE_EDGE_TAPS, places * prod(window)
+
+
+def _counts_less_at_the_edge(node: Node) -> bool:
+    """Whether an average is over what its window holds of the map, so that it divides by less at the edge."""
+    pads = node.attrs.get("pads", ()) if node.op == "AveragePool" else ()
+    return any(pads) and not node.attrs.get("count_include_pad", 0)
+
+
+def _lookup(node: Node, align: Alignment) -> _Parts:
+    if node.op not in NATIVE and work.elements(node.outputs[0]) <= align.one_by_one:
+        yield Term.LOOKUP_SMALL, _rows(node.outputs[0], align) * 1e-6
+    else:
+        yield from _written(_looked_up(node), node, align)
+
+
+def _rows(tensor: Tensor, align: Alignment) -> int:
+    """Elements of a tensor, rows rounded up, few channels, too."""
+    shape = work.dims(tensor)
+    if len(shape) != _MAP or prod(shape[2:]) == 1:
+        return prod(shape)
+    batch, channels, height, width = shape
+    return batch * work.up(channels, align.in_channels) * height * work.up(width, align.map_width)
+
+
+def _looked_up(node: Node) -> Term:
+    if node.op == "Pow":
+        return Term.SQUARES
+    return Term.LOOKUP_BEHIND if is_behind_convolution(node) else Term.LOOKUP
+
+
+def _reduced(node: Node, align: Alignment) -> _Parts:
+    before = feeder(node.inputs[0], alone=False)
+    squares = before is not None and before.op == "Pow"
+    return _read(Term.SQUARES_READ if squares else Term.REDUCE, node, align)
+
+
+def _longer(tensor: Tensor, align: Alignment) -> float:
+    """MB of a tensor whose rows are rounded up to the lane."""
+    shape = work.dims(tensor)
+    return prod(shape[:-1]) * -(-(shape[-1] if shape else 1) // align.lane) * align.lane * 1e-6
+
+
+def _joined(node: Node, align: Alignment) -> _Parts:
+    yield Term.JOIN, _longer(node.inputs[0], align)
+
+
+def _flattened(node: Node, align: Alignment) -> _Parts:
+    yield Term.FLATTEN, work.elements(node.outputs[0]) * 1e-6
+
+
+def _parted(node: Node, _: Alignment) -> _Parts:
+    """Heads lie side by side, as channels do, and are cut at once; those of a product one by one."""
+    shape, made = work.dims(node.outputs[0]), feeder(node.inputs[0], alone=False)
+    before = work.dims(node.inputs[0])
+    heads = 1 if made is None or made.op == "MatMul" or len(before) < _MAP else max(1, before[-3])
+    yield Term.PART, prod(shape) / heads * 1e-6
+    yield Term.PART_ROWS, prod(shape[:-1]) / heads * 1e-6
+
+
+def _laid_apart(node: Node, _: Alignment) -> _Parts:
+    size = work.elements(node.outputs[0])
+    yield Term.APART, size * 1e-6
+    if size > _AT_ONCE:
+        yield Term.APART_LARGE, size * 1e-6
+
+
+def _cut_into_heads(node: Node, align: Alignment) -> _Parts:
+    yield Term.HEADS, _longer(node.outputs[0], align)
+
+
+def _cut(node: Node, align: Alignment) -> _Parts:
+    yield from _written(Term.CUT, node, align)
+    before, after = work.dims(node.inputs[0]), node.outputs[0]
+    read, written = align.channels(point=True)
+    channels = work.up(before[1], read) * work.up(work.dims(after)[1], written)
+    yield Term.CUT_CONVOLVED, before[0] * prod(work.places(after, align)) * channels * 1e-9
+
+
+def _scaled(node: Node, align: Alignment) -> _Parts:
+    shape = work.dims(node.outputs[0])
+    yield Term.SCALE, shape[0] * work.up(shape[1], align.out_channels) * prod(shape[2:]) * 1e-6
+
+
+def _turned(node: Node, align: Alignment) -> _Parts:
+    if len(work.dims(node.outputs[0])) > _MAP:
+        yield Term.TURN_PARTED, work.elements(node.outputs[0]) * 1e-6
+        yield Term.TURN_CALL, 1.0
+    else:
+        yield Term.TURN, _longer(node.outputs[0], align)
+
+
+def _moved(node: Node, align: Alignment) -> _Parts:
+    yield Term.MOVE, _longer(node.outputs[0], align)
+
+
+_OF: dict[Kind, Callable[[Node, Alignment], _Parts]] = {
+    Kind.DENSE: _dense,
+    Kind.TRANSPOSED: _transposed,
+    Kind.DEPTHWISE: _depthwise,
+    Kind.MULTIPLIED: _multiplied,
+    Kind.MATMUL: _matmul,
+    Kind.LOOKUP: _lookup,
+    Kind.POOL: _pool,
+    Kind.GLOBAL: partial(_read, Term.GLOBAL),
+    Kind.REDUCE: _reduced,
+    Kind.NORM: partial(_read, Term.NORM),
+    Kind.JOIN: _joined,
+    Kind.FLATTEN: _flattened,
+    Kind.PART: _parted,
+    Kind.APART: _laid_apart,
+    Kind.HEADS: _cut_into_heads,
+    Kind.CUT: _cut,
+    Kind.SCALE: _scaled,
+    Kind.MOVE: _moved,
+    Kind.TURN: _turned,
+}
+"""How to measure the work of a kind; the others by what they write."""
