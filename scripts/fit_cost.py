@@ -43,6 +43,8 @@ FEW = 4
 NARROW, WIDE = 1.03, 4.0
 HEAVY = 50_000
 """Bytes of weights from which on a layer says what memory takes."""
+FED = 8192
+"""Elements that a layer loads from which on it says what loading one takes."""
 KEPT = ("held", "handed", "held_looked", "handed_looked")
 """Columns of sizes of tensors."""
 
@@ -150,6 +152,7 @@ class Fit:
     spreads: dict[str, tuple[float, float]]
     rate: float
     moving: float
+    entering: float
     memory_spread: tuple[float, float]
     memory: Memory
 
@@ -159,14 +162,16 @@ def fit(table: Table) -> Fit:
     rates, spreads = engine(table, {})
     told = [layer for layer in table.layers if layer.terms]
     rate, moving = _memory(told)
+    entering = _entering(told, rate, moving)
     priced = {str(term): rates[found] for term in Term if (found := standing(term, rates)) is not None}
-    whole = [known(*model, priced) for model in table.models.values()]
-    return Fit(rates, spreads, rate, moving, _off(told, rate, moving), chosen(whole, rate, moving))
+    whole = [known(*model, priced, entering) for model in table.models.values()]
+    spread = _off(told, rate, moving, entering)
+    return Fit(rates, spreads, rate, moving, entering, spread, chosen(whole, rate, moving))
 
 
-def _off(told: Sequence[Layer], rate: float, moving: float) -> tuple[float, float]:
+def _off(told: Sequence[Layer], rate: float, moving: float, entering: float) -> tuple[float, float]:
     """How far families are off in loading and storing, by the layers of which it is sure how much they do."""
-    rows = ((layer, layer.weights + layer.enters + OUTPUT * layer.leaves) for layer in told)
+    rows = ((layer, layer.weights + entering * layer.enters + OUTPUT * layer.leaves) for layer in told)
     return _by_family([(layer.family, layer.transfer, rate * size * 1e-6 + moving) for layer, size in rows if size])
 
 
@@ -263,6 +268,13 @@ def _memory(told: Sequence[Layer]) -> tuple[float, float]:
     return rate, moving
 
 
+def _entering(told: Sequence[Layer], rate: float, moving: float) -> float:
+    """Bytes that loading an element takes the time of, rows of a map with what lies between them."""
+    fed = (layer for layer in told if layer.enters > FED and layer.weights < layer.enters and not layer.leaves)
+    found = [((layer.transfer - moving) / rate * 1e6 - layer.weights) / layer.enters for layer in fed]
+    return _rounded(float(np.median(found)), 2)
+
+
 def _rounded(value: float, digits: int = 4) -> float:
     return float(f"{value:.{digits}g}")
 
@@ -284,6 +296,7 @@ def text(found: Fit, source: str, segment: str) -> str:
             "memory:",
             f"  rate: {line(found.rate, found.memory_spread)}",
             f"  layer: {line(found.moving, found.memory_spread)}",
+            f"  input_factor: {found.entering}",
             f"  output_factor: {OUTPUT}",
             *(f"  {name}: {value}" for name, value in _told(found.memory)),
             "",

@@ -79,6 +79,8 @@ STARTS = (
     Memory(0.4, 1.0, NEVER, 0.3, 0.0, NEVER, 0.1, 4, NEVER),
     Memory(0.2, 0.5, 0.8, 0.3, 0.0, 0.6, 0.1, 8, 1.25),
     Memory(0.001, 1.0, 1.5, 0.5, 0.0, 0.6, 0.5, 1, NEVER),
+    Memory(0.1, 0.3, 1.0, 0.3, 0.0, 1.0, 0.1, 1, 1.5),
+    Memory(0.001, 1.0, 0.6, 0.4, 1.0, 0.45, 0.4, 1, 1.0),
 )
 
 
@@ -116,14 +118,16 @@ class Known(NamedTuple):
         return sum(windowed(rows[part], memory.exposed, memory.window) for part in self.segments)
 
 
-def known(nodes: Sequence[Work], latency: float, ddr_bytes: float, rates: Mapping[str, float]) -> Known:
+def known(
+    nodes: Sequence[Work], latency: float, ddr_bytes: float, rates: Mapping[str, float], entering: float
+) -> Known:
     """A model of ``nodes`` in the order of the graph, with its microseconds and the bytes it moves."""
     by_segment: dict[str, list[Work]] = defaultdict(list)
     for node in nodes:
         by_segment[node.segment].append(node)
     ordered = [node for found in by_segment.values() for node in found]
     ends = list(accumulate(map(len, by_segment.values()), initial=0))
-    edges = [node.enters + OUTPUT * node.leaves for node in ordered]
+    edges = [entering * node.enters + OUTPUT * node.leaves for node in ordered]
 
     def listed(pick: Callable[[Work], Sequence[int]]) -> tuple[Floats, Floats]:
         told = [(i, size * 1e-6) for i, node in enumerate(ordered) for size in pick(node)]

@@ -152,12 +152,12 @@ def _lookup(node: Node, align: Alignment) -> _Parts:
 
 
 def _rows(tensor: Tensor, align: Alignment) -> int:
-    """Elements of a tensor, rows rounded up, few channels, too."""
+    """Elements of a tensor, rows of a map rounded up; those of one place each are one row."""
     shape = work.dims(tensor)
     if len(shape) != _MAP or prod(shape[2:]) == 1:
         return prod(shape)
-    batch, channels, height, width = shape
-    return batch * work.up(channels, align.in_channels) * height * work.up(width, align.map_width)
+    *others, width = shape if shape[-1] > 1 else shape[:-1]
+    return prod(others) * work.up(width, align.map_width)
 
 
 def _looked_up(node: Node) -> Term:

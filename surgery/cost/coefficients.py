@@ -119,6 +119,7 @@ class Memory(_Data):
         pass_mb: the same of a tensor that is handed on to one node, and ``pass_share``.
         looked_up_share: the share of what lookups make, however small it is (None: as of other tensors).
         wait_mb: weights of a branch from which on what waits for its end is stored, and loaded again (None: never).
+        input_factor: bytes that loading an element from the host takes the time of.
         output_factor: bytes per element that the host reads.
         exposed: the part of the shorter one of computing and moving that is not hidden behind the longer.
         window: neighbouring layers whose computing and moving hide each other.
@@ -133,6 +134,7 @@ class Memory(_Data):
     pass_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     looked_up_share: Annotated[float, Field(gt=0, le=1)] | None = None
     wait_mb: Positive | None = None
+    input_factor: Annotated[float, Field(ge=0)] = 1.0
     output_factor: Annotated[float, Field(ge=0)] = 1.0
     exposed: Annotated[float, Field(ge=0, le=1)] = 0.0
     window: Size = 1

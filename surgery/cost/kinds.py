@@ -91,7 +91,7 @@ _FACTORS = frozenset({"Mul", "Div"})
 _ACTIVATIONS = frozenset({"Relu", "Clip"})
 NATIVE = frozenset({"Relu", "LeakyRelu", "PRelu"})
 """Activations that need no table."""
-_ABSORBS = _CONVOLUTIONS | _ARITHMETIC | {"Gemm", "MatMul", "BatchNormalization"}
+_ABSORBS = _CONVOLUTIONS | _ARITHMETIC | {"Gemm", "MatMul", "BatchNormalization", "AveragePool"}
 
 
 def kinds(node: Node) -> tuple[Kind, ...]:
@@ -174,7 +174,12 @@ def _is_shortcut(add: Node) -> bool:
 def _after_engine(node: Node, otherwise: Kind) -> Kind:
     fed = features(node)
     made = feeder(fed[0], alone=True) if fed else None
-    return Kind.FUSED if made is not None and made.op in _ABSORBS else otherwise
+    return Kind.FUSED if made is not None and _absorbs(made) else otherwise
+
+
+def _absorbs(made: Node) -> bool:
+    """Whether an engine clips what it makes; that of products of two maps does not."""
+    return made.op in _ABSORBS and not (made.op in _FACTORS and len(features(made)) > 1)
 
 
 def _over_a_map(node: Node) -> bool:
