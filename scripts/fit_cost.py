@@ -272,7 +272,7 @@ def _entering(told: Sequence[Layer], rate: float, moving: float) -> float:
     """Bytes that loading an element takes the time of, rows of a map with what lies between them."""
     fed = (layer for layer in told if layer.enters > FED and layer.weights < layer.enters and not layer.leaves)
     found = [((layer.transfer - moving) / rate * 1e6 - layer.weights) / layer.enters for layer in fed]
-    return _rounded(float(np.median(found)), 2)
+    return _rounded(float(np.median(found)), 2) if found else 1.0
 
 
 def _rounded(value: float, digits: int = 4) -> float:

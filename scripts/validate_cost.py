@@ -6,8 +6,9 @@ usage: validate_cost.py [--models] [--compiled [--leave-out]] [--march MARCH]...
 Prints per board, for the time on the BPU, one-thread latency and the throughput of as many threads as measured, the
 error of the estimate (median, 90th percentile, worst and median with its sign), Spearman's rank correlation, how many
 pairs of different families are ranked right that are within 2x of each other, how many measurements are inside the
-interval, and how wide that is at the median; with ``--models`` every row, too. The boards' graphs are the deployed
-ones, so every node counts as placed on the BPU.
+interval, and how wide that is at the median; with ``--models`` every row, too. Where some rows are of models of which
+some nodes had int16 features, nobody says which, a second line leaves them out. The boards' graphs are the deployed ones,
+so every node counts as placed on the BPU.
 
 ``--compiled`` compares with the O2 times of data/witness instead, each model placed as we predict it, the families with
 attention once more by themselves, and with the bytes between memory and the BPU; with
@@ -58,13 +59,19 @@ HEAD = "   n  MdAPE %    p90 %  worst %   bias %      rho  ranked %  inside %  h
 
 
 class Pair(NamedTuple):
-    """What was measured, and the estimate of it, in ms or frames per second; the percent that bytes are off by."""
+    """What was measured, and the estimate of it, in ms or frames per second.
+
+    Attributes:
+        off_bytes: the percent that bytes are off by.
+        mixed: whether some nodes had int16 features, nobody says which; the estimate is one of int8.
+    """
 
     model: str
     family: str
     measured: float
     predicted: Interval
     off_bytes: float = 0.0
+    mixed: bool = False
 
     @property
     def error(self) -> float:
@@ -99,7 +106,13 @@ def pairs(board: str, column: str, field: str) -> list[Pair]:
     """
     found = [row for row in rows(board) if row[column] and (column != "throughput_fps" or _is_of_its_threads(row))]
     return [
-        Pair(r["model"], fit_cost.family_of(r["layer_key"]), float(r[column]), _figure(r, BOARDS[board], field))
+        Pair(
+            r["model"],
+            fit_cost.family_of(r["layer_key"]),
+            float(r[column]),
+            _figure(r, BOARDS[board], field),
+            mixed=r["precision"] != "int8",
+        )
         for r in found
     ]
 
@@ -199,6 +212,8 @@ def boards(names: Sequence[str], models: bool) -> None:
         for column, field in FIGURES:
             found = pairs(board, column, field)
             print(f"{board:10s} {field.split('_')[0]:10s} {summary(found)}")
+            if any(pair.mixed for pair in found):
+                print(f"{'':10s} {'all int8':10s} {summary([pair for pair in found if not pair.mixed])}")
             _each(found, models)
 
 

@@ -89,7 +89,5 @@ def _known(left: _Path, up: int, right: _Path, across: int) -> tuple[Node, ...]:
 
 
 def _is_swish(node: Node) -> bool:
-    """Whether a HardSigmoid, if it is one, is that of HardSwish; another one stays what it is."""
-    if node.op != "HardSigmoid":
-        return True
-    return abs(float(node.attrs.get("alpha", 0.2)) - 1 / 6) < 1e-3 and float(node.attrs.get("beta", 0.5)) == 0.5
+    """Whether a HardSigmoid, if it is one, has the slope of HardSwish; another one stays what it is."""
+    return node.op != "HardSigmoid" or abs(float(node.attrs.get("alpha", 0.2)) - 1 / 6) < 1e-3

@@ -179,7 +179,7 @@ def _traffic(node: Node, edge: Edge, table: Rates, weights: int) -> tuple[int, i
     spill = spilled(node, table.rooms)
     enters, leaves = edge.sizes()
     aside = each * _aside(node, table)
-    read = weights + each * (round(table.memory.input_factor * enters) or spill.read) + aside
+    read = weights + (round(each * table.memory.input_factor * enters) or each * spill.read) + aside
     return read, (round(table.batch * table.memory.output_factor * leaves) or each * spill.written) + aside
 
 

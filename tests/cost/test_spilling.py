@@ -1,4 +1,4 @@
-"""What goes through memory for want of room: of what is held, of what is handed on, and nothing inside a lookup."""
+"""What goes through memory for want of room: of what is held, handed on or looked up, and nothing inside a lookup."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from surgery.cost.coefficients import Rates, rates
 from surgery.cost.edges import Edge, edge_of
 from surgery.cost.nodes import cost_on
-from surgery.cost.spilling import Room, is_held, sizes, spilled
+from surgery.cost.spilling import Room, Rooms, is_held, sizes, spilled
 from surgery.ir import Model, Node
 from tests.cost.make import X5
 from tests.support import model_of
@@ -25,19 +25,29 @@ def node(made: Model, op: str) -> Node:
 
 
 def test_what_waits_for_another_is_held_and_the_rest_handed_on():
-    made = model("a = Exp(x) b = Neg(a) c = Abs(b) y = Add(a, c)")
+    made = model("a = Add(x, x) b = MaxPool<kernel_shape=[1,1]>(a) c = Softmax(b) y = Add(a, c)")
     assert [t.name for n in made.nodes() for t in n.outputs if is_held(t)] == ["a", "c"]
-    assert sizes(node(made, "Neg"), Edge()) == ((SIZE,), (SIZE,))
-    assert spilled(node(made, "Neg"), Room(1048, 0.5), NEVER) == (500, 0)
-    assert spilled(node(made, "Neg"), NEVER, Room(48, 0.25)) == (0, 500)
-    assert spilled(node(made, "Neg"), Room(4096, 1.0), Room(4096, 1.0)) == (0, 0)
+    pool = node(made, "MaxPool")
+    assert sizes(pool, Edge()) == ((SIZE,), (SIZE,), (), ())
+    assert spilled(pool, Rooms(Room(1048, 0.5), NEVER)) == (500, 0)
+    assert spilled(pool, Rooms(NEVER, Room(48, 0.25))) == (0, 500)
+    assert spilled(pool, Rooms(Room(4096, 1.0), Room(4096, 1.0))) == (0, 0)
+
+
+def test_what_a_table_makes_has_a_room_of_its_own_where_the_march_says_so():
+    made = model("a = Exp(x) b = Neg(a) c = LeakyRelu(b) d = Softmax(c) y = Add(a, d)")
+    assert sizes(node(made, "Neg"), Edge()) == ((), (), (SIZE,), (SIZE,))
+    assert sizes(node(made, "LeakyRelu"), Edge()) == ((), (SIZE,), (), (SIZE,))
+    looked_up = Rooms(NEVER, Room(48, 0.25), Room(0, 1.0))
+    assert spilled(node(made, "Neg"), looked_up) == (SIZE, SIZE)
+    assert spilled(node(made, "LeakyRelu"), looked_up) == (SIZE, 500)
 
 
 def test_what_crosses_the_edge_does_not_spill_beside():
     made = model("a = Exp(x) b = Neg(a) y = Abs(b)")
     exp, last = node(made, "Exp"), node(made, "Abs")
-    assert sizes(exp, edge_of(exp)) == ((), (SIZE,))
-    assert sizes(last, edge_of(last)) == ((), (SIZE,))
+    assert sizes(exp, edge_of(exp)) == ((), (), (), (SIZE,))
+    assert sizes(last, edge_of(last)) == ((), (), (), (SIZE,))
 
 
 def test_what_one_lookup_alone_reads_is_handed_on():
@@ -57,8 +67,8 @@ def test_what_is_inside_a_lookup_is_nowhere(body: str) -> None:
     inside = next(t for n in made.nodes() for t in n.outputs if t.name == "b")
     assert last in inside.outputs
     everything = Room(0, 1.0)
-    assert spilled(last, everything, everything).written == SIZE
-    assert spilled(last, everything, everything).read == (SIZE if body.startswith("b") else 0)
+    assert spilled(last, Rooms(everything, everything)).written == SIZE
+    assert spilled(last, Rooms(everything, everything)).read == (SIZE if body.startswith("b") else 0)
 
 
 def test_a_march_says_how_much_of_each() -> None:

@@ -7,11 +7,11 @@ from math import prod
 import numpy as np
 import pytest
 
+from surgery.cost.amounts import amounts
 from surgery.cost.coefficients import PLENTY, Alignment, Memory, Rates, rates
 from surgery.cost.edges import Edge, edge_of
 from surgery.cost.kinds import kinds
 from surgery.cost.overlap import side_by_side, windowed
-from surgery.cost.amounts import amounts
 from surgery.cost.terms import Term
 from surgery.ir import Model
 from surgery.target import load_target
@@ -86,35 +86,122 @@ def test_lookups_by_what_is_before_them_and_how_many():
     assert terms(behind, "Neg", few) == {"layer": 1, "lookup_small": 2048e-6}
 
 
-def test_a_map_that_leaves_as_it_is_has_to_be_turned():
-    made = model("y = Exp(x)")
-    assert terms(made, "Exp")["leave_turned"] == 2048e-6
-    assert "leave" not in terms(made, "Exp")
-    rows = model("y = Exp(x)", "float[1,8] x")
-    assert terms(rows, "Exp")["leave"] == 8e-6
+CONV = "Conv<pads=[1,1,1,1]>(x, w)"
+
+
+def test_sums_that_leave_as_they_are_have_to_be_turned():
+    found = terms(model(f"y = {CONV}", weights=W), "Conv")
+    assert found["leave_turned"] == 2048e-6
+    assert "leave" not in found
+    assert terms(model("y = Mul(x, s)"), "Mul")["leave_turned"] == 2048e-6
+    row = model("y = Mul(x, s)", "float[1,8] x")
+    assert terms(row, "Mul")["leave"] == 8e-6
+
+
+@pytest.mark.parametrize(
+    ("body", "op"),
+    [
+        ("y = Exp(x)", "Exp"),
+        ("y = Mul(x, x)", "Mul"),
+        ("y = Add(x, s)", "Add"),
+        ("y = Conv<pads=[2,2,2,2], dilations=[2,2]>(x, w)", "Conv"),
+    ],
+)
+def test_what_is_no_sum_leaves_in_eight_bits(body: str, op: str) -> None:
+    found = terms(model(body, weights=f"float s = {{1.0}}, {W}"), op)
+    assert found["leave"] == 2048e-6
+    assert "leave_turned" not in found
+
+
+def test_sums_that_the_march_reads_itself_leave_in_eight_bits() -> None:
+    made = model(f"a = {CONV} b = Neg(a) c = Abs(a) y = Exp(c)", weights=W)
+    assert terms(made, "Conv", cpu="Abs")["leave"] == 2048e-6
 
 
 def test_what_the_other_side_reads_leaves_and_what_it_makes_enters():
     made = model("a = Exp(x) b = Neg(a) c = Abs(b) y = Exp(c)")
-    assert "leave_turned" not in terms(made, "Neg")
-    assert terms(made, "Neg", cpu="Abs")["leave_turned"] == 2048e-6
+    assert "leave" not in terms(made, "Neg")
+    assert terms(made, "Neg", cpu="Abs")["leave"] == 2048e-6
     assert terms(made, "Abs", cpu="Neg")["enter"] == 2048e-6
 
 
 @pytest.mark.parametrize(("folded", "first"), [("Identity(a)", ["a"]), ("Transpose<perm=[0,2,3,1]>(a)", [])])
 def test_what_leaves_through_a_folded_node_leaves(folded: str, first: list[str]):
-    made = model(f"a = Exp(x) b = {folded} y = Abs(b)")
-    node = next(n for n in made.nodes() if n.op == "Exp")
-    device = {"Exp": "bpu", "Identity": "folded", "Transpose": "folded", "Abs": "cpu"}
+    made = model(f"a = {CONV} b = {folded} y = Abs(b)", weights=W)
+    node = next(n for n in made.nodes() if n.op == "Conv")
+    device = {"Conv": "bpu", "Identity": "folded", "Transpose": "folded", "Abs": "cpu"}
     edge = edge_of(node, lambda n: device[n.op])
     assert [t.name for t in edge.leaves] == ["a"]
-    assert [t.name for t in edge.first] == first
+    assert [t.name for t in edge.sums] == first
 
 
 def test_a_node_without_work_of_its_own_still_hands_on():
     made = model("a = Conv<pads=[1,1,1,1]>(x, w) y = Relu(a)", weights=W)
     node = next(n for n in made.nodes() if n.op == "Relu")
-    assert amounts(node, (), PLAIN, edge_of(node)) == {Term.LEAVE_TURNED: pytest.approx(2048e-6)}
+    assert amounts(node, (), PLAIN, edge_of(node)) == {Term.LEAVE: pytest.approx(2048e-6)}
+
+
+@pytest.mark.parametrize(
+    ("dilation", "beside"),
+    [(1, {}), (2, {"dilated": 4096e-6}), (3, {"dilated_far": 4096e-6, "dilated_places": 256e-6})],
+)
+def test_a_dilation_has_its_price_beside_the_products(dilation: int, beside: dict[str, float]) -> None:
+    around = f"pads=[{','.join(4 * [str(dilation)])}], dilations=[{dilation},{dilation}]"
+    made = model(f"a = Exp(x) b = Conv<{around}>(a, w) y = Exp(b)", weights=W)
+    assert terms(made, "Conv") == {"layer": 1, "dense": 8 * 8 * 9 * 256e-9, **beside}
+
+
+def test_a_dilation_of_a_single_place_is_none() -> None:
+    point = "float[8,8,1,1] w = {" + ",".join(["0.1"] * 64) + "}"
+    made = model("a = Exp(x) b = Conv<dilations=[3,3]>(a, w) y = Exp(b)", weights=point)
+    assert set(terms(made, "Conv")) == {"layer", "dense"}
+
+
+@pytest.mark.parametrize(
+    ("pool", "beside"),
+    [
+        ("kernel_shape=[5,5], pads=[2,2,2,2]", {"average_edge": 256e-6, "average_edge_taps": 256 * 25e-6}),
+        ("kernel_shape=[5,5], pads=[2,2,2,2], count_include_pad=1", {}),
+        ("kernel_shape=[3,3], pads=[1,1,1,1]", {}),
+    ],
+)
+def test_an_average_of_what_there_is_at_the_edge(pool: str, beside: dict[str, float]) -> None:
+    taps = 25 if "5,5" in pool else 9
+    made = model(f"a = Exp(x) b = AveragePool<{pool}>(a) y = Exp(b)")
+    assert terms(made, "AveragePool") == {"layer": 1, "average": 2048 * taps * 1e-6, **beside}
+
+
+def test_the_largest_of_a_large_window_is_found_in_stages() -> None:
+    made = model("a = Exp(x) b = MaxPool<kernel_shape=[5,5], pads=[2,2,2,2]>(a) y = Exp(b)")
+    assert terms(made, "MaxPool") == {"layer": 1, "pool": 2048 * 25**0.8 * 1e-6}
+
+
+def test_a_map_that_becomes_a_row_has_its_elements_turned_one_by_one() -> None:
+    made = model("a = Exp(x) b = Flatten(a) y = Exp(b)")
+    assert terms(made, "Flatten") == {"layer": 1, "flatten": 2048e-6}
+
+
+def test_channels_that_are_cut_are_those_of_a_convolution() -> None:
+    cut = "int64[1] l = {0}, int64[1] r = {4}, int64[1] c = {1}"
+    made = model("a = Exp(x) b = Slice(a, l, r, c) y = Exp(b)", weights=cut)
+    align = PLAIN.model_copy(update={"out_channels": 8})
+    assert terms(made, "Slice", align) == {"layer": 1, "cut": 1024e-6, "cut_convolved": 8 * 8 * 256e-9}
+
+
+def test_matrices_that_enter_are_laid_out_as_they_are_loaded() -> None:
+    made = model("a = MatMul(x, z) y = Exp(a)", inputs="float[1,1,4,8] x, float[1,1,8,4] z")
+    found = terms(made, "MatMul")
+    assert found["matmul_read"] == 0
+    assert "enter" not in found
+
+
+def test_few_elements_are_looked_up_by_rows_that_are_full() -> None:
+    few = PLAIN.model_copy(update={"one_by_one": 2048, "map_width": 8})
+    for shape, size in (("1,8,4,14", 8 * 4 * 16), ("1,8,14,1", 8 * 16), ("1,8,1,1", 8), ("8,14", 112)):
+        made = model("a = Neg(x) b = Abs(a) y = Neg(b)", inputs=f"float[{shape}] x")
+        assert terms(made, "Abs", few)["lookup_small"] == size * 1e-6
+    native = model("a = Neg(x) b = LeakyRelu(a) y = Neg(b)")
+    assert "lookup_small" not in terms(native, "LeakyRelu", few)
 
 
 def test_sizes_are_those_that_the_chip_holds():
@@ -126,9 +213,9 @@ def test_sizes_are_those_that_the_chip_holds():
 def test_heads_of_a_map_are_cut_at_once_and_those_of_a_product_one_by_one():
     shape = "int64[4] t = {1, 8, 16, 16}"
     heads = model("a = Exp(x) y = Reshape(a, t)", inputs="float[1,2,4,256] x", weights=shape)
-    assert terms(heads, "Reshape") == {"layer": 1, "part": 1024e-6, "part_rows": 64e-6, "leave_turned": 2048e-6}
+    assert terms(heads, "Reshape") == {"layer": 1, "part": 1024e-6, "part_rows": 64e-6, "leave": 2048e-6}
     product = model("a = MatMul(x, z) y = Reshape(a, t)", inputs="float[1,2,4,8] x, float[1,2,8,256] z", weights=shape)
-    assert terms(product, "Reshape") == {"layer": 1, "part": 2048e-6, "part_rows": 128e-6, "leave_turned": 2048e-6}
+    assert terms(product, "Reshape") == {"layer": 1, "part": 2048e-6, "part_rows": 128e-6, "leave": 2048e-6}
 
 
 @pytest.mark.parametrize(("tokens", "large"), [(1024, False), (2048, True)])

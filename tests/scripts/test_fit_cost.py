@@ -126,19 +126,20 @@ def test_every_kind_of_cell_is_made(networks: ModuleType) -> None:
     assert {"Conv", "ConvTranspose", "MatMul", "Softmax", "Resize", "DepthToSpace", "Transpose", "Concat", "Erf"} <= ops
 
 
-@pytest.mark.parametrize("march", ["bernoulli2", "bayes-e"])
+@pytest.mark.parametrize(("march", "looked_up"), [("bernoulli2", 1.0), ("bayes-e", 0.0)])
 @pytest.mark.parametrize("seed", range(4))
 def test_memory_is_fitted_to_the_bytes_and_times_of_the_estimate(
-    fit_cost: ModuleType, networks: ModuleType, march: str, seed: int
+    fit_cost: ModuleType, networks: ModuleType, march: str, looked_up: float, seed: int
 ) -> None:
     """The nodes of a network as the fit has them, and as the estimate has them by the same numbers."""
     import cost_layers
     import fit_memory
 
-    memory = fit_memory.Memory(0.01, 0.5, 0.02, 0.25, 0.001, 0.1, 4, 1.25)
+    memory = fit_memory.Memory(0.01, 0.5, 0.02, 0.25, looked_up, 0.001, 0.1, 4, 1.25)
     model, target = Model.load(networks.network(seed)), load_target(march)
     sheet = rates(target).sheet
-    of_memory = sheet.memory.model_copy(update={**memory._asdict(), "output_factor": fit_memory.OUTPUT})
+    same = {**memory._asdict(), "looked_up_share": looked_up or None, "output_factor": fit_memory.OUTPUT}
+    of_memory = sheet.memory.model_copy(update={**same, "input_factor": 1.5})
     table = Rates(sheet.model_copy(update={"memory": of_memory}))
     lines = (map(str, line) for line in cost_layers.nodes_of("cells", model, target))
     told = (dict(zip(cost_layers.OF_NODES, line, strict=True)) for line in lines)
@@ -146,7 +147,7 @@ def test_memory_is_fitted_to_the_bytes_and_times_of_the_estimate(
     per_unit = {str(term): rate.us.mid for term, rate in table.engine.items()}
 
     found = estimate_by(table, place(model, target))
-    known = fit_memory.known(nodes, 1.0, 1.0, per_unit)
+    known = fit_memory.known(nodes, 1.0, 1.0, per_unit, 1.5)
     assert found.bytes_read + found.bytes_written == pytest.approx(known.moved(memory).sum() * 1e6, rel=0.01)
     us = known.computed(memory, table.moved.us.mid, table.moving.mid)
     assert us == pytest.approx(found.compiler_ms.mid * 1e3, rel=0.01)
