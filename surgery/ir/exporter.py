@@ -58,12 +58,13 @@ class Exporter:
     Args:
         weights: what becomes of heavy constants.
         opset: version of the default domain, for the attribute types of its schemas.
-        values: whether the types of inner values are written.
+        bare: leave out what neither inference nor the checker needs: the types of inner values, the documentation and
+            metadata of nodes.
         ir_version: before 4, every initializer has to be listed among the inputs of the main graph, too.
     """
 
-    def __init__(self, weights: Weights, opset: int, *, values: bool = True, ir_version: int = onnx.IR_VERSION) -> None:
-        self.weights, self.opset, self.values = weights, opset, values
+    def __init__(self, weights: Weights, opset: int, *, bare: bool = False, ir_version: int = onnx.IR_VERSION) -> None:
+        self.weights, self.opset, self.bare = weights, opset, bare
         self.listed = ir_version < LISTED_BEFORE
 
     def main(self, graph: Graph, proto: onnx.GraphProto | None = None) -> onnx.GraphProto:
@@ -105,7 +106,7 @@ class Exporter:
             self._node(node, proto.node.add(), homes)
         for tensor in graph.outputs:
             _describe(tensor, proto.output.add())
-        for tensor in _typed_inside(graph) if self.values else ():
+        for tensor in () if self.bare else _typed_inside(graph):
             _describe(tensor, proto.value_info.add())
         if graph.annotations:
             names = {t.name for n in graph.nodes for t in (*n.inputs, *n.outputs)}
@@ -142,9 +143,11 @@ class Exporter:
         proto.op_type, proto.name = node.op, node.name
         proto.input.extend([t.name for t in node.inputs])
         proto.output.extend([t.name for t in node.outputs])
-        if node.domain or node.overload or node.doc_string:
-            _say(proto, domain=node.domain, overload=node.overload, doc_string=node.doc_string)
-        _metadata(proto, node.metadata)
+        if node.domain or node.overload:
+            _say(proto, domain=node.domain, overload=node.overload)
+        if not self.bare:
+            _say(proto, doc_string=node.doc_string)
+            _metadata(proto, node.metadata)
         for name, value in node.attrs.items():
             self._attribute(node, name, value, proto.attribute.add(), homes)
 

@@ -37,7 +37,7 @@ def freeze(model: Model, shapes: Mapping[str, Sequence[int]]) -> None:
         InputError: the shapes contradict the model, or dims stay open.
     """
     for step in Pipeline(()).freezing(shapes).steps:
-        done = Manager(model).run([(step.id, step.step)])[-1]
+        done = Manager(model, draft=True).run([(step.id, step.step)])[-1]
         if done.status is Status.FAILED:
             raise InputError(done.reason, where=step.id)
 
