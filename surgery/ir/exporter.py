@@ -158,7 +158,9 @@ class Exporter:
             proto.CopyFrom(value)
             return
         proto.name = name
-        if isinstance(value, Graph):
+        if isinstance(value, (int, float, str, list)):
+            _plain(value, attribute_type(node, name, value, self.opset), proto)
+        elif isinstance(value, Graph):
             proto.type = AttributeProto.GRAPH
             self._graph(value, homes, proto.g)
         elif isinstance(value, Constant):
