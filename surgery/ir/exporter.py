@@ -118,16 +118,17 @@ class Exporter:
         if (left_out or self.listed) and id(constant) not in listed:
             _describe(constant, proto.input.add())
         if not left_out:
-            proto.initializer.append(
-                _tensor(constant, declared=self.weights is Weights.EXTERNAL and is_heavy(constant))
-            )
+            declared = self.weights is Weights.EXTERNAL and is_heavy(constant)
+            _write(constant, proto.initializer.add(), declared=declared)
 
     def function(self, graph: Graph, header: onnx.FunctionProto) -> onnx.FunctionProto:
         """The function whose signature is ``header`` with the body ``graph``."""
         proto = onnx.FunctionProto()
         proto.CopyFrom(header)
         for constant in constants_of(graph):
-            proto.node.append(onnx.helper.make_node("Constant", [], [constant.name], value=_tensor(constant)))
+            tensor = onnx.TensorProto()
+            _write(constant, tensor)
+            proto.node.append(onnx.helper.make_node("Constant", [], [constant.name], value=tensor))
         for node in graph.nodes:
             self._node(node, proto.node.add(), {})
         return proto
@@ -165,7 +166,7 @@ class Exporter:
             self._graph(value, homes, proto.g)
         elif isinstance(value, Constant):
             proto.type = AttributeProto.TENSOR
-            proto.t.CopyFrom(value.weight.to_proto(value.name))
+            value.weight.to_proto(value.name, proto.t)
         else:
             _plain(value, attribute_type(node, name, value, self.opset), proto)
 
@@ -214,11 +215,14 @@ def _bytes(value: str | bytes) -> bytes:
     return value.encode() if isinstance(value, str) else value
 
 
-def _tensor(constant: Constant, *, declared: bool = False) -> onnx.TensorProto:
-    proto = (constant.weight.declare if declared else constant.weight.to_proto)(constant.name)
+def _write(constant: Constant, proto: onnx.TensorProto, *, declared: bool = False) -> None:
+    """Write into an empty proto in its place, as :meth:`Exporter._node` does."""
+    if declared:
+        proto.CopyFrom(constant.weight.declare(constant.name))
+    else:
+        constant.weight.to_proto(constant.name, proto)
     _say(proto, doc_string=constant.doc_string)
     _metadata(proto, constant.metadata)
-    return proto
 
 
 def _typed_inside(graph: Graph) -> Iterator[Value]:

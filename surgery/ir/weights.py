@@ -139,9 +139,11 @@ class Weight:
             return np.array(numpy_helper.to_array(self.to_proto("")))
         return np.frombuffer(self.raw(), self.dtype).reshape(self.shape)
 
-    def to_proto(self, name: str) -> TensorProto:
-        """The tensor with its data inline. Raises WeightsMissing without its file."""
-        tensor = TensorProto(name=name, data_type=self.elem_type, dims=self.shape)
+    def to_proto(self, name: str, into: TensorProto | None = None) -> TensorProto:
+        """The tensor with its data inline, in the empty proto ``into`` if given. Raises WeightsMissing without its file."""
+        tensor = TensorProto() if into is None else into
+        tensor.name, tensor.data_type = name, self.elem_type
+        tensor.dims.extend(self.shape)
         if isinstance(self.source, Strings):
             tensor.string_data.extend(self.source.values)
         else:

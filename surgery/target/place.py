@@ -64,7 +64,7 @@ class Placement:
 
     Attributes:
         rows: every node of the model.
-        live: those whose graph was placed; the others were gone before: ``gone`` are these, with the work that each was.
+        live: those whose graph was placed; ``gone`` are others that were there before, with the work that each was.
         inserted: numbers of the segments that nodes of the toolchain's own are in.
     """
 
