@@ -140,7 +140,7 @@ class Weight:
         return np.frombuffer(self.raw(), self.dtype).reshape(self.shape)
 
     def to_proto(self, name: str, into: TensorProto | None = None) -> TensorProto:
-        """The tensor with its data inline, in the empty proto ``into`` if given. Raises WeightsMissing without its file."""
+        """The tensor with its data inline, in the empty ``into`` if given. Raises WeightsMissing without its file."""
         tensor = TensorProto() if into is None else into
         tensor.name, tensor.data_type = name, self.elem_type
         tensor.dims.extend(self.shape)
