@@ -172,7 +172,7 @@ def _misfit(tensor: TensorProto, found: int, needed: int) -> ModelError:
 def _signature(tensor: TensorProto) -> tuple[int, tuple[int, ...]]:
     """Element type and dims, or ModelError when they are not of a tensor this tool can read."""
     shape = tuple(tensor.dims)
-    if any(dim < 0 for dim in shape):
+    if min(shape, default=0) < 0:
         raise ModelError(f"has a negative dim in its shape {list(shape)}", where=_where(tensor))
     if tensor.HasField("segment"):
         raise ModelError("is stored in segments, which no reader of ONNX supports", where=_where(tensor))
