@@ -74,7 +74,8 @@ class Folder:
 
     def _decided(self) -> list[Node]:
         """The nodes with bodies that a rule can decide now."""
-        nodes = [n for n in self.run.model.nodes() if any(True for _ in n.bodies())]
+        roots = frozenset().union(*(rule.roots for rule in self.rules))
+        nodes = [n for n in self.run.model.nodes() if n.op in roots and any(True for _ in n.bodies())]
         return [n for n in nodes if any(self._fits(rule, n) for rule in self.rules)]
 
     def _fits(self, rule: Rule[Any], node: Node) -> bool:

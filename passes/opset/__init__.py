@@ -7,14 +7,14 @@ is the catalogue.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import onnx
 from pydantic import Field
 
+from passes.opset.base import Form
 from passes.opset.forms import FORMS, RAISED
-from passes.opset.generic import fit
+from passes.opset.generic import fit, is_same
 from passes.opset.header import set_versions
 from passes.opset.order import pair
 from surgery.ir import Node
@@ -118,30 +118,26 @@ class _Lowering:
         self.outcome.exactness = weakest(self.promises)
 
     def _restate(self, node: Node) -> None:
-        if not node.is_onnx:
+        forms = self._forms(node.op)
+        if not node.is_onnx or (not forms and is_same(node.op, self.source, self.to)):
             return
         mark, op, name = self.rw.editor.mark(), node.op, node.name
         self.rw.begin(f"{LowerOpset.name}/{op}", node)
         try:
-            for promise in self._steps(node):
-                self.promises.append(promise)
+            for form in forms:
+                self.promises.append(form.restate(node, self.rw))
+            if node.graph is not None:
+                fit(node, self.source, self.rw)
         except Mismatch as mismatch:
             self._refuse(mismatch.reason, node)
             return
         if self.rw.editor.mark() > mark:
             self._note(node, op, name)
 
-    def _steps(self, node: Node) -> Iterator[Exactness]:
-        """Apply what the boundaries between both opsets ask of ``node``, newest first, then the general rules."""
-        source = self.source
-        for form in FORMS.get(node.op, ()):
-            if self.to < form.since <= source:
-                yield form.restate(node, self.rw)
-        for form in RAISED.get(node.op, ()):
-            if source < form.since <= self.to:
-                yield form.restate(node, self.rw)
-        if node.graph is not None:
-            fit(node, source, self.rw)
+    def _forms(self, op: str) -> list[Form]:
+        """What the boundaries between both opsets ask of an operator, newest first, before the general rules."""
+        lowered = [form for form in FORMS.get(op, ()) if self.to < form.since <= self.source]
+        return lowered + [form for form in RAISED.get(op, ()) if self.source < form.since <= self.to]
 
     def _note(self, node: Node, op: str, name: str) -> None:
         if self.run.ctx.is_protected(node):

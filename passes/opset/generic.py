@@ -28,7 +28,7 @@ def fit(node: Node, source: int, rw: Rewriter) -> None:
     Raises:
         Mismatch: the operator does not exist there, or has not this attribute, input or type.
     """
-    if _is_same(node.op, source, rw.opset):
+    if is_same(node.op, source, rw.opset):
         return
     schema = _schema(node.op, rw.opset)
     if schema is None or schema.deprecated:
@@ -68,7 +68,7 @@ def _formals(op: str, opset: int) -> tuple[tuple[frozenset[str], ...], tuple[fro
 
 
 @cache
-def _is_same(op: str, source: int, opset: int) -> bool:
+def is_same(op: str, source: int, opset: int) -> bool:
     """Whether an operator is in both opsets what it is in the other, and is there."""
     given, wanted = _schema(op, source), _schema(op, opset)
     if given is None or wanted is None or wanted.deprecated:

@@ -28,7 +28,7 @@ from surgery.ir.collector import undisturbed
 from surgery.pipeline import Pipeline, registry
 from surgery.pipeline.cures import cures
 from surgery.pipeline.explain import explain as why
-from surgery.pipeline.view import folded, place_as_seen
+from surgery.pipeline.view import fold, place_as_seen, place_folded, work_of
 from surgery.report.catalogue import MarchesDocument, PassesDocument, march_entry, pass_entry
 from surgery.report.check import CheckDocument, check_document
 from surgery.report.convolutions import convolution_part
@@ -82,12 +82,13 @@ def check(
         target = asking(load_target(march, assume), run_on_bpu, loaded)
         corrected = overlaid(loaded, target, log)
         target = corrected.target if corrected else target
-        twin = folded(loaded)
-        placement = place_as_seen(loaded, target, twin)
-        document = at(check_document(loaded, placement, cures(twin, placement)), input_shape)
+        before = work_of(loaded)
+        fold(loaded)
+        placement = place_folded(loaded, target, before)
+        document = at(check_document(loaded, placement, cures(loaded, placement)), input_shape)
         document = with_todo(corrected.mark(document) if corrected else document)
     if advise == "efficiency":
-        document = document.model_copy(update={"efficiency": convolution_part(placement, twin.opset)})
+        document = document.model_copy(update={"efficiency": convolution_part(placement, loaded.opset)})
     if preview_removal:
         document = document.model_copy(update={"removal": removal_part(placement, preview_removal)})
     if witness is None:
@@ -95,7 +96,7 @@ def check(
     from surgery.witnessed import check_witnessed, opened
 
     with opened(witness) as asked:
-        found = check_witnessed(model, loaded, document, asked, input_shape)
+        found = check_witnessed(model, loaded_at(model, input_shape), document, asked, input_shape)
     return document.model_copy(update={"witness": found})
 
 

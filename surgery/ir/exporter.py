@@ -58,12 +58,13 @@ class Exporter:
     Args:
         weights: what becomes of heavy constants.
         opset: version of the default domain, for the attribute types of its schemas.
-        values: whether the types of inner values are written.
+        bare: leave out what neither inference nor the checker needs: the types of inner values, the documentation and
+            metadata of nodes.
         ir_version: before 4, every initializer has to be listed among the inputs of the main graph, too.
     """
 
-    def __init__(self, weights: Weights, opset: int, *, values: bool = True, ir_version: int = onnx.IR_VERSION) -> None:
-        self.weights, self.opset, self.values = weights, opset, values
+    def __init__(self, weights: Weights, opset: int, *, bare: bool = False, ir_version: int = onnx.IR_VERSION) -> None:
+        self.weights, self.opset, self.bare = weights, opset, bare
         self.listed = ir_version < LISTED_BEFORE
 
     def main(self, graph: Graph, proto: onnx.GraphProto | None = None) -> onnx.GraphProto:
@@ -105,7 +106,7 @@ class Exporter:
             self._node(node, proto.node.add(), homes)
         for tensor in graph.outputs:
             _describe(tensor, proto.output.add())
-        for tensor in _typed_inside(graph) if self.values else ():
+        for tensor in () if self.bare else _typed_inside(graph):
             _describe(tensor, proto.value_info.add())
         if graph.annotations:
             names = {t.name for n in graph.nodes for t in (*n.inputs, *n.outputs)}
@@ -117,16 +118,17 @@ class Exporter:
         if (left_out or self.listed) and id(constant) not in listed:
             _describe(constant, proto.input.add())
         if not left_out:
-            proto.initializer.append(
-                _tensor(constant, declared=self.weights is Weights.EXTERNAL and is_heavy(constant))
-            )
+            declared = self.weights is Weights.EXTERNAL and is_heavy(constant)
+            _write(constant, proto.initializer.add(), declared=declared)
 
     def function(self, graph: Graph, header: onnx.FunctionProto) -> onnx.FunctionProto:
         """The function whose signature is ``header`` with the body ``graph``."""
         proto = onnx.FunctionProto()
         proto.CopyFrom(header)
         for constant in constants_of(graph):
-            proto.node.append(onnx.helper.make_node("Constant", [], [constant.name], value=_tensor(constant)))
+            tensor = onnx.TensorProto()
+            _write(constant, tensor)
+            proto.node.append(onnx.helper.make_node("Constant", [], [constant.name], value=tensor))
         for node in graph.nodes:
             self._node(node, proto.node.add(), {})
         return proto
@@ -142,9 +144,11 @@ class Exporter:
         proto.op_type, proto.name = node.op, node.name
         proto.input.extend([t.name for t in node.inputs])
         proto.output.extend([t.name for t in node.outputs])
-        if node.domain or node.overload or node.doc_string:
-            _say(proto, domain=node.domain, overload=node.overload, doc_string=node.doc_string)
-        _metadata(proto, node.metadata)
+        if node.domain or node.overload:
+            _say(proto, domain=node.domain, overload=node.overload)
+        if not self.bare:
+            _say(proto, doc_string=node.doc_string)
+            _metadata(proto, node.metadata)
         for name, value in node.attrs.items():
             self._attribute(node, name, value, proto.attribute.add(), homes)
 
@@ -155,12 +159,14 @@ class Exporter:
             proto.CopyFrom(value)
             return
         proto.name = name
-        if isinstance(value, Graph):
+        if isinstance(value, (int, float, str, list)):
+            _plain(value, attribute_type(node, name, value, self.opset), proto)
+        elif isinstance(value, Graph):
             proto.type = AttributeProto.GRAPH
             self._graph(value, homes, proto.g)
         elif isinstance(value, Constant):
             proto.type = AttributeProto.TENSOR
-            proto.t.CopyFrom(value.weight.to_proto(value.name))
+            value.weight.to_proto(value.name, proto.t)
         else:
             _plain(value, attribute_type(node, name, value, self.opset), proto)
 
@@ -209,11 +215,14 @@ def _bytes(value: str | bytes) -> bytes:
     return value.encode() if isinstance(value, str) else value
 
 
-def _tensor(constant: Constant, *, declared: bool = False) -> onnx.TensorProto:
-    proto = (constant.weight.declare if declared else constant.weight.to_proto)(constant.name)
+def _write(constant: Constant, proto: onnx.TensorProto, *, declared: bool = False) -> None:
+    """Write into an empty proto in its place, as :meth:`Exporter._node` does."""
+    if declared:
+        proto.CopyFrom(constant.weight.declare(constant.name))
+    else:
+        constant.weight.to_proto(constant.name, proto)
     _say(proto, doc_string=constant.doc_string)
     _metadata(proto, constant.metadata)
-    return proto
 
 
 def _typed_inside(graph: Graph) -> Iterator[Value]:

@@ -139,20 +139,23 @@ class Importer:
     def _declare(self, nodes: Iterable[onnx.NodeProto], graph: Graph, local: dict[str, Tensor]) -> set[int]:
         lifted = set()
         for index, node in enumerate(nodes):
-            for name in node.output:
+            names = node.output
+            for name in names:
                 if name in local:
                     raise ModelError(f"tensor {name!r} is defined twice", where=_place(node))
-            weight = self._constant_node(node)
+            weight = self._constant_node(node) if node.op_type == "Constant" else None
             if weight is not None:
-                local[node.output[0]] = self._constant(node.output[0], weight, graph, node)
-                self._lifted.append(node.output[0])
+                local[names[0]] = self._constant(names[0], weight, graph, node)
+                self._lifted.append(names[0])
                 lifted.add(index)
-            else:
-                local.update((name, Value(name)) for name in node.output if name)
+                continue
+            for name in names:
+                if name:
+                    local[name] = Value(name)
         return lifted
 
     def _constant_node(self, node: onnx.NodeProto) -> Weight | None:
-        if node.op_type != "Constant" or node.domain not in ("", "ai.onnx") or len(node.attribute) != 1:
+        if node.domain not in ("", "ai.onnx") or len(node.attribute) != 1:
             return None
         attribute = node.attribute[0]
         if attribute.ref_attr_name:
@@ -238,15 +241,18 @@ def densify(values: Array, indices: Array, shape: tuple[int, ...], name: str) ->
 
 def describe(value: Tensor, info: onnx.ValueInfoProto) -> None:
     """Give ``value`` the documentation and metadata of ``info``, and its type unless it is a constant."""
-    value.doc_string = info.doc_string or value.doc_string
-    value.metadata.update({p.key: p.value for p in info.metadata_props})
+    fields = value.__dict__  # as in Importer
+    if info.doc_string:
+        fields["doc_string"] = info.doc_string
+    if info.metadata_props:
+        value.metadata.update({p.key: p.value for p in info.metadata_props})
     if isinstance(value, Constant) or not info.HasField("type"):
         return
     if not info.type.HasField("tensor_type") or _is_denoted(info.type):
         value.type_proto = onnx.TypeProto()
         value.type_proto.CopyFrom(info.type)
     if info.type.HasField("tensor_type"):
-        value.dtype, value.shape = tensor_type(info.type)
+        fields["dtype"], fields["shape"] = tensor_type(info.type)
 
 
 def _is_denoted(proto: onnx.TypeProto) -> bool:

@@ -30,7 +30,7 @@ def infer(
     """
     proto = onnx.ModelProto()
     proto.CopyFrom(header)
-    exporter = Exporter(Weights.INPUTS, opset, values=False, ir_version=header.ir_version)
+    exporter = Exporter(Weights.INPUTS, opset, bare=True, ir_version=header.ir_version)
     exporter.main(main, proto.graph)
     _keep_opaque_types(main, proto.graph)
     for out in proto.graph.output:

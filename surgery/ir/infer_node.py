@@ -33,7 +33,7 @@ def infer_node(node: Node, opset: int, known: Known | None = None) -> Types:
     inferred of one with the same attributes, operand types and contents is remembered.
     """
     schema = _schema(node.op, opset) if node.is_onnx else None
-    if schema is None or not schema.has_type_and_shape_inference_function:
+    if schema is None:
         return [(None, None)] * len(node.outputs)
     held = {} if node.op in BY_TYPE else _held(node, known or {})
     key = _form(node, opset, held)
@@ -64,8 +64,9 @@ def _form(node: Node, opset: int, held: Known) -> Hashable | None:
             attrs.append((name, value))
         else:
             return None
-    if any(getattr(t, "type_proto", None) is not None for t in node.inputs):
-        return None
+    for tensor in node.inputs:
+        if getattr(tensor, "type_proto", None) is not None:
+            return None
     if held:
         inputs = tuple([_operand(t, held) for t in node.inputs])
     else:
@@ -97,4 +98,6 @@ def _infer(node: Node, opset: int, schema: onnx.defs.OpSchema, held: dict[str, o
 
 @cache
 def _schema(op: str, opset: int) -> onnx.defs.OpSchema | None:
-    return onnx.defs.get_schema(op, opset, "") if onnx.defs.has(op, opset, "") else None
+    """The schema of an operator that has inference, None for others."""
+    schema = onnx.defs.get_schema(op, opset, "") if onnx.defs.has(op, opset, "") else None
+    return schema if schema is not None and schema.has_type_and_shape_inference_function else None

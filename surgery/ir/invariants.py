@@ -61,15 +61,16 @@ def _links(node: Node, graph: Graph, owned: set[int], readers: _Readers) -> Iter
     for tensor in node.inputs:
         if not readers.know(tensor, node):
             yield f"{tensor!r} does not know its reader {node!r}"
-        if tensor.inputs and not all(id(maker) in owned for maker in tensor.inputs):
-            yield f"{node!r} reads {tensor!r}, whose producer left the graph"
+        for maker in tensor.inputs:
+            if id(maker) not in owned:
+                yield f"{node!r} reads {tensor!r}, whose producer left the graph"
 
 
 def _order(graph: Graph) -> Iterator[str]:
     ahead = set(graph.nodes)
     for node in graph.nodes:
         ahead.discard(node)
-        for tensor in reads(node):
+        for tensor in reads(node) if node.attrs else node.inputs:
             if tensor.inputs and tensor.inputs[0] in ahead:
                 yield f"{node!r} reads {tensor.name!r} before it is computed"
     inputs = {id(v) for v in graph.inputs}

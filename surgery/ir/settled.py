@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from surgery.ir.graph import Graph, Node, Tensor
+from surgery.ir.graph import Graph, Node, Shape, Tensor, Value
+from surgery.ir.infer import sharpens
 from surgery.ir.infer_node import infer_node
 
 
@@ -13,18 +14,25 @@ def is_settled(main: Graph, changed: Iterable[Node], opset: int) -> bool:
 
     What did not change computes from the same operands what it computed before. That says nothing of integers, whose
     values inference follows through the graph, nor of dims without a number, nor inside bodies: then it is false.
+    An output of the graph that no node reads keeps what it is stated with, unless that is wrong.
     """
     return all(_is_as_stated(node, main, opset) for node in changed if node.graph is not None)
 
 
 def _is_as_stated(node: Node, main: Graph, opset: int) -> bool:
     computed = [v for v in node.outputs if v.name]
-    if node.graph is not main or not all(map(_is_known, (*node.inputs, *computed))):
+    if node.graph is not main or not all(map(_is_known, node.inputs)):
         return False
     if any(v.dtype is None or v.dtype.kind in "iub" for v in computed):
         return False
     types = zip(node.outputs, infer_node(node, opset), strict=True)
-    return all((v.dtype, v.shape) == found for v, found in types if v.name)
+    return all(v.dtype == dtype and _stays(v, shape, main) for v, (dtype, shape) in types if v.name)
+
+
+def _stays(value: Value, found: Shape | None, main: Graph) -> bool:
+    if value.outputs or not main.is_output(value):
+        return value.is_static and value.shape == found
+    return value.shape is not None and found is not None and sharpens(value.shape, found)
 
 
 def _is_known(tensor: Tensor) -> bool:

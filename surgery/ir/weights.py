@@ -139,9 +139,11 @@ class Weight:
             return np.array(numpy_helper.to_array(self.to_proto("")))
         return np.frombuffer(self.raw(), self.dtype).reshape(self.shape)
 
-    def to_proto(self, name: str) -> TensorProto:
-        """The tensor with its data inline. Raises WeightsMissing without its file."""
-        tensor = TensorProto(name=name, data_type=self.elem_type, dims=self.shape)
+    def to_proto(self, name: str, into: TensorProto | None = None) -> TensorProto:
+        """The tensor with its data inline, in the empty ``into`` if given. Raises WeightsMissing without its file."""
+        tensor = TensorProto() if into is None else into
+        tensor.name, tensor.data_type = name, self.elem_type
+        tensor.dims.extend(self.shape)
         if isinstance(self.source, Strings):
             tensor.string_data.extend(self.source.values)
         else:
@@ -170,7 +172,7 @@ def _misfit(tensor: TensorProto, found: int, needed: int) -> ModelError:
 def _signature(tensor: TensorProto) -> tuple[int, tuple[int, ...]]:
     """Element type and dims, or ModelError when they are not of a tensor this tool can read."""
     shape = tuple(tensor.dims)
-    if any(dim < 0 for dim in shape):
+    if min(shape, default=0) < 0:
         raise ModelError(f"has a negative dim in its shape {list(shape)}", where=_where(tensor))
     if tensor.HasField("segment"):
         raise ModelError("is stored in segments, which no reader of ONNX supports", where=_where(tensor))

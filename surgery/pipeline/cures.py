@@ -26,11 +26,11 @@ def cures(model: Model, placement: Placement) -> Cures:
     broken = [row for row in placement.rows if row.verdict.violations]
     if not broken and not placement.refusals:
         return {}
-    ctx = PassContext(model, placement.target)
+    ctx, ops = PassContext(model, placement.target), {row.node.op for row in broken}
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name in registry.names():
         step = registry.load(name)()
-        rules = step.rules(placement.target)
+        rules = [rule for rule in step.rules(placement.target) if not rule.roots.isdisjoint(ops)]
         for row in broken:
             for violation in row.verdict.violations:
                 if any(_matches(rule, row.node, violation, ctx) for rule in rules):

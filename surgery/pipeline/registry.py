@@ -40,6 +40,11 @@ def load(name: str) -> type[Pass]:
     entry = _entries().get(name)
     if entry is None:
         raise unknown("pass", name, names())
+    return _class(name, entry)
+
+
+@cache
+def _class(name: str, entry: EntryPoint) -> type[Pass]:
     try:
         kind = entry.load()
     except Exception as error:  # a plugin may raise anything while it is imported

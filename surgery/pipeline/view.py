@@ -10,17 +10,23 @@ from surgery.pipeline import registry
 from surgery.pipeline.manager import Manager
 from surgery.pipeline.pipeline import Pipeline
 from surgery.pipeline.result import Status
-from surgery.target import Placement, Row, Target, Verdict, place
+from surgery.target import Placement, Target, place
+from surgery.target.params import macs
 
 FOLDING = "fold-constants"
 """The pass that does what converters do on import."""
 
 
 def folded(model: Model) -> Model:
-    """A copy of ``model`` with constants and static shapes computed; unverified, needs no large weights."""
+    """A copy of ``model`` as :func:`fold` makes it."""
     twin = model.copy()
-    Manager(twin, draft=True).run([(FOLDING, registry.load(FOLDING)())])
+    fold(twin)
     return twin
+
+
+def fold(model: Model) -> None:
+    """Compute the constants and static shapes of ``model``; unverified, needs no large weights."""
+    Manager(model, draft=True).run([(FOLDING, registry.load(FOLDING)())])
 
 
 def frozen(model: Model, shapes: Mapping[str, Sequence[int]]) -> Model:
@@ -37,7 +43,7 @@ def freeze(model: Model, shapes: Mapping[str, Sequence[int]]) -> None:
         InputError: the shapes contradict the model, or dims stay open.
     """
     for step in Pipeline(()).freezing(shapes).steps:
-        done = Manager(model).run([(step.id, step.step)])[-1]
+        done = Manager(model, draft=True).run([(step.id, step.step)])[-1]
         if done.status is Status.FAILED:
             raise InputError(done.reason, where=step.id)
 
@@ -48,12 +54,17 @@ def place_as_seen(model: Model, target: Target, twin: Model | None = None) -> Pl
     Args:
         twin: the folded model, where there is one already; its nodes must not change afterwards.
     """
-    twin = twin or folded(model)
-    seen = place(twin, target)
+    return place_folded(twin or folded(model), target, work_of(model))
+
+
+def place_folded(model: Model, target: Target, before: Mapping[Node, int]) -> Placement:
+    """The placement of a folded ``model``, whose :func:`work_of` was ``before``; nodes that are gone are ``folded``."""
+    seen = place(model, target)
     left = {row.node.name for row in seen.rows}
-    gone = [_gone(node) for node in model.nodes() if node.name not in left]
+    gone = {node: work for node, work in before.items() if node.name not in left}
     return Placement(target, seen.rows, seen.refusals, seen.folds, gone, seen.inserted)
 
 
-def _gone(node: Node) -> Row:
-    return Row(node, "folded", None, Verdict("folded"), "computed by the converter")
+def work_of(model: Model) -> dict[Node, int]:
+    """The nodes of ``model`` with their multiply-accumulates as far as they are known."""
+    return {node: macs(node) for node in model.nodes()}

@@ -38,7 +38,8 @@ def finite(value: Any) -> float | int | None:
 
 def unicode(value: Any) -> str:
     """``value`` as text that UTF-8 can hold: lone surrogates (paths) are spelt as escapes."""
-    return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
+    text = str(value)
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def scalar(value: Any) -> float | int | str | None:

@@ -127,11 +127,12 @@ class Rewriter:
 
     def _place(self, node: Node, graph: Graph, sources: str) -> None:
         origin = self._need_origin()
-        node.metadata = {**node.metadata, ORIGIN: f"{origin.by}: {sources}"}
+        node.metadata[ORIGIN] = f"{origin.by}: {sources}"
         self.editor.insert(node, graph, (*origin.root.position, float(len(self.made))))
         self.made.append(node)
         for value, (dtype, shape) in zip(node.outputs, infer_node(node, self.opset), strict=True):
-            value.dtype, value.shape = dtype or value.dtype, shape
+            fields = value.__dict__  # graphsurgeon's __setattr__ would take longer than inference
+            fields["dtype"], fields["shape"] = dtype or value.dtype, shape
 
     def constant(self, array: np.ndarray[Any, Any] | float, like: Tensor | None = None, name: str = "") -> Constant:
         """A new constant, of the dtype of ``like`` when given."""

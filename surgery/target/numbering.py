@@ -9,6 +9,8 @@ from surgery.ir.graph import Node, Tensor
 from surgery.target.folds import Folds
 from surgery.target.rows import CUT, LAYOUT, Row
 
+_OFF = ("cpu", "unknown", "refused")
+
 
 def edges(rows: Iterable[Row], folds: Folds) -> Iterator[tuple[Node | Tensor, Node]]:
     """What feeds each surviving node: a surviving or dropped node, or a graph input; in topological order."""
@@ -37,24 +39,21 @@ def number_segments(rows: list[Row], folds: Folds, apart: AbstractSet[Node]) -> 
     Depth counts how often the way to a node leaves the BPU, maybe by a Cast, at most, or the nodes ``apart`` for
     others, or others for these.
     """
-    device = {row.node: "cpu" if row.note in (CUT, LAYOUT) else row.device for row in rows}
-    depth: dict[Node, int] = {}
+    device: dict[Node | Tensor, str] = {row.node: "cpu" if row.note in (CUT, LAYOUT) else row.device for row in rows}
+    depth: dict[Node | Tensor, int] = {}
     links: list[tuple[Node | Tensor, Node]] = []
     cast = {edge for edge in _integers(rows, folds) if device.get(edge[0]) == device.get(edge[1]) == "bpu"}
     for maker, reader in edges(rows, folds):
-        on_bpu = device.get(reader) == "bpu"
-        off = device.get(reader) in ("cpu", "unknown", "refused")
-        leaves = isinstance(maker, Node) and (
-            (device.get(maker) == "bpu" and (off or (on_bpu and (maker in apart) != (reader in apart))))
-            or (maker, reader) in cast
+        before, after = device.get(maker), device.get(reader)
+        leaves = (maker, reader) in cast or (
+            before == "bpu" and (after in _OFF or (after == "bpu" and (maker in apart) != (reader in apart)))
         )
-        before = depth.get(maker, 0) if isinstance(maker, Node) else 0
-        depth[reader] = max(depth.get(reader, 0), before + leaves)
-        if on_bpu:
+        depth[reader] = max(depth.get(reader, 0), depth.get(maker, 0) + leaves)
+        if after == "bpu":
             links.append((maker, reader))
     union = _Union()
     for maker, reader in links:
-        same = isinstance(maker, Node) and device.get(maker) == "bpu" and depth.get(maker, 0) == depth[reader]
+        same = device.get(maker) == "bpu" and depth.get(maker, 0) == depth[reader]
         union.join(maker if same else (id(maker), depth[reader], reader in apart), reader)
     numbers: dict[Hashable, int] = {}
     for row in rows:

@@ -7,7 +7,7 @@ Follows the toolchain: active operators are quantised; passive ones run on the B
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -64,7 +64,7 @@ class Placement:
 
     Attributes:
         rows: every node of the model.
-        live: those whose graph was placed; the others were gone before, and are of another copy of the model.
+        live: those whose graph was placed; ``gone`` are others that were there before, with the work that each was.
         inserted: numbers of the segments that nodes of the toolchain's own are in.
     """
 
@@ -74,11 +74,12 @@ class Placement:
         rows: list[Row],
         refusals: list[Refusal],
         folds: Folds,
-        gone: Sequence[Row] = (),
+        gone: Mapping[Node, int] | None = None,
         inserted: AbstractSet[int] = frozenset(),
     ) -> None:
         self.target, self.live, self.refusals, self.folds, self.inserted = target, rows, refusals, folds, inserted
-        self.rows = [*rows, *gone]
+        self._gone = gone or {}
+        self.rows = [*rows, *map(_gone, self._gone)]
         self._by_node = {row.node: row for row in self.rows}
 
     @property
@@ -127,13 +128,17 @@ class Placement:
     @cached_property
     def macs(self) -> dict[Node, int]:
         """The multiply-accumulates of every node, as the model was when this was asked first."""
-        return {row.node: macs(row.node) for row in self.rows}
+        return {**{row.node: macs(row.node) for row in self.live}, **self._gone}
 
     @cached_property
     def _summary(self) -> Summary:
         total = sum(self.macs.values())
         on_bpu = sum(self.macs[row.node] for row in self.rows if row.device == "bpu")
         return Summary(**self.counts(), macs=total, mac_coverage=on_bpu / total if total else None)
+
+
+def _gone(node: Node) -> Row:
+    return Row(node, "folded", None, _FOLDED, "computed by the converter")
 
 
 def place(model: Model, target: Target) -> Placement:

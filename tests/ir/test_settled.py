@@ -10,6 +10,7 @@ import pytest
 from surgery.errors import DefectError, ModelError
 from surgery.ir import Graph, Model, Node
 from surgery.ir.edit import Editor
+from surgery.ir.graph import Shape
 from surgery.ir.settled import is_settled
 from surgery.pipeline import Pipeline, manager
 from surgery.pipeline.run import run
@@ -56,6 +57,20 @@ def test_what_changed_decides(edit: Callable[[Model, Editor], Node], settled: bo
     changed = edit(model, editor)
     assert editor.changed == {changed}
     assert is_settled(model.graph, editor.changed, model.opset) is settled
+
+
+@pytest.mark.parametrize(
+    ("stated", "read", "settled"),
+    [(("N", 8), "x", True), ((1, 8), "x", True), ((1, 9), "x", False), (("N", 8), "y", False)],
+)
+def test_an_output_that_nothing_reads_keeps_its_statement(stated: Shape, read: str, settled: bool) -> None:
+    text = f"g (float[1,8] x) => (float[1,8] y, float[1,8] z) {{ y = Relu (x) z = Neg ({read}) }}"
+    model, editor = model_of(text), Editor()
+    model.graph.outputs[0].shape = stated
+    editor.set_op(node(model, "Relu"), "Tanh", {})
+    assert is_settled(model.graph, editor.changed, model.opset) is settled
+    if settled:
+        model.infer(lambda *found: pytest.fail(str(found)))
 
 
 def test_a_node_that_left_says_nothing() -> None:
