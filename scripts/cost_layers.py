@@ -8,7 +8,7 @@ operators behind it, its terms (TERM=AMOUNT, of all nodes behind it; none where 
 its weights, what it reads from memory and writes for the host, the sizes of what it reads and writes that has to be
 held, and of what is handed on, what lookups make apart, what waits for its end beside how many weights (SIZE/WEIGHTS), and its microseconds of
 computing and of loading and storing; and DIR/MARCH.json, where the figures come from, and the microseconds of whole
-models and the bytes they move. Of whole models MARCH_models.csv.gz has a line per node on the BPU, as our estimate
+models and the bytes they move, and those of random networks. Of all these MARCH_models.csv.gz has a line per node on the BPU, as our estimate
 takes it. fit_cost.py needs these alone.
 """
 
@@ -48,8 +48,8 @@ COLUMNS = (
     "handed_looked", "waits", "compute_us", "transfer_us",
 )  # fmt: skip
 OF_NODES = ("model", "segment", *COLUMNS[4:-2])
-MADE = ("cells", "random")
-"""How the names of networks begin that are there for their layers alone."""
+CELLS, RANDOM = "cells", "random"
+"""How the names of networks of cells begin, which are there for their layers alone, and of random ones."""
 
 
 class _Sizes(NamedTuple):
@@ -189,7 +189,7 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     target = load_target(chosen.march)
     files = graphs(chosen.cells)
-    said: dict[str, Any] = {"measured": {}, "latency_us": {}, "ddr_bytes": {}}
+    said: dict[str, Any] = {"measured": {}, "latency_us": {}, "ddr_bytes": {}, "small_us": {}}
     layers, nodes = [list[Any](COLUMNS)], [list[Any](OF_NODES)]
     for prefix in chosen.prefixes:
         said["measured"][prefix.name] = json.loads(prefix.with_suffix(".json").read_text())
@@ -198,8 +198,11 @@ def main(arguments: list[str]) -> int:
                 name = entry["model"]
                 model = Model.load(files[name])
                 layers += lines(entry, model, target)
-                if not name.startswith(MADE):
+                if name.startswith(RANDOM):
+                    said["small_us"][name] = entry["latency_us"]
+                elif not name.startswith(CELLS):
                     said["latency_us"][name], said["ddr_bytes"][name] = entry["latency_us"], entry["ddr_bytes"]
+                if not name.startswith(CELLS):
                     nodes += nodes_of(name, model, target)
     chosen.out.mkdir(parents=True, exist_ok=True)
     _write(chosen.out / f"{chosen.march}.csv.gz", layers)

@@ -20,13 +20,13 @@ import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from fit_memory import NEVER, OUTPUT, Floats, Memory, chosen, known
+from fit_memory import NEVER, OUTPUT, Floats, Memory, chosen, ends, known
 from scipy.optimize import OptimizeResult, least_squares
 
 from surgery.cost.coefficients import standing
@@ -43,6 +43,7 @@ FEW = 4
 NARROW, WIDE = 1.03, 4.0
 HEAVY = 50_000
 """Bytes of weights from which on a layer says what memory takes."""
+ENDS_SPREAD = (0.3, 3.0)
 FED = 8192
 """Elements that a layer loads from which on it says what loading one takes."""
 KEPT = ("held", "handed", "held_looked", "handed_looked")
@@ -104,15 +105,17 @@ class Whole(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """What was measured on a march: layers, and whole models by their names."""
+    """What was measured on a march: layers, and whole models and random networks by their names."""
 
     layers: tuple[Layer, ...]
     models: Mapping[str, Whole]
+    small: Mapping[str, Whole] = field(default_factory=dict)
 
     def without(self, families: Collection[str]) -> Table:
         """The table without some families."""
         kept = tuple(layer for layer in self.layers if layer.family not in families)
-        return Table(kept, {name: whole for name, whole in self.models.items() if family_of(name) not in families})
+        models = {name: whole for name, whole in self.models.items() if family_of(name) not in families}
+        return Table(kept, models, self.small)
 
 
 def read(folder: Path, march: str) -> Table:
@@ -126,7 +129,8 @@ def read(folder: Path, march: str) -> Table:
         for line in _lines(folder / f"{march}.csv.gz")
     )
     latency, moved = said["latency_us"], said["ddr_bytes"]
-    return Table(layers, {name: Whole(tuple(nodes[name]), latency[name], moved[name]) for name in latency})
+    small = {name: Whole(tuple(nodes[name]), us, 0) for name, us in said["small_us"].items()}
+    return Table(layers, {name: Whole(tuple(nodes[name]), latency[name], moved[name]) for name in latency}, small)
 
 
 def _lines(path: Path) -> Iterator[dict[str, str]]:
@@ -146,7 +150,7 @@ def _work(line: dict[str, str]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Fit:
-    """Rates in microseconds per unit of a term, their spreads, and what is to be said of memory."""
+    """Rates in microseconds per unit of a term, their spreads, and what is to be said of memory and of segments' ends."""
 
     rates: dict[str, float]
     spreads: dict[str, tuple[float, float]]
@@ -155,6 +159,7 @@ class Fit:
     entering: float
     memory_spread: tuple[float, float]
     memory: Memory
+    ends: float = 0.0
 
 
 def fit(table: Table) -> Fit:
@@ -166,7 +171,9 @@ def fit(table: Table) -> Fit:
     priced = {str(term): rates[found] for term in Term if (found := standing(term, rates)) is not None}
     whole = [known(*model, priced, entering) for model in table.models.values()]
     spread = _off(told, rate, moving, entering)
-    return Fit(rates, spreads, rate, moving, entering, spread, chosen(whole, rate, moving))
+    small = [known(*network, priced, entering) for network in table.small.values()]
+    memory = chosen(whole, rate, moving)
+    return Fit(rates, spreads, rate, moving, entering, spread, memory, ends(small, memory, rate, moving))
 
 
 def _off(told: Sequence[Layer], rate: float, moving: float, entering: float) -> tuple[float, float]:
@@ -296,6 +303,7 @@ def text(found: Fit, source: str, segment: str) -> str:
             "memory:",
             f"  rate: {line(found.rate, found.memory_spread)}",
             f"  layer: {line(found.moving, found.memory_spread)}",
+            f"  ends: {line(found.ends, ENDS_SPREAD)}",
             f"  input_factor: {found.entering}",
             f"  output_factor: {OUTPUT}",
             *(f"  {name}: {value}" for name, value in _told(found.memory)),

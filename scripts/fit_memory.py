@@ -13,6 +13,7 @@ from itertools import accumulate, pairwise, product
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
+from scipy.optimize import least_squares
 
 from surgery.cost.coefficients import PLENTY
 from surgery.cost.overlap import windowed
@@ -25,6 +26,8 @@ OUTPUT = 4
 NEVER = 1e6
 MOVED = 0.5
 """How much the median error of the bytes counts beside the errors of the time."""
+SOFT = 0.1
+"""Relative error of a network from which on more counts less."""
 KEPT: tuple[Callable[[Work], Sequence[int]], ...] = (
     lambda node: node.held,
     lambda node: node.handed,
@@ -147,6 +150,24 @@ def known(
         latency,
         ddr_bytes * 1e-6,
     )
+
+
+def ends(networks: Sequence[Known], memory: Memory, rate: float, moving: float) -> float:
+    """Microseconds of a segment that nothing hides, by networks so small that these count.
+
+    What networks of as many layers are off by alike is not of the segments, and is left out.
+    """
+    if not networks:
+        return 0.0
+    latency = np.array([net.latency for net in networks])
+    off = latency - np.array([net.computed(memory, rate, moving) for net in networks])
+    counts = np.array([(len(net.segments), len(net.computing)) for net in networks])
+
+    def left(us: Floats) -> Floats:
+        return np.asarray((off - counts @ us) / latency)
+
+    found = least_squares(left, np.zeros(2), loss="soft_l1", f_scale=SOFT)
+    return round(max(0.0, float(found.x[0])), 1)
 
 
 def chosen(models: Sequence[Known], rate: float, moving: float) -> Memory:

@@ -114,6 +114,7 @@ class Memory(_Data):
 
     Attributes:
         rate: ms per MB, and ``layer``, ms per layer that moves anything.
+        ends: ms per segment, of the first loading and the last storing, that no computing hides.
         spill_mb: size of a tensor that is held from which on a share of it goes through memory (None: never).
         spill_share: that share.
         pass_mb: the same of a tensor that is handed on to one node, and ``pass_share``.
@@ -128,6 +129,7 @@ class Memory(_Data):
 
     rate: Coefficient
     layer: Coefficient | None = None
+    ends: Coefficient | None = None
     spill_mb: Positive | None = None
     spill_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     pass_mb: Positive | None = None
@@ -273,7 +275,10 @@ class Rates:
         stand = ((term, standing(term, sheet.engine)) for term in Term)
         self.engine = {term: _engine(term, sheet.engine[found], wide) for term, found in stand if found is not None}
         self.moved, self.segment = _rate("memory", sheet.memory.rate), _rate("segment", sheet.segment)
-        self.moving = ZERO if sheet.memory.layer is None else _rate("memory layer", sheet.memory.layer).us
+        self.moving, self.ends = (
+            ZERO if found is None else _rate(f"memory {name}", found).us
+            for name, found in (("layer", sheet.memory.layer), ("ends", sheet.memory.ends))
+        )
         self.host = {name: _rate(name, c) for name, c in sheet.host}
         self.cpu = {name: _rate(f"cpu {name}", c) for name, c in sheet.cpu}
 

@@ -38,7 +38,7 @@ class Estimate:
         nodes: the cost of every node on one core, in the order of the placement.
         transfers: the tensors that cross between host and BPU.
         host: time of the host for submitting segments, by coefficient, microseconds.
-        segment: start of the segments on the BPU, microseconds.
+        segment: start of the segments on the BPU, and what nothing hides at their ends, microseconds.
         overlap: what is left of the sum of the layers' times since neighbours hide each other's loading, 0..1.
         segment_of: the BPU segment of every node that is in one.
         layer_error: relative error of one changed layer that no shared coefficient explains.
@@ -134,17 +134,17 @@ def _estimate(table: Rates, nodes: Iterable[Node], sides: _Sides, march: str, wh
     crossing = transfers(chosen, device, table)
     runs = count_segments(chosen, device, sides.segments)
     apart = numbers(chosen, device, sides.segment)
-    host, start = _host(table, runs), table.segment.of(runs)
+    host, start, ends = _host(table, runs), table.segment.of(runs), table.ends.scaled(runs)
     overlap = hidden(costs, apart, table)
     spent = busy_us(costs, 0.0).scaled(overlap)
     alone, counted = (spent.no_narrower(error) for error in (table.sheet.model_error, table.sheet.compiler_error))
     split = deployed.left(alone.mid, sum(c.device in ON_BPU and c.us.mid > 0 for c in costs))
-    bpu = alone.times(split).plus(start)
+    bpu = alone.times(split).plus(ends).plus(start)
     rest = _sum([*(c.us for c in costs if c.device not in ON_BPU), *(t.us for t in crossing), *(us for _, us in host)])
     return Estimate(
         march,
         bpu.scaled(1e-3),
-        counted.times(split).scaled(1e-3),
+        counted.times(split).plus(ends).scaled(1e-3),
         bpu.plus(rest).scaled(1e-3),
         sum(c.macs for c in costs),
         sum(c.read for c in costs),
@@ -152,7 +152,7 @@ def _estimate(table: Rates, nodes: Iterable[Node], sides: _Sides, march: str, wh
         tuple(costs),
         tuple(crossing),
         host,
-        start,
+        start.plus(ends),
         overlap,
         apart,
         table.sheet.layer_error,
