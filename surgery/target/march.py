@@ -123,6 +123,12 @@ class Passive(Data):
     by the condition under which a node of the toolchain's own is before them on the CPU; ``handing``: those that hand
     on the scale of what they read on the CPU, too, to ``heirs``, which are quantised then; ``strict``: those of ``ops``
     to which a value is quantised only if others ask for it, or what makes it keeps the scale of what it reads.
+    ``unasked``: those on request that run on the BPU without being asked where, under a condition, what they read is
+    quantised; their result is floats. ``split``: convolutions that, under a condition, end with a movement, whose result
+    is quantised, and which go along with lookups that wait in vain; ``carrying``: those of the CPU through which they do.
+    ``drawn``: those of ``ops`` that a lookup asks for which waits in vain; of others that it reads directly it asks for
+    the sake of what else reads them; ``mute``: those of ``passing`` that ask for no lookup which waits.
+    ``sloped``: those of which the toolchain crashes where they read something quantised on the CPU.
     """
 
     ops: frozenset[str] = frozenset()
@@ -145,6 +151,12 @@ class Passive(Data):
     handing: frozenset[str] = frozenset()
     heirs: frozenset[str] = frozenset()
     strict: frozenset[str] = frozenset()
+    unasked: dict[str, str] = {}
+    split: dict[str, str] = {}
+    carrying: frozenset[str] = frozenset()
+    sloped: frozenset[str] = frozenset()
+    drawn: frozenset[str] = frozenset()
+    mute: frozenset[str] = frozenset()
     source: str = ""
     evidence: Evidence = "read"
 
