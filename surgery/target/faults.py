@@ -56,7 +56,7 @@ class Faults:
         """Whether all that reads the node takes it along to the CPU, where it cannot be."""
         if self._folds.lookups.get(node, SHUFFLE) != SHUFFLE:
             readers = node.outputs[0].outputs
-            return bool(readers) and not _is_given(node) and all(map(self._takes_away, readers))
+            return bool(readers) and not _is_given(node) and all(map(self._neighbours.takes_along, readers))
         return node in self._neighbours.split and self._is_taken(node, node)
 
     def _is_taken(self, node: Node, host: Node) -> bool:
@@ -65,25 +65,13 @@ class Faults:
         return bool(readers) and not _is_given(node) and all(self._takes(reader, node, host) for reader in readers)
 
     def _takes(self, reader: Node, node: Node, host: Node) -> bool:
-        if self._takes_away(reader):
+        if self._neighbours.takes_along(reader):
             return True
         if reader in self._folds.into and self._folds.home(reader) is host:
             return self._is_taken(reader, host)
         if reader.op in _JOINED and self._folds.home(node) is host:
             return reader in self._neighbours.joined
-        return self._carries(reader) and self._is_taken(reader, host)
-
-    def _takes_away(self, reader: Node) -> bool:
-        """Whether a lookup waits in vain, or for nothing but what only carries on, which asks too late."""
-        if self._neighbours.takes_along(reader):
-            return True
-        waits = reader in self._neighbours.waiting and reader.op in self._passive.lookups
-        later = reader.outputs[0].outputs if waits and reader in self._neighbours.pulled else ()
-        return bool(later) and all(map(self._carries, later))
-
-    def _carries(self, reader: Node) -> bool:
-        active = reader in self._neighbours.active and self._neighbours.verdicts[reader].device == "bpu"
-        return reader.op in self._passive.carrying and not active
+        return self._neighbours.carries(reader) and self._is_taken(reader, host)
 
     def _is_sloped(self, node: Node) -> bool:
         """Whether it is left on the CPU and reads something quantised there, or is one with a lookup that waits."""
@@ -114,9 +102,10 @@ class Faults:
         return not moved and self._is_quantised(node.inputs[0])
 
     def _is_looped(self, node: Node, devices: Mapping[Node, str]) -> bool:
-        """Whether something on the BPU reads the result that does not take floats."""
-        readers = (reader for reader in node.outputs[0].outputs if reader.op not in self._passive.deaf)
-        return any(devices[self._folds.home(reader)] == "bpu" for reader in readers)
+        """Whether a sum reads the result, or something on the BPU that does not take floats."""
+        readers = [reader for reader in node.outputs[0].outputs if reader.op not in self._passive.deaf]
+        summed = any(reader.op in self._passive.summing for reader in readers)
+        return summed or any(devices[self._folds.home(reader)] == "bpu" for reader in readers)
 
     def _is_forked(self, node: Node, devices: Mapping[Node, str]) -> bool:
         data = node.inputs[0]

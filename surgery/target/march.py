@@ -128,6 +128,8 @@ class Passive(Data):
     is quantised, and which go along with lookups that wait in vain; ``carrying``: those of the CPU through which they do.
     ``drawn``: those of ``ops`` that a lookup asks for which waits in vain; of others that it reads directly it asks for
     the sake of what else reads them; ``mute``: those of ``passing`` that ask for no lookup which waits.
+    ``abrupt``: lookups that wait, and are not asked for through those of ``carrying``.
+    ``summing``: those of ``ops`` that become a convolution, whose result is float as that of one is.
     ``sloped``: those of which the toolchain crashes where they read something quantised on the CPU.
     """
 
@@ -157,6 +159,8 @@ class Passive(Data):
     sloped: frozenset[str] = frozenset()
     drawn: frozenset[str] = frozenset()
     mute: frozenset[str] = frozenset()
+    summing: frozenset[str] = frozenset()
+    abrupt: frozenset[str] = frozenset()
     source: str = ""
     evidence: Evidence = "read"
 

@@ -98,6 +98,8 @@ class Neighbours:
             asking += [reader for reader in readers if self._asks_in_vain(reader)]
         if node in self.waiting and node.op in passive.lookups - passive.after_conv:
             asking = [reader for reader in asking if self._on_bpu(reader) or reader.op not in passive.mute]
+        if node in self.waiting and node.op in passive.abrupt:
+            asking = [reader for reader in asking if not self.carries(reader)]
         asking = [reader for reader in asking if reader not in self.handed]
         if not asking and any(self._hands_on(node, reader) for reader in readers):
             self.handed.add(node)
@@ -130,6 +132,10 @@ class Neighbours:
         if maker in self.shuffles.values():
             before = self._shuffled(maker).producer
             return before is not None and self._is_of_far_cpu(before)
+        if maker in self.waiting and maker.op in self.target.march.passive.abrupt:
+            readers = maker.outputs[0].outputs
+            if all(self.carries(reader) for reader in readers):
+                return True
         if self._on_bpu(maker) and (maker in self.waiting or self._waits(maker, None)):
             return self._follows_cpu(maker)
         return maker in self.verdicts and self._gives_cpu_floats(maker)
@@ -156,6 +162,11 @@ class Neighbours:
         given = node.graph is not None and node.graph.is_output(out)
         taken = bool(out.outputs) and not given and all(map(self.takes_along, out.outputs))
         return out.outputs[0] if taken else None
+
+    def carries(self, reader: Node) -> bool:
+        """Whether a node only hands on that a lookup behind it waits in vain, and asks too late for one before it."""
+        active = reader in self.active and self.verdicts[reader].device == "bpu"
+        return reader.op in self.target.march.passive.carrying and not active
 
     def _is_let_go(self, node: Node) -> bool:
         """Whether lookups that wait in vain are all that reads a passive node which they do not ask."""
@@ -191,6 +202,8 @@ class Neighbours:
         asked = [t for t in read if self.is_asked_for(t, node) and (sure or not self._is_of_cpu(t, folds))]
         made = self._is_passed_on if strict else self._is_made_so
         others = [t for t in read if t not in asked and not made(t, idle, folds)]
+        if node.op in self.target.march.passive.summing and len(read) == 2 and read[0] is not read[1]:
+            others = [t for t in others if not (self._is_sum(t) and self._made_on_bpu(t, idle, folds))]
         if not others:
             return bool(read)
         return node.op != "Concat" and bool(asked) and all(self._is_of_conv(tensor, folds) for tensor in others)
@@ -228,7 +241,9 @@ class Neighbours:
             return False
         if node.op in passive.not_after_conv:
             return not all(self._is_of_conv(t, folds or Folds()) for t in _read(node))
-        behind = node.op in passive.after_conv and all(self._convolution(t, folds or Folds()) for t in _read(node))
+        sums = node.op in _KEEPING
+        made = (self._convolution(t, folds or Folds()) or (sums and self._is_sum(t)) for t in _read(node))
+        behind = node.op in passive.after_conv and all(made)
         return node.op in passive.ops or behind
 
     def _may(self, node: Node) -> bool:
@@ -320,6 +335,10 @@ class Neighbours:
             home = home.inputs[0].producer
         return home if home is not None and home.op in ("Conv", "Gemm") else None
 
+    def _is_sum(self, tensor: Tensor) -> bool:
+        """Whether ``tensor`` is a sum that becomes a convolution."""
+        return tensor.producer is not None and tensor.producer.op in self.target.march.passive.summing
+
     def _is_of_conv(self, tensor: Tensor, folds: Folds) -> bool:
         maker = self._convolution(tensor, folds)
         return maker is not None and self._on_bpu(maker)
@@ -328,7 +347,8 @@ class Neighbours:
         """Whether the result of ``node`` leaves the BPU as floats where nothing quantised reads it."""
         if node in self.carried or node not in self.floats:
             return node in self.carried
-        return node in self.active or node.op not in self.target.march.passive.ops
+        passive = self.target.march.passive
+        return node in self.active or node.op not in passive.ops or node.op in passive.summing
 
 
 def _read(node: Node) -> Iterator[Tensor]:

@@ -66,7 +66,7 @@ WEIGHTS = [
     ("line", "[1,16]", 16),
 ]
 SHAPES = (
-    "float[4] twice = {1, 1, 2, 2},"
+    "float[4] twice = {1, 1, 2, 2}, float[4] thrice = {1, 1, 3, 3},"
     "int64[5] five = {1, 8, 2, 8, 16}, int64[1] one = {0}, int64[1] axis = {1}, int64[1] two = {2},"
     "int64[8] none = {0, 0, 0, 0, 0, 0, 0, 0}, int64[8] some = {0, 0, 1, 1, 0, 0, 1, 1},"
     "float root = {1.4142135}, float unit = {1.0}, float low = {0.0}, float three = {3.0}, float six = {6.0},"
@@ -521,6 +521,18 @@ PARTED = [
     (f"a = {CONV}(x, w) b = Cos(a) d = Max(b, k) y = Tanh(d)", "bernoulli2", "bccb", 2),
     (f"a = {CONV}(x, w) b = LeakyRelu(a) d = Max(b, k) y = Tanh(d)", "bernoulli2", "bbcb", 2),
     (f"a = {CONV}(x, w) b = Cos(a) d = ReduceMax<axes=[3]>(b) y = Tanh(d)", "bernoulli2", "bbcb", 2),
+    (f"a = {CONV}(x, w) b = Floor(a) d = Slice(b, one, two, axis) y = Tanh(d)", "bernoulli2", "bcbb", 3),
+    (f"a = {CONV}(x, w) b = Floor(a) d = {WIDER}(b, c, twice) y = Tanh(d)", "bernoulli2", "bccb", 2),
+    (f"a = {CONV}(x, w) b = Floor(a) d = {POOL}(b) y = Tanh(d)", "bernoulli2", "bbbb", 1),
+    (f"a = {CONV}(x, w) b = Cos(a) d = Slice(b, one, two, axis) y = Tanh(d)", "bernoulli2", "bbbb", 1),
+    (f"a = {CONV}(x, w) b = Cos(a) d = {WIDER}(b, c, thrice) y = Tanh(d)", "bernoulli2", "bbcb", 2),
+    # a sum of two values is a convolution: its result is floats
+    (f"a = Tanh(x) b = Sigmoid(x) d = Add(a, b) y = {POOL}(d)", "bernoulli2", "bbbc", 1),
+    *((f"a = Tanh(x) d = Add(a, x) y = {op}", "bernoulli2", "bbc", 1) for op in ("Relu(d)", "Slice(d, one, two, axis)")),
+    (f"a = Tanh(x) d = Add(a, x) y = {POOL}(d) z = Tanh(d)", "bernoulli2", "bbbb", 1),
+    ("a = Tanh(x) b = Sigmoid(x) d = Add(a, x) y = Add(d, b)", "bernoulli2", "bbbb", 1),
+    ("a = Tanh(x) d = Add(a, x) y = Mul(d, n)", "bernoulli2", "bbb", 1),
+    *((f"a = Tanh(x) b = Sigmoid(x) d = Add(a, b) y = {POOL}(d)", march, "bbbb", 1) for march in LATER),
     # what an activation is of may be made by one of its operators
     *((f"a = Tanh(x) s = Sigmoid(a) d = Mul(a, s) y = {CONV}(d, w)", march, "bfbb", 1) for march in ALL),
     *((f"a = Mul(x, n) s = Sigmoid(a) d = Mul(a, s) y = {CONV}(d, w)", march, "bfbb", 1) for march in ALL),
@@ -540,6 +552,7 @@ FAULTS = [
     (f"a = {DILATED}(x, w) b = Mul(a, n) d = Slice(b, one, two, axis) y = Floor(d)", "bernoulli2", "stranded"),
     (f"a = {DILATED}(x, w) b = ReduceMax<axes=[3]>(a) y = Floor(b)", "bernoulli2", "stranded"),
     (f"a = {DILATED}(x, w) b = Floor(a) d = Pad(b, some) y = Tanh(d)", "bernoulli2", "stranded"),
+    (f"a = {DILATED}(x, w) b = Cos(a) d = Pad(b, some) y = Tanh(d)", "bernoulli2", ""),
     (f"a = {CONV}(x, w) y = Cos(a)", "bernoulli2", ""),
     (f"a = {DILATED}(x, w) b = Tanh(a) y = Cos(b)", "bernoulli2", ""),
     (f"a = {DILATED}(x, w) y = Cos(a)", "bayes-e", ""),
@@ -561,6 +574,7 @@ FAULTS = [
     ("a = Tanh(x) b = Softmax<axis=1>(a) y = Relu(b)", "bernoulli2", "looped"),
     (f"a = {CONV}(x, w) b = Softmax<axis=1>(a) y = {POINT}(b, p)", "bernoulli2", ""),
     ("a = Tanh(x) b = Softmax<axis=1>(a) y = Mul(b, x)", "bernoulli2", ""),
+    ("a = Tanh(x) b = Softmax<axis=1>(a) y = Add(b, x)", "bernoulli2", "looped"),
     ("y = Softmax<axis=1>(x) z = Sigmoid(x)", "bernoulli2", "forked"),
     ("m = ReduceMean<axes=[3]>(x) y = Softmax<axis=1>(m) z = Tanh(m)", "bernoulli2", "forked"),
     ("a = Tanh(x) b = Abs(x) y = Softmax<axis=1>(a) z = Sigmoid(a)", "bernoulli2", ""),
