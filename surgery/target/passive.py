@@ -76,7 +76,8 @@ class Neighbours:
             if node in self.pulled or node in folds.into or (name is None and not self._may(node)):
                 continue
             if name == SHUFFLE:
-                if not self._is_made_so(self._shuffled(node), idle, folds):
+                data = self._shuffled(node)
+                if not (self._is_made_so(data, idle, folds) or self.is_asked_for(data)):
                     idle[node] = BESIDE_NOTHING
             elif node in self.joined or self._is_let_go(node):
                 idle[node] = f"one with {(self.joined.get(node) or node.outputs[0].outputs[0]).name}, which waits"
@@ -215,7 +216,7 @@ class Neighbours:
             return False
         if home.op in _KEEPING or home in self.split:
             return True
-        passive = home.op in self.target.march.passive.ops - {"Add"}
+        passive = home.op in self.target.march.passive.ops - {"Add"} - self.target.march.passive.not_after_conv
         nodes = (home, *folds.parts(home))
         read = (t for node in nodes for t in _read(node) if t.producer is None or folds.home(t.producer) is not home)
         return passive and all(self.is_asked_for(t, home) or self._is_passed_on(t, idle, folds) for t in read)

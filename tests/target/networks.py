@@ -533,6 +533,15 @@ PARTED = [
     ("a = Tanh(x) b = Sigmoid(x) d = Add(a, x) y = Add(d, b)", "bernoulli2", "bbbb", 1),
     ("a = Tanh(x) d = Add(a, x) y = Mul(d, n)", "bernoulli2", "bbb", 1),
     *((f"a = Tanh(x) b = Sigmoid(x) d = Add(a, b) y = {POOL}(d)", march, "bbbb", 1) for march in LATER),
+    # a Clip from 0 is asked for as another lookup where a convolution does not take it up, as others read that, too
+    (f"a = {CONV}(x, w) y = Clip(a, low, six) z = Neg(a)", "bernoulli2", "bbc", 1),
+    (f"a = {CONV}(x, w) y = Clip(a, low, six) z = Clip(a, low, three)", "bernoulli2", "bbb", 1),
+    (f"a = {CONV}(x, w) y = Clip(a, low, six) z = {POOL}(a)", "bernoulli2", "bbb", 1),
+    (f"a = {CONV}(x, w) b = BatchNormalization(a, c, c, c, c) y = Concat<axis=1>(b, a)", "bernoulli2", "bbc", 1),
+    (
+        f"a = {CONV}(x, w) r = Reshape(a, apart) t = {SWAP}(r) y = Reshape(t, joined) z = Tanh(a)",
+        "bernoulli2", "bffbb", 1,
+    ),
     # what an activation is of may be made by one of its operators
     *((f"a = Tanh(x) s = Sigmoid(a) d = Mul(a, s) y = {CONV}(d, w)", march, "bfbb", 1) for march in ALL),
     *((f"a = Mul(x, n) s = Sigmoid(a) d = Mul(a, s) y = {CONV}(d, w)", march, "bfbb", 1) for march in ALL),
