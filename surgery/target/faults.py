@@ -6,14 +6,16 @@ Each function gives the names of nodes of one graph; the ``placed`` rules of mar
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from math import prod
 
-from surgery.ir.graph import Node, Tensor
+from surgery.ir.graph import Constant, Node, Tensor
 from surgery.target.folds import RESHAPES, Folds
 from surgery.target.lookups import SHUFFLE
 from surgery.target.passive import READ_BY_NOTHING, Neighbours
 from surgery.target.rows import Row
 from surgery.target.verdict import Verdict
 
+_STRETCHING = frozenset({"Add", "Div", "Max", "Min", "Mul", "Sub"})
 _JOINED = frozenset({"Clip", "Relu"})
 """Activations that a convolution takes up where something quantised reads them."""
 
@@ -60,9 +62,13 @@ class Faults:
         return node in self._neighbours.split and self._is_taken(node, node)
 
     def _is_taken(self, node: Node, host: Node) -> bool:
-        """Whether lookups that wait in vain are all that reads ``node``, directly or through what carries on."""
+        """Whether lookups that wait in vain are all that reads ``node``; one alone may through what carries on."""
         readers = node.outputs[0].outputs
-        return bool(readers) and not _is_given(node) and all(self._takes(reader, node, host) for reader in readers)
+        if _is_given(node) or not readers:
+            return False
+        if len(readers) > 1:
+            return all(map(self._neighbours.takes_along, readers))
+        return self._takes(readers[0], node, host)
 
     def _takes(self, reader: Node, node: Node, host: Node) -> bool:
         if self._neighbours.takes_along(reader):
@@ -78,7 +84,9 @@ class Faults:
         if node.op not in self._passive.sloped:
             return False
         waits = self._idle[node] == READ_BY_NOTHING
-        return node in self._neighbours.joined or (waits and self._is_quantised(node.inputs[0]))
+        maker = node.inputs[0].producer
+        made = maker is None or self._neighbours.verdicts[maker].device != "cpu" or maker.op in self._passive.handing
+        return node in self._neighbours.joined or (waits and made and self._is_quantised(node.inputs[0]))
 
     def _is_quantised(self, tensor: Tensor) -> bool:
         return self._neighbours.is_quantised(tensor, self._idle, self._folds)
@@ -105,7 +113,7 @@ class Faults:
         """Whether a sum reads the result, or something on the BPU that does not take floats."""
         readers = [reader for reader in node.outputs[0].outputs if reader.op not in self._passive.deaf]
         summed = any(reader.op in self._passive.summing for reader in readers)
-        return summed or any(devices[self._folds.home(reader)] == "bpu" for reader in readers)
+        return summed or any(devices.get(self._folds.home(reader)) == "bpu" for reader in readers)
 
     def _is_forked(self, node: Node, devices: Mapping[Node, str]) -> bool:
         data = node.inputs[0]
@@ -113,7 +121,7 @@ class Faults:
         if any(reader in self._neighbours.unasked for reader in others):
             return True
         made = data.producer is not None and devices.get(self._folds.home(data.producer)) == "bpu"
-        return not made and any(devices[self._folds.home(reader)] == "bpu" for reader in others)
+        return not made and any(devices.get(self._folds.home(reader)) == "bpu" for reader in others)
 
 
 def turned(rows: Iterable[Row], folds: Folds) -> tuple[str, ...]:
@@ -140,10 +148,16 @@ def _leaves(row: Row, found: Mapping[Node, Row], folds: Folds) -> bool:
     for tensor in _results(row.node, folds):
         if row.node.graph is not None and row.node.graph.is_output(tensor):
             return True
-        readers = (found[folds.home(reader)] for reader in tensor.outputs)
-        if any(reader.node is not row.node and reader.segment != row.segment for reader in readers):
+        readers = (found.get(folds.home(reader)) for reader in tensor.outputs)  # None in a body
+        if any(reader is None or (reader is not row and reader.segment != row.segment) for reader in readers):
             return True
     return False
+
+
+def _reads_alone(node: Node, folds: Folds) -> bool:
+    """Whether it has one operand, numbers aside: none says in which layout the other is."""
+    stretched = node.op in _STRETCHING and any(isinstance(t, Constant) and prod(t.shape) > 1 for t in node.inputs)
+    return len(folds.computed(node)) == 1 and not stretched
 
 
 def _is_turned(node: Node, found: Mapping[Node, Row], folds: Folds) -> bool:
@@ -151,9 +165,9 @@ def _is_turned(node: Node, found: Mapping[Node, Row], folds: Folds) -> bool:
         readers = [reader for reader in tensor.outputs if tensor.rank == 4]
         moved = [reader for reader in readers if reader.op == "Transpose"]
         alone = (
-            found[folds.home(reader)].device == "cpu" and len(folds.computed(reader)) == 1
+            found[folds.home(reader)].device == "cpu" and _reads_alone(reader, folds)
             for reader in readers
-            if reader.op != "Transpose" and reader.op not in RESHAPES
+            if folds.home(reader) in found and reader.op != "Transpose" and reader.op not in RESHAPES
         )
         if moved and any(alone):
             return True

@@ -124,8 +124,8 @@ class Passive(Data):
     on the scale of what they read on the CPU, too, to ``heirs``, which are quantised then; ``strict``: those of ``ops``
     to which a value is quantised only if others ask for it, or what makes it keeps the scale of what it reads.
     ``unasked``: those on request that run on the BPU without being asked where, under a condition, what they read is
-    quantised; their result is floats. ``split``: convolutions that, under a condition, end with a movement, whose result
-    is quantised, and which go along with lookups that wait in vain; ``carrying``: those of the CPU through which they do.
+    quantised; their result is floats. ``split``: convolutions that, under a condition, end with a movement: what they
+    make is quantised, and they go along with lookups that wait in vain; ``carrying``: those through which they do.
     ``drawn``: those of ``ops`` that a lookup asks for which waits in vain; of others that it reads directly it asks for
     the sake of what else reads them; ``mute``: those of ``passing`` that ask for no lookup which waits.
     ``abrupt``: lookups that wait, and are not asked for through those of ``carrying``.

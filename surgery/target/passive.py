@@ -151,7 +151,7 @@ class Neighbours:
         return reader in self.planar or (reader in self.verdicts and self.verdicts[reader].device == "cpu")
 
     def _waiting_lookup(self, node: Node) -> Node | None:
-        """An activation that reads ``node`` and waits in vain, if no other reads it, and none is with a later one already.
+        """An activation that reads ``node`` and waits in vain, if no other kind does, and none is with a later one.
 
         A Div that stays on the CPU is a Reciprocal of its divisor, and a product.
         """

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from surgery.ir import Model
 from surgery.target import load_target, place
 from surgery.toolchain import Witness
+from tests.support import proto_of
 from tests.target.networks import FAULTS, network
 
 
@@ -28,6 +30,16 @@ def test_a_shuffle_asks_once() -> None:
     body = "a = Neg(x) r = Reshape(a, apart) t = Transpose<perm=[0,2,1,3,4]>(r) b = Reshape(t, joined) d = Tanh(a)"
     placement = place(network(f"{body} y = Concat<axis=1>(d, b) z = Softmax<axis=2>(a)"), load_target("bernoulli2"))
     assert placement.accepted
+
+
+def test_what_a_body_reads_is_no_neighbour() -> None:
+    """A node in a body is none of the main graph's, which its values leave there."""
+    body = "a = Tanh(x) b = Sigmoid(a) y = Neg(b)"
+    size = "float[1,8,16,16]"
+    then = f"then_branch = p () => ({size} e) {{ e = Neg(b) }}, else_branch = q () => ({size} h) {{ h = Neg(a) }}"
+    proto = proto_of(f"g ({size} x, bool c) => ({size} d) {{ {body} d = If (c) <{then}> }}", opset=11)
+    placement = place(Model.load(proto), load_target("bernoulli2"))
+    assert all(refusal.rule != "model.turned" for refusal in placement.refusals)
 
 
 @pytest.mark.witness
