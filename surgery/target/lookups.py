@@ -160,8 +160,8 @@ def _makers(node: Node, folds: Folds) -> Iterator[Node]:
 
 
 def _read_only_by(node: Node, readers: set[Node]) -> bool:
-    out = node.outputs[0]
-    return all(r in readers for r in out.outputs) and not (node.graph is not None and node.graph.is_output(out))
+    """Whether one of ``readers`` alone reads the node: what two read is the value that an activation is of."""
+    return sole_reader(node) in readers
 
 
 def _shape_of_lookup(cone: list[Node]) -> bool:

@@ -123,6 +123,14 @@ class Passive(Data):
     by the condition under which a node of the toolchain's own is before them on the CPU; ``handing``: those that hand
     on the scale of what they read on the CPU, too, to ``heirs``, which are quantised then; ``strict``: those of ``ops``
     to which a value is quantised only if others ask for it, or what makes it keeps the scale of what it reads.
+    ``unasked``: those on request that run on the BPU without being asked where, under a condition, what they read is
+    quantised; their result is floats. ``split``: convolutions that, under a condition, end with a movement: what they
+    make is quantised, and they go along with lookups that wait in vain; ``carrying``: those through which they do.
+    ``drawn``: those of ``ops`` that a lookup asks for which waits in vain; of others that it reads directly it asks for
+    the sake of what else reads them; ``mute``: those of ``passing`` that ask for no lookup which waits.
+    ``abrupt``: lookups that wait, and are not asked for through those of ``carrying``.
+    ``summing``: those of ``ops`` that become a convolution, whose result is float as that of one is.
+    ``sloped``: those of which the toolchain crashes where they read something quantised on the CPU.
     """
 
     ops: frozenset[str] = frozenset()
@@ -145,6 +153,14 @@ class Passive(Data):
     handing: frozenset[str] = frozenset()
     heirs: frozenset[str] = frozenset()
     strict: frozenset[str] = frozenset()
+    unasked: dict[str, str] = {}
+    split: dict[str, str] = {}
+    carrying: frozenset[str] = frozenset()
+    sloped: frozenset[str] = frozenset()
+    drawn: frozenset[str] = frozenset()
+    mute: frozenset[str] = frozenset()
+    summing: frozenset[str] = frozenset()
+    abrupt: frozenset[str] = frozenset()
     source: str = ""
     evidence: Evidence = "read"
 

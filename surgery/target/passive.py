@@ -38,6 +38,8 @@ class Neighbours:
         joined: lookups that become one with a waiting one behind them, and that one.
         normal: squares and roots of layer normalisations, which wait for nothing.
         carried: passive nodes that went along with what makes their input; known once :meth:`idle` has run.
+        unasked: those on request that run on the BPU unasked where what they read is quantised.
+        split: convolutions that end with a movement.
     """
 
     def __init__(self, graph: Graph, target: Target, verdicts: dict[Node, Verdict], opset: int) -> None:
@@ -51,6 +53,7 @@ class Neighbours:
         self.waiting, self.along = those(passive.waiting) - self.normal, those(passive.along)
         self.aloof, self.floats = those(passive.aloof), those(passive.floats)
         self.planar = those(passive.planar)
+        self.unasked, self.split = those(passive.unasked), those(passive.split)
         self.active = {n for n in graph.nodes if n.op in passive.only} - those(passive.only)
         cones = {n: shuffle_behind(n) for n in graph.nodes} if target.fuses(SHUFFLE) else {}
         self.shuffles = {cone[-1]: root for root, cone in cones.items() if cone is not None}
@@ -73,10 +76,11 @@ class Neighbours:
             if node in self.pulled or node in folds.into or (name is None and not self._may(node)):
                 continue
             if name == SHUFFLE:
-                if not self._is_made_so(self._shuffled(node), idle, folds):
+                data = self._shuffled(node)
+                if not (self._is_made_so(data, idle, folds) or self.is_asked_for(data)):
                     idle[node] = BESIDE_NOTHING
-            elif node in self.joined:
-                idle[node] = f"one lookup with {self.joined[node].name}, which waits"
+            elif node in self.joined or self._is_let_go(node):
+                idle[node] = f"one with {(self.joined.get(node) or node.outputs[0].outputs[0]).name}, which waits"
             elif node in self.waiting if name is None else name in self.target.march.passive.waiting:
                 if not self._goes_along(node, idle, folds):
                     idle[node] = READ_BY_NOTHING
@@ -91,6 +95,12 @@ class Neighbours:
         """Whether one of ``readers`` asks for the result of ``node``; behind the CPU some ask less, or are deaf."""
         passive = self.target.march.passive
         asking = [reader for reader in readers if self._pulls(reader) or self._scales(node, reader)]
+        if node.op in passive.drawn:
+            asking += [reader for reader in readers if self._asks_in_vain(reader)]
+        if node in self.waiting and node.op in passive.lookups - passive.after_conv:
+            asking = [reader for reader in asking if self._on_bpu(reader) or reader.op not in passive.mute]
+        if node in self.waiting and node.op in passive.abrupt:
+            asking = [reader for reader in asking if not self.carries(reader)]
         asking = [reader for reader in asking if reader not in self.handed]
         if not asking and any(self._hands_on(node, reader) for reader in readers):
             self.handed.add(node)
@@ -123,6 +133,10 @@ class Neighbours:
         if maker in self.shuffles.values():
             before = self._shuffled(maker).producer
             return before is not None and self._is_of_far_cpu(before)
+        if maker in self.waiting and maker.op in self.target.march.passive.abrupt:
+            readers = maker.outputs[0].outputs
+            if all(self.carries(reader) for reader in readers):
+                return True
         if self._on_bpu(maker) and (maker in self.waiting or self._waits(maker, None)):
             return self._follows_cpu(maker)
         return maker in self.verdicts and self._gives_cpu_floats(maker)
@@ -137,7 +151,7 @@ class Neighbours:
         return reader in self.planar or (reader in self.verdicts and self.verdicts[reader].device == "cpu")
 
     def _waiting_lookup(self, node: Node) -> Node | None:
-        """The activation that alone reads ``node`` and waits in vain, if no later one is with it already.
+        """An activation that reads ``node`` and waits in vain, if no other kind does, and none is with a later one.
 
         A Div that stays on the CPU is a Reciprocal of its divisor, and a product.
         """
@@ -145,13 +159,31 @@ class Neighbours:
         if reader is not None and reader.op == "Div" and "Reciprocal" in self.target.march.passive.waiting:
             divides = reader.inputs[1].producer is node and node not in self.normal
             return reader if divides and self.verdicts[reader].device == "cpu" else None
-        waits = reader in self.waiting and reader.op in self.target.march.passive.lookups and reader not in self.pulled
-        return reader if reader is not None and waits and reader not in self.joined else None
+        out = node.outputs[0]
+        given = node.graph is not None and node.graph.is_output(out)
+        taken = bool(out.outputs) and not given and all(map(self.takes_along, out.outputs))
+        return out.outputs[0] if taken else None
+
+    def carries(self, reader: Node) -> bool:
+        """Whether a node only hands on that a lookup behind it waits in vain, and asks too late for one before it."""
+        active = reader in self.active and self.verdicts[reader].device == "bpu"
+        return reader.op in self.target.march.passive.carrying and not active
+
+    def _is_let_go(self, node: Node) -> bool:
+        """Whether lookups that wait in vain are all that reads a passive node which they do not ask."""
+        passive = self.target.march.passive
+        readers, given = node.outputs[0].outputs, node.graph is not None and node.graph.is_output(node.outputs[0])
+        return node.op in passive.strict and bool(readers) and not given and all(map(self.takes_along, readers))
+
+    def takes_along(self, reader: Node) -> bool:
+        """Whether a lookup waits in vain, and is not one with a later one."""
+        waits = reader in self.waiting and reader.op in self.target.march.passive.lookups
+        return waits and reader not in self.pulled and reader not in self.joined
 
     def _goes_along(self, node: Node, idle: dict[Node, str], folds: Folds) -> bool:
         """Whether ``node`` is taken along by what makes its input, on the BPU, or reads it there."""
         data = node.inputs[0]
-        return node in self.along and (self._made_on_bpu(data, idle, folds) is not None or self._is_asked_for(data))
+        return node in self.along and (self._made_on_bpu(data, idle, folds) is not None or self.is_asked_for(data))
 
     def _shuffled(self, root: Node) -> Tensor:
         """What the channel shuffle that ends at ``root`` reads."""
@@ -168,9 +200,11 @@ class Neighbours:
         strict = node.op in self.target.march.passive.strict
         several = len(read) > 1 and (node.op != "Concat" or strict)
         sure = not several and node.op not in self.target.march.passive.not_after_conv
-        asked = [t for t in read if self._is_asked_for(t, node) and (sure or not self._is_of_cpu(t, folds))]
+        asked = [t for t in read if self.is_asked_for(t, node) and (sure or not self._is_of_cpu(t, folds))]
         made = self._is_passed_on if strict else self._is_made_so
         others = [t for t in read if t not in asked and not made(t, idle, folds)]
+        if node.op in self.target.march.passive.summing and len(read) == 2 and read[0] is not read[1]:
+            others = [t for t in others if not (self._is_sum(t) and self._made_on_bpu(t, idle, folds))]
         if not others:
             return bool(read)
         return node.op != "Concat" and bool(asked) and all(self._is_of_conv(tensor, folds) for tensor in others)
@@ -180,10 +214,12 @@ class Neighbours:
         home = self._made_on_bpu(tensor, idle, folds)
         if home is None or home in self.active:
             return False
-        if home.op in _KEEPING:
+        if home.op in _KEEPING or home in self.split:
             return True
-        passive = home.op in self.target.march.passive.ops - {"Add"}
-        return passive and all(self._is_asked_for(t, home) or self._is_passed_on(t, idle, folds) for t in _read(home))
+        passive = home.op in self.target.march.passive.ops - {"Add"} - self.target.march.passive.not_after_conv
+        nodes = (home, *folds.parts(home))
+        read = (t for node in nodes for t in _read(node) if t.producer is None or folds.home(t.producer) is not home)
+        return passive and all(self.is_asked_for(t, home) or self._is_passed_on(t, idle, folds) for t in read)
 
     def _is_handed(self, tensor: Tensor, idle: dict[Node, str], folds: Folds) -> bool:
         """Whether an operator of the CPU makes ``tensor`` in the scale of values that are all quantised."""
@@ -193,7 +229,7 @@ class Neighbours:
         if not self._is_of_cpu(tensor, folds):
             return False
         read = [each for each in maker.inputs if each.dtype is None or each.dtype.kind == "f"]
-        return all(self._is_asked_for(each) or self._is_made_so(each, idle, folds) for each in read)
+        return all(self.is_asked_for(each) or self._is_made_so(each, idle, folds) for each in read)
 
     def _is_of_cpu(self, tensor: Tensor, folds: Folds) -> bool:
         """Whether an operator makes ``tensor`` that by itself is on the CPU."""
@@ -206,7 +242,9 @@ class Neighbours:
             return False
         if node.op in passive.not_after_conv:
             return not all(self._is_of_conv(t, folds or Folds()) for t in _read(node))
-        behind = node.op in passive.after_conv and all(self._convolution(t, folds or Folds()) for t in _read(node))
+        sums = node.op in _KEEPING
+        made = (self._convolution(t, folds or Folds()) or (sums and self._is_sum(t)) for t in _read(node))
+        behind = node.op in passive.after_conv and all(made)
         return node.op in passive.ops or behind
 
     def _may(self, node: Node) -> bool:
@@ -236,11 +274,17 @@ class Neighbours:
             return device == "cpu" and reader.op in passive.passing and reader in self.pulled
         return reader in self.pulled or not (reader in self.waiting or self._waits(reader, None))
 
-    def _is_asked_for(self, tensor: Tensor, but: Node | None = None) -> bool:
+    def is_asked_for(self, tensor: Tensor, but: Node | None = None) -> bool:
+        """Whether something on the BPU asks for ``tensor`` quantised, a node aside."""
         deaf = self.target.march.passive.deaf
         own = tensor.producer in self.verdicts and self._gives_cpu_floats(tensor.producer)
         readers = (reader for reader in tensor.outputs if reader is not but and not (own and reader.op in deaf))
-        return any(map(self._pulls, readers))
+        return any(self._pulls(reader) or self._asks_in_vain(reader) for reader in readers)
+
+    def _asks_in_vain(self, reader: Node) -> bool:
+        """Whether a lookup that waits in vain asks for what it reads, though it is on the CPU."""
+        lookups = self.target.march.passive.lookups - self.target.march.passive.sloped
+        return reader in self.waiting and reader.op in lookups and reader not in self.pulled and self._on_bpu(reader)
 
     def apart(self, folds: Folds, devices: Mapping[Node, Device]) -> set[Node]:
         """Those on the BPU that have maps channels first, or read floats of the CPU so, by the devices of all nodes."""
@@ -270,6 +314,14 @@ class Neighbours:
         home = self._made_on_bpu(tensor, idle, folds)
         return home is not None and not self._gives_floats(home)
 
+    def is_quantised(self, tensor: Tensor, idle: dict[Node, str], folds: Folds) -> bool:
+        """Whether something asks for ``tensor``, or makes it quantised; what is of the CPU may stay floats."""
+        maker = tensor.producer
+        handed = maker is not None and maker.op in self.target.march.passive.handing
+        if maker in self.verdicts and folds.home(maker) is maker and self._gives_cpu_floats(maker) and not handed:
+            return False
+        return self.is_asked_for(tensor) or self._is_made_so(tensor, idle, folds)
+
     def _made_on_bpu(self, tensor: Tensor, idle: dict[Node, str], folds: Folds) -> Node | None:
         """The node on the BPU that makes ``tensor``."""
         if tensor.producer is None or tensor.producer not in self.verdicts:
@@ -284,6 +336,10 @@ class Neighbours:
             home = home.inputs[0].producer
         return home if home is not None and home.op in ("Conv", "Gemm") else None
 
+    def _is_sum(self, tensor: Tensor) -> bool:
+        """Whether ``tensor`` is a sum that becomes a convolution."""
+        return tensor.producer is not None and tensor.producer.op in self.target.march.passive.summing
+
     def _is_of_conv(self, tensor: Tensor, folds: Folds) -> bool:
         maker = self._convolution(tensor, folds)
         return maker is not None and self._on_bpu(maker)
@@ -292,7 +348,8 @@ class Neighbours:
         """Whether the result of ``node`` leaves the BPU as floats where nothing quantised reads it."""
         if node in self.carried or node not in self.floats:
             return node in self.carried
-        return node in self.active or node.op not in self.target.march.passive.ops
+        passive = self.target.march.passive
+        return node in self.active or node.op not in passive.ops or node.op in passive.summing
 
 
 def _read(node: Node) -> Iterator[Tensor]:

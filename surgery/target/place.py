@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from surgery.ir.graph import Constant, Dim, Graph, Node
 from surgery.target.apart import taken_apart
+from surgery.target.faults import Faults, shared_roots, turned
 from surgery.target.folds import RESHAPES, Folds, find_folds
 from surgery.target.lookups import SHUFFLE
 from surgery.target.march import Op
@@ -143,30 +144,35 @@ def _gone(node: Node) -> Row:
 
 def place(model: Model, target: Target) -> Placement:
     """Where every node of ``model`` runs on ``target``."""
-    rows, folds, inserted = _place_main(model.graph, target, model.opset)
+    rows, folds, inserted, faults = _place_main(model.graph, target, model.opset)
     for graph in list(model.graph.walk())[1:]:
         _place_body(graph, target, model.opset, rows)
     placement = Placement(target, rows, target.refusals(model), folds, inserted=inserted)
-    sums = unsorted_sums({row.node: row.device for row in rows}, folds)
-    placement.refusals += target.refusals_once_placed({**placement.counts(), "unsorted_sums": sums})
+    devices = {row.node: row.device for row in rows}
+    faults |= {"unsorted_sums": unsorted_sums(devices, folds), "shared_roots": shared_roots(devices, folds)}
+    placement.refusals += target.refusals_once_placed({**placement.counts(), **faults})
     return placement
 
 
-def _place_main(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Folds, frozenset[int]]:
+_Facts: TypeAlias = "dict[str, tuple[str, ...]]"
+
+
+def _place_main(graph: Graph, target: Target, opset: int) -> tuple[list[Row], Folds, frozenset[int], _Facts]:
     """The rows of the main graph, placed as the toolchain has it once it has moved what only moves elements.
 
-    The last are the segments of the nodes that it inserts on the way.
+    The third are the segments of the nodes that it inserts on the way, the last names of what it fails on.
     """
     twin = sunk(graph, target.march.sinking, opset) or taken_apart(graph, target, opset)
-    rows, folds, apart = _place_graph(twin or Twin(graph), target, opset)
+    rows, folds, apart, faults = _place_graph(twin or Twin(graph), target, opset)
     number_segments(rows, folds, apart)
+    faults["turned"] = turned(rows, folds)
     on_bpu = {row.node for row in rows if row.device == "bpu"} if target.fuses(OUTPUT_INTEGERS) else set()
     integers = sum(_gives_integers(row, folds) in on_bpu for row in rows)
     own = _unused(rows, integers + _steps(rows, target))
     if twin is None:
-        return rows, folds, own
+        return rows, folds, own, faults
     inserted = (row.segment for row in rows if row.node not in twin.own and row.segment is not None)
-    return *_as_of(graph, twin, rows, folds), frozenset(inserted) | own
+    return *_as_of(graph, twin, rows, folds), frozenset(inserted) | own, faults
 
 
 def _gives_integers(row: Row, folds: Folds) -> Node | None:
@@ -216,8 +222,8 @@ def _as_of(graph: Graph, twin: Twin, rows: list[Row], folds: Folds) -> tuple[lis
     return [found[node] for node in graph.nodes], same
 
 
-def _place_graph(twin: Twin, target: Target, opset: int) -> tuple[list[Row], Folds, set[Node]]:
-    """The rows, what is folded, and the nodes on the BPU that are no segment with others."""
+def _place_graph(twin: Twin, target: Target, opset: int) -> tuple[list[Row], Folds, set[Node], _Facts]:
+    """The rows, what is folded, the nodes on the BPU that are no segment with others, and what is failed on."""
     graph = twin.graph
     free = {node: _verdict_of_own(node, twin) for node in twin.free}
     verdicts = {node: free.get(node) or target.verdict(node, opset) for node in graph.nodes}
@@ -236,7 +242,8 @@ def _place_graph(twin: Twin, target: Target, opset: int) -> tuple[list[Row], Fol
         _drop_layouts(rows, folds, _gives_pooled, neighbours.planar)
     apart = neighbours.apart(folds, {row.node: row.device for row in rows})
     _join_pieces(rows, folds, neighbours, apart)
-    return rows, folds, apart
+    faults = Faults(rows, folds, neighbours, idle).found()
+    return rows, folds, apart, faults
 
 
 def _keep_cuts(rows: list[Row], folds: Folds, along: AbstractSet[Node]) -> None:

@@ -15,6 +15,8 @@ CONV = "Conv<kernel_shape=[3, 3], pads=[1, 1, 1, 1]>"
 POINT = "Conv<kernel_shape=[1, 1]>"
 FILTER, LESSER = (f"Conv<kernel_shape={size}>" for size in ("[7,7], pads=[3,3,3,3]", "[6,5], pads=[2,2,2,2]"))
 POOL = "MaxPool<kernel_shape=[3,3], pads=[1,1,1,1]>"
+DILATED = "Conv<kernel_shape=[3, 3], pads=[2, 2, 2, 2], dilations=[2, 2]>"
+WIDENED = "ConvTranspose<kernel_shape=[2, 2], strides=[2, 2]>"
 SWAP = "Transpose<perm=[0,2,1,3,4]>"
 TURN = "Transpose<perm=[0,1,3,2]>"
 EXCHANGE = "Transpose<perm=[0,2,1,3]>"
@@ -64,7 +66,7 @@ WEIGHTS = [
     ("line", "[1,16]", 16),
 ]
 SHAPES = (
-    "float[4] twice = {1, 1, 2, 2},"
+    "float[4] twice = {1, 1, 2, 2}, float[4] thrice = {1, 1, 3, 3},"
     "int64[5] five = {1, 8, 2, 8, 16}, int64[1] one = {0}, int64[1] axis = {1}, int64[1] two = {2},"
     "int64[8] none = {0, 0, 0, 0, 0, 0, 0, 0}, int64[8] some = {0, 0, 1, 1, 0, 0, 1, 1},"
     "float root = {1.4142135}, float unit = {1.0}, float low = {0.0}, float three = {3.0}, float six = {6.0},"
@@ -95,6 +97,7 @@ WIDE = {
     "fan_in": (8, 672, 7, 7),
     "less_in": (8, 672, 6, 5),
     "thin": (1, 8, 1, 1),
+    "up": (8, 8, 2, 2),
 }
 """Operands that only networks have which read them."""
 
@@ -483,4 +486,119 @@ PARTED = [
         for march, parts in (("bernoulli2", "bbccb"), ("bayes", "bbbcb"), ("bayes-e", "bbbcb"))
     ),
     *(("a = Sigmoid(x) b = Slice(a, back, far, two, back) y = Tanh(b)", march, "bcb", 2) for march in ALL),
+    # the result of a dilated or transposed convolution is quantised
+    *((f"a = {DILATED}(x, w) y = {op}", "bernoulli2", "bb", 1) for op in ("Relu(a)", "Clip(a, low, six)")),
+    *((f"a = {DILATED}(x, w) y = {POOL}(a)", march, "bb", 1) for march in ALL),
+    *((f"a = {DILATED}(x, w) b = {CONV}(x, w) y = Concat<axis=1>(a, b)", march, "bbc", 1) for march in LATER),
+    (f"a = {DILATED}(x, w) b = Relu(a) y = Neg(b)", "bernoulli2", "bbc", 1),
+    (f"a = {DILATED}(x, w) y = Concat<axis=1>(a, x)", "bernoulli2", "bb", 1),
+    (f"a = {DILATED}(x, w) b = {CONV}(x, w) y = Concat<axis=1>(a, b)", "bernoulli2", "bbc", 1),
+    (f"a = {WIDENED}(x, up) y = Concat<axis=1>(a, a)", "bernoulli2", "bb", 1),
+    (f"a = {DILATED}(x, w) y = Cos(a) z = Neg(a)", "bernoulli2", "bcc", 1),
+    (f"a = {DILATED}(x, w) b = {POOL}(a) y = Cos(b)", "bernoulli2", "bbc", 1),
+    (f"a = {DILATED}(x, w) b = Cos(a) y = {CONV}(b, w)", "bernoulli2", "bbb", 1),
+    (f"a = {DILATED}(x, w) b = Cos(a) d = {POOL}(b) y = Tanh(d)", "bernoulli2", "bbbb", 1),
+    (f"a = {WIDENED}(x, up) b = Slice(a, one, two, axis) y = Cos(b) z = Neg(b)", "bernoulli2", "bbcc", 1),
+    # a Softmax over channels of what is quantised is on the BPU, and its result is floats
+    ("a = Tanh(x) y = Softmax<axis=1>(a)", "bernoulli2", "bb", 1),
+    (f"a = {CONV}(x, w) y = Softmax<axis=1>(a)", "bernoulli2", "bc", 1),
+    (f"a = {CONV}(x, w) y = Softmax<axis=1>(a) z = {POINT}(a, p)", "bernoulli2", "bbb", 1),
+    ("a = Tanh(x) y = Softmax<axis=3>(a)", "bernoulli2", "bc", 1),
+    (f"a = Neg(x) y = Softmax<axis=1>(a) z = {CONV}(a, w)", "bernoulli2", "ccb", 1),
+    (f"a = Tanh(x) b = Softmax<axis=1>(a) y = {POOL}(b)", "bernoulli2", "bbc", 1),
+    ("a = Tanh(x) b = Softmax<axis=1>(a) y = Cos(b)", "bernoulli2", "bbc", 1),
+    ("a = Tanh(x) b = Softmax<axis=1>(a) d = Slice(b, one, two, axis) y = Sigmoid(d)", "bernoulli2", "bbbb", 3),
+    # a lookup that waits in vain asks a pool for its result, and for its input for the sake of what else reads that
+    (f"a = {CONV}(x, w) b = {POOL}(a) y = Cos(b)", "bernoulli2", "bbc", 1),
+    (f"a = Neg(x) b = {POOL}(a) y = Cos(b) {SURE}", "bernoulli2", "cbcb", 2),
+    (f"a = {CONV}(x, w) b = Relu(a) d = {POOL}(b) y = Cos(d)", "bernoulli2", "bfbc", 1),
+    (f"a = {CONV}(x, w) b = Slice(a, one, two, axis) y = Cos(b)", "bernoulli2", "bcc", 1),
+    (f"a = {CONV}(x, w) y = Cos(a) z = {POOL}(a)", "bernoulli2", "bcb", 1),
+    (f"a = {CONV}(x, w) y = Cos(a) z = Slice(a, one, two, axis)", "bernoulli2", "bcb", 1),
+    (f"a = {CONV}(x, w) y = LeakyRelu(a) z = {POOL}(a)", "bernoulli2", "bcc", 1),
+    (f"a = {CONV}(x, w) b = Tanh(a) y = Elu(b) z = Floor(b)", "bernoulli2", "bccc", 1),
+    ("a = Relu(x) b = Tanh(x) d = Concat<axis=1>(a, x) y = Cos(d)", "bernoulli2", "bbcc", 1),
+    (f"a = {CONV}(x, w) b = Cos(a) d = Max(b, k) y = Tanh(d)", "bernoulli2", "bccb", 2),
+    (f"a = {CONV}(x, w) b = LeakyRelu(a) d = Max(b, k) y = Tanh(d)", "bernoulli2", "bbcb", 2),
+    (f"a = {CONV}(x, w) b = Cos(a) d = ReduceMax<axes=[3]>(b) y = Tanh(d)", "bernoulli2", "bbcb", 2),
+    (f"a = {CONV}(x, w) b = Floor(a) d = Slice(b, one, two, axis) y = Tanh(d)", "bernoulli2", "bcbb", 3),
+    (f"a = {CONV}(x, w) b = Floor(a) d = {WIDER}(b, c, twice) y = Tanh(d)", "bernoulli2", "bccb", 2),
+    (f"a = {CONV}(x, w) b = Floor(a) d = {POOL}(b) y = Tanh(d)", "bernoulli2", "bbbb", 1),
+    (f"a = {CONV}(x, w) b = Cos(a) d = Slice(b, one, two, axis) y = Tanh(d)", "bernoulli2", "bbbb", 1),
+    (f"a = {CONV}(x, w) b = Cos(a) d = {WIDER}(b, c, thrice) y = Tanh(d)", "bernoulli2", "bbcb", 2),
+    # a sum of two values is a convolution: its result is floats
+    (f"a = Tanh(x) b = Sigmoid(x) d = Add(a, b) y = {POOL}(d)", "bernoulli2", "bbbc", 1),
+    ("a = Tanh(x) d = Add(a, x) y = Relu(d)", "bernoulli2", "bbc", 1),
+    ("a = Tanh(x) d = Add(a, x) y = Slice(d, one, two, axis)", "bernoulli2", "bbc", 1),
+    (f"a = Tanh(x) d = Add(a, x) y = {POOL}(d) z = Tanh(d)", "bernoulli2", "bbbb", 1),
+    ("a = Tanh(x) b = Sigmoid(x) d = Add(a, x) y = Add(d, b)", "bernoulli2", "bbbb", 1),
+    ("a = Tanh(x) d = Add(a, x) y = Mul(d, n)", "bernoulli2", "bbb", 1),
+    *((f"a = Tanh(x) b = Sigmoid(x) d = Add(a, b) y = {POOL}(d)", march, "bbbb", 1) for march in LATER),
+    # a Clip from 0 is asked for as another lookup where a convolution does not take it up, as others read that, too
+    (f"a = {CONV}(x, w) y = Clip(a, low, six) z = Neg(a)", "bernoulli2", "bbc", 1),
+    (f"a = {CONV}(x, w) y = Clip(a, low, six) z = Clip(a, low, three)", "bernoulli2", "bbb", 1),
+    (f"a = {CONV}(x, w) y = Clip(a, low, six) z = {POOL}(a)", "bernoulli2", "bbb", 1),
+    (f"a = {CONV}(x, w) b = BatchNormalization(a, c, c, c, c) y = Concat<axis=1>(b, a)", "bernoulli2", "bbc", 1),
+    (
+        f"a = {CONV}(x, w) r = Reshape(a, apart) t = {SWAP}(r) y = Reshape(t, joined) z = Tanh(a)",
+        "bernoulli2", "bffbb", 1,
+    ),
+    # what an activation is of may be made by one of its operators
+    *((f"a = Tanh(x) s = Sigmoid(a) d = Mul(a, s) y = {CONV}(d, w)", march, "bfbb", 1) for march in ALL),
+    *((f"a = Mul(x, n) s = Sigmoid(a) d = Mul(a, s) y = {CONV}(d, w)", march, "bfbb", 1) for march in ALL),
 ]  # fmt: skip
+SILU = "s = Sigmoid(a) b = Mul(a, s)"
+SHARED = "y = Neg(b) z = Transpose<perm=[0,3,1,2]>(b)"
+FAULTS = [
+    # nodes, march, the rule that refuses it; "" where it is taken
+    *(("t = Sqrt(x) y = Reciprocal(t) z = Neg(t)", march, "shared_roots") for march in ALL),
+    *(("t = Sqrt(x) y = Div(x, t) z = Tanh(t)", march, "shared_roots") for march in ALL),
+    *(("t = Sqrt(x) y = Div(x, t) b = Tanh(x) z = Div(b, t)", march, "shared_roots") for march in ALL),
+    *(("t = Sqrt(x) y = Div(t, x) z = Tanh(t)", march, "") for march in ALL),
+    *(("t = Sqrt(x) y = Reciprocal(t) z = Tanh(x)", march, "") for march in ALL),
+    (f"a = {DILATED}(x, w) y = Cos(a)", "bernoulli2", "stranded"),
+    (f"a = {DILATED}(x, w) y = Cos(a) z = Floor(a)", "bernoulli2", "stranded"),
+    (f"a = {DILATED}(x, w) b = Relu(a) y = Cos(b)", "bernoulli2", "stranded"),
+    (f"a = {DILATED}(x, w) b = Mul(a, n) d = Slice(b, one, two, axis) y = Floor(d)", "bernoulli2", "stranded"),
+    (f"a = {DILATED}(x, w) b = ReduceMax<axes=[3]>(a) y = Floor(b)", "bernoulli2", "stranded"),
+    (f"a = {DILATED}(x, w) b = Floor(a) d = Pad(b, some) y = Tanh(d)", "bernoulli2", "stranded"),
+    (f"a = {DILATED}(x, w) b = Cos(a) d = Pad(b, some) y = Tanh(d)", "bernoulli2", ""),
+    (f"a = {CONV}(x, w) y = Cos(a)", "bernoulli2", ""),
+    (f"a = {DILATED}(x, w) b = Tanh(a) y = Cos(b)", "bernoulli2", ""),
+    (f"a = {DILATED}(x, w) y = Cos(a)", "bayes-e", ""),
+    (f"a = {WIDENED}(x, up) y = Cos(a) {SURE}", "bernoulli2", "stranded"),
+    (f"a = {WIDENED}(x, up) b = Slice(a, one, two, axis) y = Cos(b) {SURE}", "bernoulli2", "stranded"),
+    (f"a = {WIDENED}(x, up) b = {POOL}(a) y = Cos(b) {SURE}", "bernoulli2", ""),
+    (f"a = {CONV}(x, w) {SILU} y = Elu(b)", "bernoulli2", "stranded"),
+    (f"a = {CONV}(x, w) {SILU} y = Elu(b) z = Floor(b)", "bernoulli2", "stranded"),
+    (f"a = {CONV}(x, w) {SILU} d = Floor(b) e = Max(d, k) y = Tanh(e)", "bernoulli2", "stranded"),
+    (f"a = {CONV}(x, w) {SILU} y = Elu(b) z = Neg(b)", "bernoulli2", ""),
+    (f"a = {CONV}(x, w) {SILU} d = Elu(b) y = {POINT}(d, p)", "bernoulli2", ""),
+    (f"a = {CONV}(x, w) y = PRelu(a, n) z = {POINT}(a, p)", "bernoulli2", "sloped"),
+    ("a = Sigmoid(x) y = LeakyRelu(x)", "bernoulli2", "sloped"),
+    (f"a = {CONV}(x, w) b = LeakyRelu(a) y = Floor(b)", "bernoulli2", "sloped"),
+    (f"a = {CONV}(x, w) y = LeakyRelu(a)", "bernoulli2", ""),
+    ("a = Neg(x) y = LeakyRelu(a) z = Sigmoid(a)", "bernoulli2", ""),
+    ("a = ReduceMean<axes=[1]>(x) y = LeakyRelu(a) z = Sigmoid(a)", "bernoulli2", ""),
+    *(("a = Sigmoid(x) y = PRelu(x, n)", march, "") for march in LATER),
+    (f"a = Tanh(x) b = Softmax<axis=1>(a) y = {POINT}(b, p)", "bernoulli2", "looped"),
+    ("a = Tanh(x) b = Softmax<axis=1>(a) y = Relu(b)", "bernoulli2", "looped"),
+    (f"a = {CONV}(x, w) b = Softmax<axis=1>(a) y = {POINT}(b, p)", "bernoulli2", ""),
+    ("a = Tanh(x) b = Softmax<axis=1>(a) y = Mul(b, x)", "bernoulli2", ""),
+    ("a = Tanh(x) b = Softmax<axis=1>(a) y = Add(b, x)", "bernoulli2", "looped"),
+    ("y = Softmax<axis=1>(x) z = Sigmoid(x)", "bernoulli2", "forked"),
+    ("m = ReduceMean<axes=[3]>(x) y = Softmax<axis=1>(m) z = Tanh(m)", "bernoulli2", "forked"),
+    ("a = Tanh(x) b = Abs(x) y = Softmax<axis=1>(a) z = Sigmoid(a)", "bernoulli2", ""),
+    (f"b = Tanh(x) {SHARED} d = Sigmoid(b)", "bernoulli2", "turned"),
+    (f"b = {CONV}(x, w) {SHARED} d = Sigmoid(x)", "bernoulli2", "turned"),
+    (f"b = Tanh(x) y = Cos(b) z = {TURN}(b) d = Sigmoid(b)", "bernoulli2", "turned"),
+    (f"b = Tanh(x) y = Neg(b) z = {TO_NHWC}(b) d = Sigmoid(b)", "bernoulli2", "turned"),
+    (f"b = Tanh(x) {SHARED}", "bernoulli2", ""),
+    (f"a = {CONV}(x, w) b = Tanh(a) {SHARED}", "bernoulli2", ""),
+    (f"b = Tanh(x) y = Max(b, k) z = {TURN}(b) d = Sigmoid(b)", "bernoulli2", "turned"),
+    (f"b = Tanh(x) y = Max(b, n) z = {TURN}(b) d = Sigmoid(b)", "bernoulli2", ""),
+    (f"b = Tanh(x) y = Mul(b, x) z = {TURN}(b) d = Sigmoid(b)", "bernoulli2", ""),
+    (f"b = Tanh(x) y = Reshape(b, squares) z = {TURN}(b) d = Sigmoid(b)", "bernoulli2", ""),
+    (f"b = Tanh(x) z = {TURN}(b) d = Sigmoid(b)", "bernoulli2", ""),
+]  # fmt: skip
+"""Where a graph is placed, and then fails: the rule is one of ``placed`` in the march's data."""
