@@ -6,10 +6,10 @@ PREFIX are tables of measure.py (performance); models in FOLDER are those of cos
 shared corpus. Writes DIR/MARCH.csv.gz, a line per layer, those of the same nodes added up: the model, the layer, the
 operators behind it, its terms (TERM=AMOUNT, of all nodes behind it; none where they cannot be told apart), the bytes of
 its weights, what it reads from memory and writes for the host, the sizes of what it reads and writes that has to be
-held, and of what is handed on, what lookups make apart, what waits for its end beside how many weights (SIZE/WEIGHTS), and its microseconds of
-computing and of loading and storing; and DIR/MARCH.json, where the figures come from, and the microseconds of whole
-models and the bytes they move, and those of random networks. Of all these MARCH_models.csv.gz has a line per node on the BPU, as our estimate
-takes it. fit_cost.py needs these alone.
+held, and of what is handed on, what lookups make apart, what waits for its end beside how many weights (SIZE/WEIGHTS),
+and its microseconds of computing and of loading and storing; and DIR/MARCH.json, where the figures come from, and the
+microseconds of whole models and the bytes they move, and those of random networks. Of all these MARCH_models.csv.gz has
+a line per node on the BPU, as our estimate takes it. fit_cost.py needs these alone.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ import corpus
 import tables
 
 from surgery.cost import spilling, work
+from surgery.cost.amounts import amounts
 from surgery.cost.coefficients import Alignment, rates
 from surgery.cost.edges import edge_of
 from surgery.cost.kinds import FREE, Kind, kinds
 from surgery.cost.links import feeder, reader
 from surgery.cost.segments import Devices, numbers
-from surgery.cost.amounts import amounts
 from surgery.cost.terms import Term
 from surgery.cost.waiting import waiting
 from surgery.ir import Model, Node
@@ -163,8 +163,8 @@ def _work(behind: list[Node], device: Devices, align: Alignment) -> tuple[dict[s
             waits += [f"{aside.size}/{aside.weights}"] if (aside := waiting(node, align)) is not None else []
         except work.NotStatic:
             return {}, NOTHING
-    listed = ("+".join(map(str, side)) for side in kept)
-    return dict(terms), _Sizes(weights, enters, leaves, *listed, "+".join(waits))
+    held, handed, held_looked, handed_looked = ("+".join(map(str, side)) for side in kept)
+    return dict(terms), _Sizes(weights, enters, leaves, held, handed, held_looked, handed_looked, "+".join(waits))
 
 
 def graphs(cells: Path | None) -> dict[str, Path]:

@@ -150,7 +150,7 @@ def _work(line: dict[str, str]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Fit:
-    """Rates in microseconds per unit of a term, their spreads, and what is to be said of memory and of segments' ends."""
+    """Rates in microseconds per unit of a term, their spreads, and what is to be said of memory and segments' ends."""
 
     rates: dict[str, float]
     spreads: dict[str, tuple[float, float]]

@@ -7,8 +7,8 @@ Prints per board, for the time on the BPU, one-thread latency and the throughput
 error of the estimate (median, 90th percentile, worst and median with its sign), Spearman's rank correlation, how many
 pairs of different families are ranked right that are within 2x of each other, how many measurements are inside the
 interval, and how wide that is at the median; with ``--models`` every row, too. Where some rows are of models of which
-some nodes had int16 features, nobody says which, a second line leaves them out. The boards' graphs are the deployed ones,
-so every node counts as placed on the BPU.
+some nodes had int16 features, nobody says which, a second line leaves them out. The boards' graphs are the deployed
+ones, so every node counts as placed on the BPU.
 
 ``--compiled`` compares with the O2 times of data/witness instead, each model placed as we predict it, the families with
 attention once more by themselves, and with the bytes between memory and the BPU; with

@@ -182,7 +182,7 @@ def _joined(node: Node, align: Alignment) -> _Parts:
     yield Term.JOIN, _longer(node.inputs[0], align)
 
 
-def _flattened(node: Node, align: Alignment) -> _Parts:
+def _flattened(node: Node, _: Alignment) -> _Parts:
     yield Term.FLATTEN, work.elements(node.outputs[0]) * 1e-6
 
 

@@ -67,7 +67,7 @@ def _is_channels_first(node: Node, tensor: Tensor, device: Devices | None) -> bo
 def _is_of_sums(node: Node) -> bool:
     """Whether a node hands 32-bit sums out: a convolution, if it is not dilated, and what the compiler makes one of."""
     if node.op in _SUMS:
-        return max(node.attrs.get("dilations", (1,))) == 1
+        return all(d == 1 for d in node.attrs.get("dilations", ()))
     return node.op in _FACTORS and len(features(node)) == 1
 
 

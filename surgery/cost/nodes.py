@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from surgery.cost import cpu, work
+from surgery.cost.amounts import Amounts, amounts
 from surgery.cost.coefficients import Basis, Rate, Rates, rates
 from surgery.cost.edges import Edge, edge_of
 from surgery.cost.interval import ZERO, Interval
@@ -13,7 +14,6 @@ from surgery.cost.kinds import FREE, kinds
 from surgery.cost.overlap import side_by_side
 from surgery.cost.segments import Devices
 from surgery.cost.spilling import spilled
-from surgery.cost.amounts import Amounts, amounts
 from surgery.cost.terms import PER_LAYER, Term
 from surgery.cost.waiting import waiting
 from surgery.ir.graph import Node

@@ -68,6 +68,23 @@ def test_layers_that_hide_nothing_of_each_other(fit_cost: ModuleType) -> None:
     assert (found.memory.exposed, found.memory.window) == (0, 1)
 
 
+def test_what_small_networks_take_longer_by_the_segment_is_at_their_ends() -> None:
+    import fit_memory
+
+    never = fit_memory.NEVER
+    memory = fit_memory.Memory(never, 1.0, never, 1.0, 0.0, never, 0.0, 1, never)
+
+    def network(segments: int, layers: int) -> fit_memory.Known:
+        from fit_cost import Work
+
+        nodes = [Work("random_0", str(i % segments), {"layer": 1.0}) for i in range(layers)]
+        return fit_memory.known(nodes, 10.0 * layers + 3 * segments + layers, 0, {"layer": 10.0}, 1.0)
+
+    several = [network(segments, layers) for segments in (1, 2, 3) for layers in (4, 7, 9)]
+    assert fit_memory.ends(several, memory, 1.0, 1.0) == pytest.approx(3, abs=0.1)
+    assert fit_memory.ends([], memory, 1.0, 1.0) == 0
+
+
 def test_a_term_that_every_march_has_stands_where_no_layer_had_it(fit_cost: ModuleType) -> None:
     known = table(fit_cost)
     pools = [fit_cost.Layer("anet", "0", {"layer": 1.0, "global": float(k)}, compute=2.0 + 5 * k) for k in range(1, 9)]
@@ -149,5 +166,5 @@ def test_memory_is_fitted_to_the_bytes_and_times_of_the_estimate(
     found = estimate_by(table, place(model, target))
     known = fit_memory.known(nodes, 1.0, 1.0, per_unit, 1.5)
     assert found.bytes_read + found.bytes_written == pytest.approx(known.moved(memory).sum() * 1e6, rel=0.01)
-    us = known.computed(memory, table.moved.us.mid, table.moving.mid)
+    us = known.computed(memory, table.moved.us.mid, table.moving.mid) + table.ends.mid * len(known.segments)
     assert us == pytest.approx(found.compiler_ms.mid * 1e3, rel=0.01)
