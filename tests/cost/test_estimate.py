@@ -31,7 +31,10 @@ def test_totals_are_sums():
 
 def test_the_compiler_counts_no_start_of_segments():
     found = estimated(model_of(CHAIN), segments=3)
-    assert found.compiler_ms.mid + found.segment.mid / 1000 == pytest.approx(found.bpu_ms.mid)
+    start, ends = rates(X5).segment.of(3), rates(X5).ends.scaled(3)
+    assert found.compiler_ms.mid + start.mid / 1000 == pytest.approx(found.bpu_ms.mid)
+    assert found.segment.mid == pytest.approx(start.mid + ends.mid)
+    assert ends.mid > 0
 
 
 def test_the_compiler_is_better_known_than_a_board():
@@ -53,7 +56,8 @@ def test_a_cpu_node_counts_for_latency_alone():
 
 def test_every_further_segment_costs():
     one, three = (estimated(model_of(CHAIN), segments=n) for n in (1, 3))
-    assert three.latency_ms.mid - one.latency_ms.mid == pytest.approx(2 * (0.25 + 0.0219))
+    of_segment = (rates(X5).segment.us.mid + rates(X5).ends.mid) * 1e-3
+    assert three.latency_ms.mid - one.latency_ms.mid == pytest.approx(2 * (0.25 + of_segment))
 
 
 def test_without_a_segment_nothing_is_submitted():
