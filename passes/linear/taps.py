@@ -166,14 +166,21 @@ def _spans(axis: Axis, taps: int, length: int, size: int, outputs: int) -> Itera
 
 
 def _stuffed_way(window: Window, node: Node, ctx: Context, others: Container[str]) -> tuple[str, Tiled | Mismatch]:
-    """The same map without dilation, with zeros between its taps, in one piece."""
-    taps = [1 + (count - 1) * axis.step for axis, count in zip(window.axes, window.taps, strict=True)]
+    """The same map without dilation, in one piece."""
+    stuffed = closer(window, [1] * len(window.axes), node)
+    if isinstance(stuffed, Mismatch):
+        return "zeros between the taps", stuffed
+    return _way(stuffed, max(stuffed.taps), node, ctx, others)
+
+
+def closer(window: Window, steps: Sequence[int], node: Node) -> Window | Mismatch:
+    """The same map with ``steps`` from tap to tap, which divide its own, and zeros for the taps in between."""
+    along = list(zip(window.axes, window.taps, steps, strict=True))
+    taps = [1 + (count - 1) * axis.step // step for axis, count, step in along]
     size = window.weight.size // prod(window.taps) * prod(taps) * window.weight.itemsize
     if size > LARGEST:
-        reason = f"with zeros between its taps the weight takes {size} bytes, at most {LARGEST}"
-        return "zeros between the taps", Mismatch(reason, node)
-    stuffed = window.stretched([replace(axis, step=1) for axis in window.axes], taps)
-    return _way(stuffed, max(taps), node, ctx, others)
+        return Mismatch(f"with zeros between its taps the weight takes {size} bytes, at most {LARGEST}", node)
+    return window.stretched([replace(axis, step=step) for axis, _, step in along], taps)
 
 
 def _way(window: Window, length: int, node: Node, ctx: Context, others: Container[str]) -> tuple[str, Tiled | Mismatch]:
