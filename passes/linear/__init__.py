@@ -10,7 +10,7 @@ from passes.linear.batchnorm import FuseAfter, FuseBefore
 from passes.linear.blocks import GroupBlocks
 from passes.linear.branches import MergeBranches
 from passes.linear.compose import ComposeConvs
-from passes.linear.dilated import StuffDilation
+from passes.linear.dilated import Undilate
 from passes.linear.scales import TakeScale
 from passes.linear.stages import StageStride
 from passes.linear.taps import DropIdleTaps, TileKernel
@@ -62,7 +62,7 @@ class TileKernels(Pass):
 
     def rules(self, target: Any) -> Sequence[Rule[Any]]:
         """In stages first: patches over the limits need no parts then. What is dilated after that the march takes."""
-        return (StageStride(), TileKernel(), StuffDilation(), AverageByMap())
+        return (StageStride(), TileKernel(), Undilate(), AverageByMap())
 
 
 __all__ = ["FuseBatchNorm", "FuseConvs", "TileKernels"]

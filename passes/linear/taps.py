@@ -128,17 +128,22 @@ class TileKernel(Rule[Tiled]):
         if dilated:
             yield _stuffed_way(own, node, ctx, others)
         for length in range(max(own.taps) - (not dilated), 0, -1):
-            yield _way(own, length, node, ctx, others)
+            yield way(own, length, node, ctx, others)
 
     def rewrite(self, match: Tiled, rw: Rewriter) -> None:
-        """The parts, and their sum from left to right."""
-        total: Value | None = None
-        for tile in match.tiles:
-            x = _cropped(tile, match.node.inputs[0], rw)
-            value = replace(tile.conv, x=x).build(rw, match.node if total is None else None)
-            total = value if total is None else rw.op("Add", total, value)
-        assert total is not None
-        rw.replace(match.node, total)
+        """The parts, and their sum."""
+        build_tiles(match, rw)
+
+
+def build_tiles(match: Tiled, rw: Rewriter) -> None:
+    """Let the sum of the parts, from left to right, stand for the node."""
+    total: Value | None = None
+    for tile in match.tiles:
+        x = _cropped(tile, match.node.inputs[0], rw)
+        value = replace(tile.conv, x=x).build(rw, match.node if total is None else None)
+        total = value if total is None else rw.op("Add", total, value)
+    assert total is not None
+    rw.replace(match.node, total)
 
 
 @dataclass(frozen=True)
@@ -170,7 +175,7 @@ def _stuffed_way(window: Window, node: Node, ctx: Context, others: Container[str
     stuffed = closer(window, [1] * len(window.axes), node)
     if isinstance(stuffed, Mismatch):
         return "zeros between the taps", stuffed
-    return _way(stuffed, max(stuffed.taps), node, ctx, others)
+    return way(stuffed, max(stuffed.taps), node, ctx, others)
 
 
 def closer(window: Window, steps: Sequence[int], node: Node) -> Window | Mismatch:
@@ -183,7 +188,7 @@ def closer(window: Window, steps: Sequence[int], node: Node) -> Window | Mismatc
     return window.stretched([replace(axis, step=step) for axis, _, step in along], taps)
 
 
-def _way(window: Window, length: int, node: Node, ctx: Context, others: Container[str]) -> tuple[str, Tiled | Mismatch]:
+def way(window: Window, length: int, node: Node, ctx: Context, others: Container[str]) -> tuple[str, Tiled | Mismatch]:
     """``window`` in parts of at most ``length`` taps along every axis, if they break no limits but ``others``.
 
     These are broken by the whole and cured by other rules, as that of channels is.

@@ -233,7 +233,7 @@ TILED = {
         x="float[1,4,9,9]",
         y="float[1,4,9,9]",
     ),
-    "stuff-dilation": Sample(
+    "undilate": Sample(
         "y = Conv <pads = [3, 3, 3, 3], dilations = [3, 3]> (x, w)",
         {"w": (4, 4, 3, 3)},
         march="bayes-e",
