@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from passes.linear.averages import AverageByMap
 from passes.linear.batchnorm import FuseAfter, FuseBefore
 from passes.linear.blocks import GroupBlocks
 from passes.linear.branches import MergeBranches
 from passes.linear.compose import ComposeConvs
+from passes.linear.dilated import Undilate
 from passes.linear.scales import TakeScale
 from passes.linear.stages import StageStride
 from passes.linear.taps import DropIdleTaps, TileKernel
@@ -51,15 +53,16 @@ class FuseConvs(Pass):
 class TileKernels(Pass):
     """Compute convolutions whose kernel, stride or dilation the march does not take, or not well, as others.
 
-    A dilation that is not taken, or not with the stride, goes as zeros between the taps; a large kernel as a sum of
-    smaller ones; patches that lie side by side, as in front of a transformer, in stages of two by two places.
+    A dilation that is not taken, or not with the stride, or slower than products with zeros, goes as zeros between the
+    taps; a large kernel as a sum of smaller ones; patches that lie side by side, as in front of a transformer, in
+    stages of two by two places; averages that divide by less at the edge of a map as a convolution and a product.
     """
 
     name: ClassVar[str] = "tile-kernels"
 
     def rules(self, target: Any) -> Sequence[Rule[Any]]:
-        """In stages first: patches over the limits need no parts then."""
-        return (StageStride(), TileKernel())
+        """In stages first: patches over the limits need no parts then. What is dilated after that the march takes."""
+        return (StageStride(), TileKernel(), Undilate(), AverageByMap())
 
 
 __all__ = ["FuseBatchNorm", "FuseConvs", "TileKernels"]

@@ -128,17 +128,22 @@ class TileKernel(Rule[Tiled]):
         if dilated:
             yield _stuffed_way(own, node, ctx, others)
         for length in range(max(own.taps) - (not dilated), 0, -1):
-            yield _way(own, length, node, ctx, others)
+            yield way(own, length, node, ctx, others)
 
     def rewrite(self, match: Tiled, rw: Rewriter) -> None:
-        """The parts, and their sum from left to right."""
-        total: Value | None = None
-        for tile in match.tiles:
-            x = _cropped(tile, match.node.inputs[0], rw)
-            value = replace(tile.conv, x=x).build(rw, match.node if total is None else None)
-            total = value if total is None else rw.op("Add", total, value)
-        assert total is not None
-        rw.replace(match.node, total)
+        """The parts, and their sum."""
+        build_tiles(match, rw)
+
+
+def build_tiles(match: Tiled, rw: Rewriter) -> None:
+    """Let the sum of the parts, from left to right, stand for the node."""
+    total: Value | None = None
+    for tile in match.tiles:
+        x = _cropped(tile, match.node.inputs[0], rw)
+        value = replace(tile.conv, x=x).build(rw, match.node if total is None else None)
+        total = value if total is None else rw.op("Add", total, value)
+    assert total is not None
+    rw.replace(match.node, total)
 
 
 @dataclass(frozen=True)
@@ -166,17 +171,24 @@ def _spans(axis: Axis, taps: int, length: int, size: int, outputs: int) -> Itera
 
 
 def _stuffed_way(window: Window, node: Node, ctx: Context, others: Container[str]) -> tuple[str, Tiled | Mismatch]:
-    """The same map without dilation, with zeros between its taps, in one piece."""
-    taps = [1 + (count - 1) * axis.step for axis, count in zip(window.axes, window.taps, strict=True)]
+    """The same map without dilation, in one piece."""
+    stuffed = closer(window, [1] * len(window.axes), node)
+    if isinstance(stuffed, Mismatch):
+        return "zeros between the taps", stuffed
+    return way(stuffed, max(stuffed.taps), node, ctx, others)
+
+
+def closer(window: Window, steps: Sequence[int], node: Node) -> Window | Mismatch:
+    """The same map with ``steps`` from tap to tap, which divide its own, and zeros for the taps in between."""
+    along = list(zip(window.axes, window.taps, steps, strict=True))
+    taps = [1 + (count - 1) * axis.step // step for axis, count, step in along]
     size = window.weight.size // prod(window.taps) * prod(taps) * window.weight.itemsize
     if size > LARGEST:
-        reason = f"with zeros between its taps the weight takes {size} bytes, at most {LARGEST}"
-        return "zeros between the taps", Mismatch(reason, node)
-    stuffed = window.stretched([replace(axis, step=1) for axis in window.axes], taps)
-    return _way(stuffed, max(taps), node, ctx, others)
+        return Mismatch(f"with zeros between its taps the weight takes {size} bytes, at most {LARGEST}", node)
+    return window.stretched([replace(axis, step=step) for axis, _, step in along], taps)
 
 
-def _way(window: Window, length: int, node: Node, ctx: Context, others: Container[str]) -> tuple[str, Tiled | Mismatch]:
+def way(window: Window, length: int, node: Node, ctx: Context, others: Container[str]) -> tuple[str, Tiled | Mismatch]:
     """``window`` in parts of at most ``length`` taps along every axis, if they break no limits but ``others``.
 
     These are broken by the whole and cured by other rules, as that of channels is.

@@ -77,9 +77,27 @@ def _dilated(node: Node, align: Alignment) -> _Parts:
         yield Term.DILATED_PLACES, prod(work.places(node.outputs[0], align)) * 1e-6
 
 
+def _apart(node: Node, align: Alignment) -> float:
+    """How many times the places of a map a far dilation has the engine work out.
+
+    Those a dilation apart are sorted together, and each such map is rounded up to the engine's sides: one of 14x14 with
+    a dilation of 12 is 144 maps of 2x2, worked out as 4x8 each on bayes-e.
+    """
+    steps, sides = node.attrs.get("dilations", (1,)), work.dims(node.outputs[0])[2:]
+    if max(steps) <= _NEAR or len(sides) != 2:
+        return 1.0
+    taps = work.dims(filters(node))[2:]
+    whole = apart = 1
+    for size, step, count, tile in zip(sides, steps, taps, (align.height, align.width), strict=True):
+        maps = step if count > 1 else 1
+        whole *= work.up(size, tile)
+        apart *= maps * work.up(-(-size // maps), tile)
+    return max(1.0, apart / max(1, whole))
+
+
 def _dense(node: Node, align: Alignment) -> _Parts:
     strided = any(s > 1 for s in node.attrs.get("strides", ()))
-    yield Term.DENSE_STRIDED if strided else Term.DENSE, _macs(node, align)
+    yield Term.DENSE_STRIDED if strided else Term.DENSE, _macs(node, align) * (1 if strided else _apart(node, align))
     if node.op == "Conv" and work.is_stem(node):
         batch, _, *sides = work.dims(node.inputs[0])
         places = batch * prod(sides) * 1e-6

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from math import prod
 
 from surgery.cost import activation
 from surgery.cost.grid import grid
 from surgery.cost.links import features, feeder, filters, is_weight, reader
-from surgery.ir.graph import Node, Tensor
+from surgery.ir.graph import Constant, Node, Tensor
 from surgery.ir.ops import permutation, static_shape
 from surgery.target.shapes import transposed
 
@@ -136,6 +137,8 @@ def _arithmetic(node: Node) -> Kind:
     if node.op == "Mul" and activation.region(node):
         return Kind.LOOKUP
     if len(fed) < 2:
+        if _differs_by_place(node):
+            return Kind.GATE if node.op in _FACTORS else Kind.ELEMENTWISE
         return Kind.SCALE if _scales_product(node) else _after_engine(node, Kind.ELEMENTWISE)
     if node.op in _FACTORS and all(map(_is_map, fed)):
         return Kind.GATE
@@ -146,6 +149,14 @@ def _scales_product(node: Node) -> bool:
     """Whether the matrices that come of two computed ones are multiplied by numbers, as depthwise convolutions are."""
     made = feeder(features(node)[0], alone=True) if node.op in _FACTORS and features(node) else None
     return made is not None and made.op == "MatMul" and kinds(made) == (Kind.MATMUL,) and node.outputs[0].rank == _MAP
+
+
+def _differs_by_place(node: Node) -> bool:
+    """Whether a constant has other numbers for the places of a map, which no engine takes up as it does channels."""
+    made = feeder(features(node)[0], alone=True) if features(node) else None
+    constants = (tensor for tensor in node.inputs if isinstance(tensor, Constant))
+    of_a_map = made is not None and (made.op in _CONVOLUTIONS or _FIXED.get(made.op) is Kind.POOL)
+    return of_a_map and node.outputs[0].rank == _MAP and any(prod(tensor.shape[-2:]) > 1 for tensor in constants)
 
 
 def _is_map(tensor: Tensor) -> bool:

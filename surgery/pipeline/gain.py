@@ -27,6 +27,8 @@ class Gains:
     def lack(self, rule: Rule[Any], before: float, after: float) -> str | None:
         """Why microseconds ``before`` and ``after`` are no gain; None when they are."""
         saved, needed = before - after, GAIN * (self.ctx.total_us or 0.0)
+        if rule.saves and saved < rule.saves * before:
+            return f"predicted to take {after:.1f} instead of {before:.1f} us, under {100 * rule.saves:.0f} % are saved"
         if saved >= needed:
             return None
         places = self._count(rule) if saved > CLEAR * before else 1

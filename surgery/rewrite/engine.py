@@ -195,7 +195,7 @@ class Engine:
 
     def _chosen(self, rule: Rule[Any], match: object, node: Node) -> tuple[object, tuple[Way, ...]]:
         """The match to be rewritten, and (when traced, and there was a choice) all ways, the chosen one in front."""
-        if rule.purpose is not Purpose.LEGALISE or not (self.trace or not is_single(rule)):
+        if is_single(rule) and not (self.trace and rule.purpose is Purpose.LEGALISE):
             return match, ()
         own = list(found(rule, node, self.ctx, self._price(node)))
         best = cheapest(own)

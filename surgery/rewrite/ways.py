@@ -1,4 +1,4 @@
-"""The ways to legalise a node, what each of them would take, and which is chosen."""
+"""The ways to rewrite at a node, what each of them would take, and which is chosen."""
 
 from __future__ import annotations
 

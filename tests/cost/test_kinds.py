@@ -55,6 +55,21 @@ def test_without_weights(body, expected):
     assert found(body) == expected
 
 
+@pytest.mark.parametrize(
+    ("shape", "kind"),
+    [((1, 8, 1, 1), "fused"), ((8, 1, 1), "fused"), ((1,), "fused"), ((1, 1, 6, 6), "gate"),
+     ((6, 6), "gate"), ((6,), "gate")],
+)  # fmt: skip
+def test_a_factor_per_place_is_not_taken_up_as_one_per_channel_is(shape, kind):
+    """They are two layers, on the X3 the second of 830 us (data/efficiency/averages.csv)."""
+    values = ", ".join(["0.5"] * prod(shape))
+    weights = f"float{list(shape)} m = {{{values}}}"
+    inputs = f"float[1,4,8,8] x, {CONV}"
+    assert found("a = Conv(x, w) y = Mul(a, m)", inputs, "float[1,8,6,6] y", weights)["Mul"] == kind
+    summed = found("a = Conv(x, w) y = Add(a, m)", inputs, "float[1,8,6,6] y", weights)["Add"]
+    assert summed == {"gate": "elementwise"}.get(kind, kind)
+
+
 def shaped(op, shape, **attrs):
     """The kinds of one operator on a value of a shape."""
     made = node(op, [shape], shape, **attrs)

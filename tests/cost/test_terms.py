@@ -141,14 +141,34 @@ def test_a_node_without_work_of_its_own_still_hands_on():
     assert amounts(node, (), PLAIN, edge_of(node)) == {Term.LEAVE: pytest.approx(2048e-6)}
 
 
+FAR = {"dilated_far": 4096e-6, "dilated_places": 256e-6}
+
+
 @pytest.mark.parametrize(
-    ("dilation", "beside"),
-    [(1, {}), (2, {"dilated": 4096e-6}), (3, {"dilated_far": 4096e-6, "dilated_places": 256e-6})],
+    ("dilation", "tile", "places", "beside"),
+    [
+        (1, (1, 1), 256, {}),
+        (2, (4, 8), 256, {"dilated": 4096e-6}),
+        (4, (1, 1), 256, FAR),
+        (3, (1, 1), 9 * 6 * 6, FAR),
+        (4, (4, 8), 16 * 4 * 8, FAR),
+        (12, (4, 8), 144 * 4 * 8, FAR),
+    ],
 )
-def test_a_dilation_has_its_price_beside_the_products(dilation: int, beside: dict[str, float]) -> None:
+def test_a_dilation_has_its_price_beside_the_products(
+    dilation: int, tile: tuple[int, int], places: int, beside: dict[str, float]
+) -> None:
+    """A far one sorts the places into maps, each of which is worked out in the engine's sides."""
     around = f"pads=[{','.join(4 * [str(dilation)])}], dilations=[{dilation},{dilation}]"
     made = model(f"a = Exp(x) b = Conv<{around}>(a, w) y = Exp(b)", weights=W)
-    assert terms(made, "Conv") == {"layer": 1, "dense": 8 * 8 * 9 * 256e-9, **beside}
+    align = PLAIN.model_copy(update=dict(zip(("height", "width"), tile, strict=True)))
+    found = terms(made, "Conv", align)
+    assert found == {"layer": 1, "dense": pytest.approx(8 * 8 * 9 * places * 1e-9), **beside}
+
+
+def test_a_stride_leaves_a_dilation_unsorted() -> None:
+    made = model("a = Exp(x) b = Conv<strides=[2,2], pads=[3,3,3,3], dilations=[3,3]>(a, w) y = Exp(b)", weights=W)
+    assert terms(made, "Conv")["dense_strided"] == pytest.approx(8 * 8 * 9 * 64e-9)
 
 
 def test_a_dilation_of_a_single_place_is_none() -> None:

@@ -232,7 +232,22 @@ TILED = {
         march="bernoulli2",
         x="float[1,4,9,9]",
         y="float[1,4,9,9]",
-    )
+    ),
+    "undilate": Sample(
+        "y = Conv <pads = [3, 3, 3, 3], dilations = [3, 3]> (x, w)",
+        {"w": (4, 4, 3, 3)},
+        march="bayes-e",
+        x="float[1,4,24,24]",
+        y="float[1,4,24,24]",
+        quiet=IN_BODIES,
+    ),
+    "average-by-map": Sample(
+        "y = AveragePool <kernel_shape = [5, 5], pads = [2, 2, 2, 2]> (x)",
+        march="bayes-e",
+        x="float[1,4,24,24]",
+        y="float[1,4,24,24]",
+        quiet=IN_BODIES,
+    ),
 }
 SCALE = {"s": np.array(0.02, np.float32), "z": np.array(3, np.uint8)}
 PAIR = "q = QuantizeLinear (x, s, z)"

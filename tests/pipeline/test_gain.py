@@ -47,3 +47,11 @@ def test_what_saves_a_tenth_of_itself_counts_by_itself() -> None:
 
 def test_what_takes_longer_is_no_gain_anywhere() -> None:
     assert lack(50, 10.0, 11.0) == "predicted to save -1.0 us, under 0.5 % of the model (5.0 us)"
+
+
+def test_a_rule_may_have_to_save_a_share_of_its_own_nodes() -> None:
+    (rule,) = swapping("Relu", "Sigmoid", Purpose.ACCELERATE).rules(None)
+    rule.saves = 0.25
+    assert gains(1).lack(rule, 100.0, 75.0) is None
+    said = gains(1).lack(rule, 100.0, 76.0)
+    assert said == "predicted to take 76.0 instead of 100.0 us, under 25 % are saved"
