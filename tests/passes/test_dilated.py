@@ -41,7 +41,7 @@ def shape(applied: Applied) -> tuple[tuple[int, ...], list[int]]:
 @pytest.mark.parametrize(
     ("dilation", "channels", "side", "group", "left"),
     [
-        (2, 16, 56, 1, ((3, 3), [2, 2])),
+        (2, 64, 28, 1, ((3, 3), [2, 2])),
         (3, 16, 56, 1, ((7, 7), [1, 1])),
         (4, 16, 56, 1, ((5, 5), [2, 2])),
         (4, 128, 56, 128, ((9, 9), [1, 1])),
