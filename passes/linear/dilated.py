@@ -34,7 +34,7 @@ class Undilate(Rule[Tiled]):
 
     name, roots = "undilate", frozenset({"Conv"})
     purpose, exactness = Purpose.ACCELERATE, Exactness.ROUNDING
-    saves = 0.25
+    saves = 0.2
 
     def match(self, node: Node, ctx: Context) -> Tiled | Mismatch:
         """A dilated kernel of constant weights, and the march takes one of what can stand for it."""

@@ -22,6 +22,7 @@ from passes.rank.moves import (
     OrderChannels,
 )
 from passes.rank.pads import LiftPad
+from passes.rank.partition import CutWindows, LegaliseWindows
 from passes.rank.rows import LayOutRows
 from passes.rank.squeezed import ReduceUnsqueezed
 from passes.rank.tokens import PartAsTokens
@@ -36,8 +37,8 @@ class NormaliseRank(Pass):
 
     One- and three-dimensional convolutions become two-dimensional ones, with reshapes at the ends of the part of the
     network around them. Fused heads of attention are taken apart before they are reshaped. Reshape-Transpose-Reshape
-    is read as one permutation of elements. Pads get forms that the toolchain does not stop at. Inner values are this
-    pass's own business; inputs and outputs change only with ``inputs``.
+    is read as one permutation of elements; windows of a map are cut out of it. Pads get forms that the toolchain does
+    not stop at. Inner values are this pass's own business; inputs and outputs change only with ``inputs``.
     """
 
     name: ClassVar[str] = "normalise-rank"
@@ -60,10 +61,12 @@ class NormaliseRank(Pass):
             LegaliseOrder(),
             LegaliseFilling(),
             LegaliseGathering(),
+            LegaliseWindows(),
             OrderChannels(),
             FillBlocks(),
             GatherBlocks(),
             AsBlocks(),
+            CutWindows(),
             CollapseMoves(),
             EvenPads(),
             ReduceUnsqueezed(),

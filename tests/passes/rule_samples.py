@@ -577,6 +577,12 @@ RANK = {
     "legalise-gathering": _moved(
         (1, 4, 5, 2, 5, 2), [0, 1, 3, 5, 2, 4], (1, 16, 5, 5), "bernoulli2", x="float[1,4,10,10]"
     ),
+    "cut-windows": _moved(
+        (1, 4, 2, 5, 2, 5), [0, 2, 4, 1, 3, 5], (4, 4, 5, 5), x="float[1,4,10,10]"
+    ),
+    "legalise-windows": _moved(
+        (1, 4, 2, 5, 2, 5), [0, 2, 4, 1, 3, 5], (4, 4, 5, 5), "bernoulli2", x="float[1,4,10,10]"
+    ),
     "collapse-moves": Sample(
         """s = Sin (x)  a = Transpose <perm = [0, 2, 3, 1]> (s)  b = Reshape (a, k)
            c = Transpose <perm = [1, 0]> (b)  y = Reshape (c, l)""",

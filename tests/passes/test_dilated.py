@@ -41,7 +41,7 @@ def shape(applied: Applied) -> tuple[tuple[int, ...], list[int]]:
 @pytest.mark.parametrize(
     ("dilation", "channels", "side", "group", "left"),
     [
-        (2, 16, 56, 1, ((3, 3), [2, 2])),
+        (2, 64, 28, 1, ((3, 3), [2, 2])),
         (3, 16, 56, 1, ((7, 7), [1, 1])),
         (4, 16, 56, 1, ((5, 5), [2, 2])),
         (4, 128, 56, 128, ((9, 9), [1, 1])),
@@ -135,5 +135,5 @@ def test_taps_far_apart_become_convolutions_of_their_own(channels: int, dilation
 
 def test_what_does_not_pay_stays() -> None:
     done = apply_pass(dilated(4, 64, 28), TileKernels(), "bayes-e")
-    assert any("under 25 % are saved" in said for said in done.reasons), done.reasons
+    assert any("under 20 % are saved" in said for said in done.reasons), done.reasons
     assert shape(apply_pass(dilated(3), TileKernels())) == ((3, 3), [3, 3]), "nobody says that it pays"
