@@ -245,13 +245,6 @@ def _turned(node: Node, align: Alignment) -> _Parts:
         yield Term.TURN, _longer(node.outputs[0], align)
 
 
-def _scattered(node: Node, align: Alignment) -> _Parts:
-    yield from _written(Term.SCATTER, node, align)
-    shape = work.dims(node.inputs[0])
-    if len(shape) > _MAP:
-        yield Term.SCATTER_ROWS, prod(shape[:-2]) * 1e-6
-
-
 def _moved(node: Node, align: Alignment) -> _Parts:
     yield Term.MOVE, _longer(node.outputs[0], align)
 
@@ -275,7 +268,6 @@ _OF: dict[Kind, Callable[[Node, Alignment], _Parts]] = {
     Kind.CUT: _cut,
     Kind.SCALE: _scaled,
     Kind.MOVE: _moved,
-    Kind.SCATTER: _scattered,
     Kind.TURN: _turned,
 }
 """How to measure the work of a kind; the others by what they write."""

@@ -70,8 +70,6 @@ class Term(StrEnum):
     TURN_CALL = "turn_call"
     """one per node."""
     SCATTER = "scatter"
-    SCATTER_ROWS = "scatter_rows"
-    """Rows of the last two axes, in millions, that are scattered over more than four."""
     BLOCK = "block"
     CONCAT = "concat"
     SLICE = "slice"
@@ -142,7 +140,6 @@ INSTEAD: dict[Term, Term | None] = {
     Term.TURN_PARTED: Term.MOVE,
     Term.TURN_CALL: None,
     Term.SCATTER: Term.MOVE,
-    Term.SCATTER_ROWS: None,
     Term.BLOCK: Term.CONCAT,
     Term.SLICE: Term.CONCAT,
     Term.CUT: Term.SLICE,
