@@ -98,7 +98,7 @@ def _lines_of(journal: Path) -> Iterator[Entry]:
 
 def written(out: Path) -> Iterator[Entry]:
     """The entries that the tables at ``out`` were written from."""
-    if not out.with_suffix(".csv").exists():
+    if not out.with_suffix(".json").exists():  # written last
         return
     versions = json.loads(out.with_suffix(".json").read_text())["tools"]
     kept = {kind: _rows(_rows_file(out, kind)) for kind in ROW_COLUMNS}
