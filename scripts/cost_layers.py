@@ -48,7 +48,7 @@ COLUMNS = (
     "handed_looked", "waits", "compute_us", "transfer_us",
 )  # fmt: skip
 OF_NODES = ("model", "segment", *COLUMNS[4:-2])
-CELLS, RANDOM = "cells", "random"
+CELLS, RANDOM = ("cells", "windows"), "random"
 """How the names of networks of cells begin, which are there for their layers alone, and of random ones."""
 
 

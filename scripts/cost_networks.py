@@ -1,11 +1,11 @@
 """Seeded networks for measuring what layers cost: independent cells of few operators, each a segment of its own.
 
-usage: cost_networks.py FOLDER [--kind cells|random] [--networks N] [--seed S]
+usage: cost_networks.py FOLDER [--kind cells|windows|random] [--networks N] [--seed S]
 
 Every cell is a 1x1 convolution, the operators to be measured, and another 1x1 convolution, so that these read and
 write on the chip as in the middle of a network: a layer takes as long there as in a large model. Cells share nothing,
 and the compiler makes each a segment. Writes ``cells_SEED.onnx`` for seeds from S; a seed gives one network. The kind
-``random`` writes those of random_networks.py instead, whose layers are at the edges of a network as often as not, and
+``windows`` has cells of another menu, ``random`` writes the networks of random_networks.py instead, whose layers are at the edges of a network as often as not, and
 of sizes and attributes that no known architecture has.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import isqrt, prod
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from onnx import TensorProto, helper
 from random_networks import IR, OPSET
 from random_networks import network as random_network
 
-CELLS = 12
+CELLS, FEW = 12, 3
 LOOKUPS = (
     "Sigmoid", "Tanh", "Exp", "HardSigmoid", "LeakyRelu", "Elu", "Softplus", "Sqrt", "Reciprocal", "Erf", "Abs", "Neg",
     "Log", "Softsign",
@@ -35,9 +35,19 @@ LOOKUPS = (
 
 def network(seed: int) -> onnx.ModelProto:
     """The network of a seed."""
+    return _of_cells(seed, MENU, CELLS)
+
+
+def window_network(seed: int) -> onnx.ModelProto:
+    """The network of a seed whose cells work in windows of maps."""
+    return _of_cells(seed, {transformers.windows: 1}, FEW)
+
+
+def _of_cells(seed: int, menu: Mapping[Callable[[Cells], None], float], count: int) -> onnx.ModelProto:
+    """A network of ``count`` cells, drawn from a menu."""
     net = Cells(seed)
-    kinds, shares = list(MENU), np.array(list(MENU.values())) / sum(MENU.values())
-    for _ in range(CELLS):
+    kinds, shares = list(menu), np.array(list(menu.values())) / sum(menu.values())
+    for _ in range(count):
         kinds[int(net.rng.choice(len(kinds), p=shares))](net)
     made = {name for node in net.nodes for name in node.output}
     inputs = [name for name in net.values if name not in made]
@@ -301,7 +311,11 @@ MENU: dict[Callable[[Cells], None], float] = {
 """How to make each kind of cell, and how often."""
 
 
-KINDS: dict[str, Callable[[int], onnx.ModelProto]] = {"cells": network, "random": random_network}
+KINDS: dict[str, Callable[[int], onnx.ModelProto]] = {
+    "cells": network,
+    "windows": window_network,
+    "random": random_network,
+}
 """How to make a network of a seed."""
 
 

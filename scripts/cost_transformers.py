@@ -31,6 +31,27 @@ def heads(net: Cells) -> None:
     _as_map(net, _linear(net, joined, c), (1, c, h, w))
 
 
+def windows(net: Cells) -> None:
+    """A map as a batch of its windows, channels first or last on the way, and a map of these again."""
+    side = net.pick((4, 7, 8))
+    c, high, wide = net.pick((32, 64, 96, 128, 192, 256)), net.pick((2, 2, 3, 4, 8)), net.pick((2, 2, 3, 4, 8))
+    if c * high * wide * side**2 > LARGEST // 8:
+        return
+    count, h, w = high * wide, high * side, wide * side
+    x = net.conv(net.input((1, 16, h, w)), c)
+    parted = net.reshaped(x, (1, c, high, side, wide, side))
+    if net.chance(0.5):
+        turned = net.op("Transpose", [parted], (1, high, wide, c, side, side), perm=[0, 2, 4, 1, 3, 5])
+        each = net.reshaped(turned, (count, c, side, side))
+    else:
+        turned = net.op("Transpose", [parted], (1, high, wide, side, side, c), perm=[0, 2, 4, 3, 5, 1])
+        each = net.reshaped(turned, (count, side, side, c))
+        each = net.op("Transpose", [each], (count, c, side, side), perm=[0, 3, 1, 2])
+    back = net.reshaped(net.conv(each, c), (1, high, wide, c, side, side))
+    whole = net.op("Transpose", [back], (1, c, high, side, wide, side), perm=[0, 3, 1, 4, 2, 5])
+    net.end(net.reshaped(whole, (1, c, h, w)))
+
+
 def _swapped(shape: Shape) -> Shape:
     return (*shape[:-2], shape[-1], shape[-2])
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from surgery.cost import work
 from surgery.cost.edges import Edge
-from surgery.cost.kinds import NATIVE, Kind, is_behind_convolution
+from surgery.cost.kinds import NATIVE, OF_WINDOWS, Kind, is_behind_convolution
 from surgery.cost.links import features, feeder, filters
 from surgery.cost.terms import Term
 from surgery.ir.graph import Node, Tensor
+from surgery.ir.ops import permutation
 
 if TYPE_CHECKING:
     from surgery.cost.coefficients import Alignment
@@ -245,6 +246,15 @@ def _turned(node: Node, align: Alignment) -> _Parts:
         yield Term.TURN, _longer(node.outputs[0], align)
 
 
+def _scattered(node: Node, align: Alignment) -> _Parts:
+    """Windows of a map row by row; where rows are joined of runs, run by run."""
+    yield from _written(Term.SCATTER, node, align)
+    shape, perm = work.dims(node.inputs[0]), permutation(node)
+    if len(shape) == OF_WINDOWS and perm is not None and perm[-1] == len(shape) - 1:
+        joined = perm[-2] < len(shape) - 3
+        yield Term.SCATTER_RUNS if joined else Term.SCATTER_ROWS, prod(shape[: -1 if joined else -2]) * 1e-6
+
+
 def _moved(node: Node, align: Alignment) -> _Parts:
     yield Term.MOVE, _longer(node.outputs[0], align)
 
@@ -268,6 +278,7 @@ _OF: dict[Kind, Callable[[Node, Alignment], _Parts]] = {
     Kind.CUT: _cut,
     Kind.SCALE: _scaled,
     Kind.MOVE: _moved,
+    Kind.SCATTER: _scattered,
     Kind.TURN: _turned,
 }
 """How to measure the work of a kind; the others by what they write."""

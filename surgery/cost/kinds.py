@@ -27,6 +27,7 @@ class Kind(StrEnum):
     SCALE = "scale"
     SHORTCUT = "shortcut"
     MOVE = "move"
+    WINDOW = "window"
     JOIN = "join"
     FLATTEN = "flatten"
     PART = "part"
@@ -49,6 +50,8 @@ class Kind(StrEnum):
 
 
 _MAP = 4
+OF_WINDOWS = 6
+"""Axes of a map that is cut into windows."""
 _TOKENS = [0, 2, 1]
 FREE = frozenset({Kind.FUSED, Kind.VIEW})
 PARTED, RUN = 4, 64
@@ -241,6 +244,24 @@ def _is_parted_by_the_next(node: Node) -> bool:
     return behind is not None and behind.op == "Transpose" and _transposed(behind) is Kind.TURN
 
 
+def _is_beside_windows(node: Node) -> bool:
+    """Whether a Reshape parts the rows of a map for a Transpose of six axes, or lists what that made."""
+    (read, written), same = (node.inputs[0], node.outputs[0]), False
+    if read.shape and written.shape:
+        same = read.shape[-1] == written.shape[-1]
+    if written.rank == OF_WINDOWS:
+        after = reader(node)
+        return not same and after is not None and _keeps_runs(after)
+    made = feeder(read, alone=True) if read.rank == OF_WINDOWS else None
+    return same and made is not None and made.op == "Transpose" and _transposed(made) is Kind.SCATTER
+
+
+def _keeps_runs(node: Node) -> bool:
+    """Whether a Transpose scatters a tensor and leaves its last axis where it is."""
+    perm = permutation(node) if node.op == "Transpose" else None
+    return perm is not None and perm[-1] == len(perm) - 1 and _transposed(node) is Kind.SCATTER
+
+
 def _is_of_tokens(node: Node) -> bool:
     """Whether a Reshape only lists the places of a map that lies channels last: a Transpose of BxCxN is beside it."""
     ranks = node.inputs[0].rank, node.outputs[0].rank
@@ -265,6 +286,8 @@ def _reshaped(node: Node) -> Kind:
     before, after = node.inputs[0].shape, node.outputs[0].shape
     if before is None or after is None:
         return Kind.MOVE
+    if _is_beside_windows(node):
+        return Kind.WINDOW
     if _is_of_tokens(node) or (before[:2] == after[:2] and _is_of_a_map(node)) or _is_parted_by_the_next(node):
         return Kind.VIEW  # places of a map that lies channels last are listed, or given their two axes again
     if [d for d in before if d != 1] == [d for d in after if d != 1]:

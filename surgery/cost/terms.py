@@ -70,6 +70,12 @@ class Term(StrEnum):
     TURN_CALL = "turn_call"
     """one per node."""
     SCATTER = "scatter"
+    SCATTER_ROWS = "scatter_rows"
+    """Rows of the last two axes, in millions, that a Transpose of six lays apart to windows, and"""
+    SCATTER_RUNS = "scatter_runs"
+    """runs of the last axis, in millions, that it joins to rows."""
+    WINDOW = "window"
+    """Elements that a Reshape lists beside such a Transpose."""
     BLOCK = "block"
     CONCAT = "concat"
     SLICE = "slice"
@@ -140,6 +146,9 @@ INSTEAD: dict[Term, Term | None] = {
     Term.TURN_PARTED: Term.MOVE,
     Term.TURN_CALL: None,
     Term.SCATTER: Term.MOVE,
+    Term.SCATTER_ROWS: None,
+    Term.SCATTER_RUNS: None,
+    Term.WINDOW: Term.MOVE,
     Term.BLOCK: Term.CONCAT,
     Term.SLICE: Term.CONCAT,
     Term.CUT: Term.SLICE,
