@@ -208,6 +208,26 @@ def test_channels_that_are_cut_are_those_of_a_convolution() -> None:
     assert terms(made, "Slice", align) == {"layer": 1, "cut": 1024e-6, "cut_convolved": 8 * 8 * 256e-9}
 
 
+WINDOWS = "int64[6] t = {1, 8, 2, 8, 2, 8}, int64[4] r = {4, 8, 8, 8}"
+
+
+def test_windows_of_a_map_are_laid_apart_row_by_row() -> None:
+    body = "a = Conv<pads=[1,1,1,1]>(x, w) b = Reshape(a, t) c = Transpose<perm=[0,2,4,1,3,5]>(b) d = Reshape(c, r)"
+    made = model(f"{body} y = Exp(d)", weights=f"{WINDOWS}, {W}")
+    first, last = (n for n in made.nodes() if n.op == "Reshape")
+    assert (kinds(first), kinds(last)) == (("window",), ("window",))
+    assert terms(made, "Transpose") == {"layer": 1, "scatter": 2048e-6, "scatter_rows": 8 * 2 * 8e-6}
+    assert terms(made, "Reshape") == {"layer": 1, "window": 2048e-6}
+
+
+def test_windows_are_joined_to_a_map_run_by_run() -> None:
+    shapes = "int64[6] t = {1, 2, 2, 8, 8, 8}, int64[4] r = {1, 8, 16, 16}"
+    body = "a = Reshape(x, t) b = Transpose<perm=[0,3,1,4,2,5]>(a) c = Reshape(b, r) y = Exp(c)"
+    made = model(body, inputs="float[4,8,8,8] x", weights=shapes)
+    assert terms(made, "Transpose") == {"layer": 1, "scatter": 2048e-6, "scatter_runs": 256e-6}
+    assert [kinds(n)[0] for n in made.nodes() if n.op == "Reshape"] == ["view", "join"]
+
+
 def test_matrices_that_enter_are_laid_out_as_they_are_loaded() -> None:
     made = model("a = MatMul(x, z) y = Exp(a)", inputs="float[1,1,4,8] x, float[1,1,8,4] z")
     found = terms(made, "MatMul")
