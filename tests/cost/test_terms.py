@@ -225,7 +225,7 @@ def test_windows_are_joined_to_a_map_run_by_run() -> None:
     body = "a = Reshape(x, t) b = Transpose<perm=[0,3,1,4,2,5]>(a) c = Reshape(b, r) y = Exp(c)"
     made = model(body, inputs="float[4,8,8,8] x", weights=shapes)
     assert terms(made, "Transpose") == {"layer": 1, "scatter": 2048e-6, "scatter_runs": 256e-6}
-    assert [kinds(n)[0] for n in made.nodes() if n.op == "Reshape"] == ["view", "join"]
+    assert [kinds(n)[0] for n in made.nodes() if n.op == "Reshape"] == ["move", "join"]
 
 
 def test_matrices_that_enter_are_laid_out_as_they_are_loaded() -> None:
