@@ -5,8 +5,8 @@ usage: cost_networks.py FOLDER [--kind cells|windows|random] [--networks N] [--s
 Every cell is a 1x1 convolution, the operators to be measured, and another 1x1 convolution, so that these read and
 write on the chip as in the middle of a network: a layer takes as long there as in a large model. Cells share nothing,
 and the compiler makes each a segment. Writes ``cells_SEED.onnx`` for seeds from S; a seed gives one network. The kind
-``windows`` has cells of another menu, ``random`` writes the networks of random_networks.py instead, whose layers are at the edges of a network as often as not, and
-of sizes and attributes that no known architecture has.
+``windows`` has cells of another menu, ``random`` writes the networks of random_networks.py instead, whose layers are
+at the edges of a network as often as not, and of sizes and attributes that no known architecture has.
 """
 
 from __future__ import annotations
