@@ -75,7 +75,12 @@ def _dilated(node: Node, align: Alignment) -> _Parts:
     both = work.padded(node.inputs[0], align) + work.padded(node.outputs[0], align)
     yield Term.DILATED if furthest == _NEAR else Term.DILATED_FAR, both * 1e-6
     if furthest > _NEAR:
-        yield Term.DILATED_PLACES, prod(work.places(node.outputs[0], align)) * 1e-6
+        yield Term.DILATED_PLACES, _places(node.outputs[0], align)
+
+
+def _places(tensor: Tensor, align: Alignment) -> float:
+    """Millions of places of all maps of a batch, as the chip holds them."""
+    return work.dims(tensor)[0] * prod(work.places(tensor, align)) * 1e-6
 
 
 def _apart(node: Node, align: Alignment) -> float:
@@ -152,7 +157,7 @@ def _pool(node: Node, align: Alignment) -> _Parts:
         return
     yield Term.AVERAGE, written * prod(window)
     if max(window) > _SMALL_WINDOW and _counts_less_at_the_edge(node):
-        places = prod(work.places(node.outputs[0], align)) * 1e-6
+        places = _places(node.outputs[0], align)
         yield Term.AVERAGE_EDGE, places
         yield Term.AVERAGE_EDGE_TAPS, places * prod(window)
 

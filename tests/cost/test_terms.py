@@ -171,6 +171,15 @@ def test_a_stride_leaves_a_dilation_unsorted() -> None:
     assert terms(made, "Conv")["dense_strided"] == pytest.approx(8 * 8 * 9 * 64e-9)
 
 
+def test_the_places_of_a_batch_are_those_of_all_its_maps() -> None:
+    around = "pads=[3,3,3,3], dilations=[3,3]"
+    made = model(f"a = Exp(x) b = Conv<{around}>(a, w) y = Exp(b)", inputs="float[2,8,16,16] x", weights=W)
+    assert terms(made, "Conv")["dilated_places"] == 2 * 256e-6
+    pool = "kernel_shape=[5,5], pads=[2,2,2,2]"
+    made = model(f"a = Exp(x) b = AveragePool<{pool}>(a) y = Exp(b)", inputs="float[2,8,16,16] x")
+    assert terms(made, "AveragePool")["average_edge"] == 2 * 256e-6
+
+
 def test_a_dilation_of_a_single_place_is_none() -> None:
     point = "float[8,8,1,1] w = {" + ",".join(["0.1"] * 64) + "}"
     made = model("a = Exp(x) b = Conv<dilations=[3,3]>(a, w) y = Exp(b)", weights=point)
