@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from fit_memory import NEVER, OUTPUT, Floats, Memory, chosen, ends, known
+from fit_memory import KEPT, NEVER, OUTPUT, Floats, Memory, chosen, ends, known
 from scipy.optimize import OptimizeResult, least_squares
 
 from surgery.cost.coefficients import standing
@@ -46,8 +46,6 @@ HEAVY = 50_000
 ENDS_SPREAD = (0.3, 3.0)
 FED = 8192
 """Elements that a layer loads from which on it says what loading one takes."""
-KEPT = ("held", "handed", "held_looked", "handed_looked")
-"""Columns of sizes of tensors."""
 
 
 @dataclass(frozen=True)

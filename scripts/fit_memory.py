@@ -28,13 +28,8 @@ MOVED = 0.5
 """How much the median error of the bytes counts beside the errors of the time."""
 SOFT = 0.1
 """Relative error of a network from which on more counts less."""
-KEPT: tuple[Callable[[Work], Sequence[int]], ...] = (
-    lambda node: node.held,
-    lambda node: node.handed,
-    lambda node: node.held_looked,
-    lambda node: node.handed_looked,
-)
-"""Sizes of tensors of a node."""
+KEPT = ("held", "handed", "held_looked", "handed_looked")
+"""Where a node's work has sizes of tensors."""
 Floats: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
 
 
@@ -132,8 +127,8 @@ def known(
     ends = list(accumulate(map(len, by_segment.values()), initial=0))
     edges = [entering * node.enters + OUTPUT * node.leaves for node in ordered]
 
-    def listed(pick: Callable[[Work], Sequence[int]]) -> tuple[Floats, Floats]:
-        told = [(i, size * 1e-6) for i, node in enumerate(ordered) for size in pick(node)]
+    def listed(name: str) -> tuple[Floats, Floats]:
+        told = [(i, size * 1e-6) for i, node in enumerate(ordered) for size in getattr(node, name)]
         at, mb = np.array(told, float).reshape(-1, 2).T
         return at, mb
 
@@ -145,7 +140,7 @@ def known(
         np.array([node.computing(rates) for node in ordered]),
         weights,
         weights + np.array(edges) * 1e-6,
-        tuple(listed(pick) for pick in KEPT),
+        tuple(map(listed, KEPT)),
         (at, aside, beside),
         latency,
         ddr_bytes * 1e-6,
