@@ -17,8 +17,6 @@ from typing import NamedTuple
 import csv_rows
 import onnx
 from cost_cells import Cells
-from onnx import TensorProto, helper
-from random_networks import IR, OPSET
 
 from surgery.ir import Model
 from surgery.target import load_target
@@ -44,9 +42,7 @@ def network(channels: int) -> onnx.ModelProto:
     net = Cells(0)
     x = net.input((1, 16, SIDE, SIDE))
     y = net.conv(net.conv(net.conv(x, channels, relu=True), channels, (3, 3), 1, 1, relu=True), 16)
-    inputs, outputs = ([helper.make_tensor_value_info(name, TensorProto.FLOAT, net.values[name])] for name in (x, y))
-    graph = helper.make_graph(net.nodes, "channels", inputs, outputs, net.held)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
+    return net.model("channels", [x], [y])
 
 
 def pair(witness: Witness, march: str, channels: int, limit: float) -> Pair:

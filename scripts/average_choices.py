@@ -5,29 +5,27 @@ usage: average_choices.py [--march M]... [--limit S] [--out FILE.csv] [--witness
 Per size a pooling between two 1x1 convolutions as it is, as a pooling that counts its pads times a map of factors, and
 as a convolution of each channel times that map, which average-by-map makes. All are compiled by the vendor's toolchain
 at O2, and the time of a whole frame is kept in data/efficiency/averages.csv, beside that of our estimate on the BPU and
-the nodes that stay on the CPU, whose time the compiler does not count. :func:`decided` is what the rule makes of each.
-Goes on where the table ends; exits with 2 without the toolchain.
+the nodes that stay on the CPU, whose time the compiler does not count. What the rule makes of each is printed behind
+it. Goes on where the table ends; exits with 2 without the toolchain.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
 import csv_rows
+import frames
 import numpy as np
 import onnx
+from asking import MARCHES
 from cost_cells import Cells
-from onnx import TensorProto, helper
-from random_networks import IR, OPSET
 
 import surgery
-from surgery.cost import estimate
 from surgery.ir import Model
-from surgery.target import load_target, place
-from surgery.toolchain import Witness
 
 OUT = Path(__file__).resolve().parents[1] / "data/efficiency/averages.csv"
 BEHIND = 32
@@ -62,11 +60,6 @@ class Average(NamedTuple):
     estimated_us: float
     on_cpu: int
 
-    @property
-    def asked(self) -> tuple[str, Size, str]:
-        """What was compiled for which march."""
-        return self.march, Size(*self[1:6]), self.form
-
 
 def network(size: Size, form: str) -> onnx.ModelProto:
     """The pooling in one of the :data:`FORMS`, with seeded weights around it."""
@@ -85,9 +78,7 @@ def network(size: Size, form: str) -> onnx.ModelProto:
         factors = size.kernel**2 / np.outer(high, wide)[None, None]
         y = net.op("Mul", [y, net.constant(factors.astype(np.float32))], shape)
     y = net.conv(y, BEHIND)
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, net.values[name]) for name in (x, y)]
-    graph = helper.make_graph(net.nodes, "averages", ends[:1], ends[1:], net.held)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
+    return net.model("averages", [x], [y])
 
 
 def _held(side: int, size: Size) -> list[int]:
@@ -97,20 +88,9 @@ def _held(side: int, size: Size) -> list[int]:
     return [int(count) for count in ((at >= 0) & (at < side)).sum(axis=1)]
 
 
-def choice(witness: Witness, march: str, size: Size, form: str, limit: float) -> Average | None:
-    """One of the networks compiled; None where the toolchain refuses it, with a word on stderr."""
-    answer = witness.compile(Model.load(network(size, form)), march, limit=limit)
-    if answer.performance is None or answer.placement is None:
-        print(f"{march} {size} {form}: {answer.refusal.text if answer.refusal else 'no answer'}", file=sys.stderr)
-        return None
-    on_cpu = sum(row.device == "cpu" for row in answer.placement.rows)
-    return Average(march, *size, form, round(answer.performance.latency_us, 1), estimated(march, size, form), on_cpu)
-
-
-def estimated(march: str, size: Size, form: str) -> float:
-    """Microseconds of a frame on the BPU by our estimate."""
-    told = estimate(place(Model.load(network(size, form)), load_target(march)))
-    return round(1000 * told.compiler_ms.mid, 1)
+def model(_: str, channels: int, high: int, wide: int, kernel: int, stride: int, form: str) -> Model:
+    """What is compiled for a march."""
+    return Model.load(network(Size(channels, high, wide, kernel, stride), form))
 
 
 def decided(march: str, size: Size) -> bool:
@@ -120,17 +100,13 @@ def decided(march: str, size: Size) -> bool:
     return all(node.op != "AveragePool" for node in made.nodes())
 
 
-def missing(witness: Witness, march: str, rows: Sequence[Average], limit: float) -> Iterator[Average]:
-    """The poolings of a march that are not among ``rows``."""
-    there = {row.asked for row in rows}
-    asked = ((march, size, form) for size in SIZES for form in FORMS)
-    made = (choice(witness, *one, limit) for one in asked if one not in there)
-    return (row for row in made if row is not None)
-
-
 def main(arguments: Sequence[str]) -> int:
-    """Compile, and write the table."""
-    return csv_rows.extend(__doc__, arguments, OUT, Average, missing)
+    """Compile, write the table, and print what the rule makes of each."""
+    asked = [(*size, form) for size in SIZES for form in FORMS]
+    code = csv_rows.extend(__doc__, arguments, OUT, Average, frames.more(Average, asked, model))
+    for march, size in product(MARCHES, SIZES):
+        print(march, *size, "convolution" if decided(march, size) else "stays")
+    return code
 
 
 if __name__ == "__main__":

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from random_networks import Net, Shape
+import onnx
+from onnx import TensorProto, helper
+from random_networks import IR, OPSET, Net, Shape
 
 CHANNELS = (8, 16, 24, 32, 40, 48, 64, 72, 96, 100, 112, 128, 144, 160, 192, 240, 256, 320, 384, 480, 512, 768, 1024)
 SIDES = (
@@ -73,3 +77,12 @@ class Cells(Net):
         """The last convolution of a cell, where it can have one."""
         if len(self.values[x]) == 4:
             self.conv(x, self.pick((8, 16, 32)))
+
+    def model(self, name: str, inputs: Sequence[str], outputs: Sequence[str]) -> onnx.ModelProto:
+        """The network as it is, its inputs and outputs named."""
+        read, made = (
+            [helper.make_tensor_value_info(one, TensorProto.FLOAT, self.values[one]) for one in names]
+            for names in (inputs, outputs)
+        )
+        graph = helper.make_graph(self.nodes, name, read, made, self.held)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)

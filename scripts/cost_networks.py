@@ -22,8 +22,6 @@ import cost_transformers as transformers
 import numpy as np
 import onnx
 from cost_cells import CHANNELS, HEAVIEST, LARGEST, Cells
-from onnx import TensorProto, helper
-from random_networks import IR, OPSET
 from random_networks import network as random_network
 
 CELLS, FEW = 12, 3
@@ -52,12 +50,7 @@ def _of_cells(seed: int, menu: Mapping[Callable[[Cells], None], float], count: i
     made = {name for node in net.nodes for name in node.output}
     inputs = [name for name in net.values if name not in made]
     outputs = [name for name in net.values if name in made and name not in net.read]
-
-    def typed(names: list[str]) -> list[onnx.ValueInfoProto]:
-        return [helper.make_tensor_value_info(name, TensorProto.FLOAT, net.values[name]) for name in names]
-
-    graph = helper.make_graph(net.nodes, f"cells_{seed}", typed(inputs), typed(outputs), net.held)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
+    return net.model(f"cells_{seed}", inputs, outputs)
 
 
 def _dense(net: Cells) -> None:

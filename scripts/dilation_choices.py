@@ -5,29 +5,29 @@ usage: dilation_choices.py [--march M]... [--limit S] [--out FILE.csv] [--witnes
 Per size a convolution between two 1x1 ones, with its dilation, as the same map with every smaller dilation that
 undilate tries, and (of dense ones, as a dilation of 0) as the sum of a convolution for each tap. All are compiled by
 the vendor's toolchain at O2, and the time of a whole frame is kept in data/efficiency/dilations.csv, beside that of our
-estimate on the BPU and the nodes that stay on the CPU, whose time the compiler does not count. :func:`decided` is what
-the rule makes of each. Goes on where the table ends; exits with 2 without the toolchain.
+estimate on the BPU and the nodes that stay on the CPU, whose time the compiler does not count. The dilation with which
+the rule leaves each (0 for its taps) is printed behind it. Goes on where the table ends; exits with 2 without the
+toolchain.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
 import csv_rows
+import frames
 import numpy as np
 import onnx
+from asking import MARCHES
 from cost_cells import Cells
-from onnx import TensorProto, helper, numpy_helper
-from random_networks import IR, OPSET
+from onnx import numpy_helper
 
 import surgery
-from surgery.cost import estimate
 from surgery.ir import Model
-from surgery.target import load_target, place
-from surgery.toolchain import Witness
 
 OUT = Path(__file__).resolve().parents[1] / "data/efficiency/dilations.csv"
 BEHIND = 8
@@ -80,11 +80,6 @@ class Dilated(NamedTuple):
     estimated_us: float
     on_cpu: int
 
-    @property
-    def asked(self) -> tuple[str, Size, int]:
-        """What was compiled for which march."""
-        return self.march, Size(*self[1:8]), self.step
-
 
 def steps(size: Size) -> list[int]:
     """The dilations that can stand for that of a layer, itself first; 0 for its taps by themselves."""
@@ -101,11 +96,9 @@ def network(size: Size, step: int) -> onnx.ModelProto:
     read, side = net.conv(x, size.ins), (kernel, kernel)
     layer = net.conv(read, size.outs, side, group=size.groups, dilation=step) if step else _by_taps(net, read, size)
     y = net.conv(layer, BEHIND)
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, net.values[name]) for name in (x, y)]
     apart = size.dilation // step if step else 1
-    held = [_sparse(one, apart) if one.dims[2:] == [kernel] * 2 else one for one in net.held]
-    graph = helper.make_graph(net.nodes, "dilated", ends[:1], ends[1:], held)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
+    net.held = [_sparse(one, apart) if one.dims[2:] == [kernel] * 2 else one for one in net.held]
+    return net.model("dilated", [x], [y])
 
 
 def _by_taps(net: Cells, x: str, size: Size) -> str:
@@ -140,42 +133,26 @@ def _sparse(weight: onnx.TensorProto, apart: int) -> onnx.TensorProto:
     return numpy_helper.from_array(kept, weight.name)
 
 
-def choice(witness: Witness, march: str, size: Size, step: int, limit: float) -> Dilated | None:
-    """One of the networks compiled; None where the toolchain refuses it, with a word on stderr."""
-    model = Model.load(network(size, step))
-    answer = witness.compile(model, march, limit=limit)
-    if answer.performance is None or answer.placement is None:
-        print(f"{march} {size}: {answer.refusal.text if answer.refusal else 'no answer'}", file=sys.stderr)
-        return None
-    on_cpu = sum(row.device == "cpu" for row in answer.placement.rows)
-    return Dilated(march, *size, step, round(answer.performance.latency_us, 1), estimated(march, size, step), on_cpu)
-
-
-def estimated(march: str, size: Size, step: int) -> float:
-    """Microseconds of a frame on the BPU by our estimate."""
-    told = estimate(place(Model.load(network(size, step)), load_target(march)))
-    return round(1000 * told.compiler_ms.mid, 1)
+def model(_: str, *asked: int) -> Model:
+    """What is compiled for a march: the numbers of a :class:`Size`, and a dilation."""
+    return Model.load(network(Size(*asked[:-1]), asked[-1]))
 
 
 def decided(march: str, size: Size) -> int:
     """The dilation with which tile-kernels leaves the layer; 0 for its taps by themselves."""
-    model = Model.load(network(size, size.dilation))
-    made = surgery.run(model, march=march, pipeline=surgery.Pipeline.of("tile-kernels"), verify="off").model
+    before = Model.load(network(size, size.dilation))
+    made = surgery.run(before, march=march, pipeline=surgery.Pipeline.of("tile-kernels"), verify="off").model
     convs = [node for node in made.nodes() if node.op == "Conv"]
     return max(int(max(node.attrs["dilations"])) for node in convs) if len(convs) == CELL else 0
 
 
-def missing(witness: Witness, march: str, rows: Sequence[Dilated], limit: float) -> Iterator[Dilated]:
-    """The layers of a march that are not among ``rows``."""
-    there = {row.asked for row in rows}
-    asked = ((march, size, step) for size in SIZES for step in steps(size))
-    made = (choice(witness, *one, limit) for one in asked if one not in there)
-    return (row for row in made if row is not None)
-
-
 def main(arguments: Sequence[str]) -> int:
-    """Compile, and write the table."""
-    return csv_rows.extend(__doc__, arguments, OUT, Dilated, missing)
+    """Compile, write the table, and print what the rule makes of each."""
+    asked = [(*size, step) for size in SIZES for step in steps(size)]
+    code = csv_rows.extend(__doc__, arguments, OUT, Dilated, frames.more(Dilated, asked, model))
+    for march, size in product(MARCHES, SIZES):
+        print(march, *size, "left with a dilation of", decided(march, size))
+    return code
 
 
 if __name__ == "__main__":

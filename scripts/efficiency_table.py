@@ -93,8 +93,7 @@ def _stems(rows: Sequence[stem_choices.Stem]) -> Iterator[str]:
     yield "|---|--:|--:|--:|--:|--:|"
     told: dict[tuple[str, stem_choices.Size], list[str]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.blocks):
-        march, size, _ = row.asked
-        told[march, size].append(f"{row.compiled_us:.0f} ({row.estimated_us:.0f})")
+        told[row.march, row.size].append(f"{row.compiled_us:.0f} ({row.estimated_us:.0f})")
     for (march, size), cells in told.items():
         yield f"| {march} | {' | '.join(map(str, size))} | {' | '.join(cells)} |"
 

@@ -18,8 +18,6 @@ from typing import NamedTuple, TypeAlias
 import csv_rows
 import onnx
 from cost_cells import Cells
-from onnx import TensorProto, helper
-from random_networks import IR, OPSET
 
 from surgery.cost import node_cost
 from surgery.ir import Model, Node
@@ -63,12 +61,7 @@ def network(kernel: int, stride: int, channels: int, side: int) -> onnx.ModelPro
         x = net.input((1, 16, side, side))
         middle = net.conv(net.conv(x, channels, relu=True), channels, (kernel, kernel), stride, groups, relu=True)
         ends.append((x, net.conv(middle, 16)))
-    inputs, outputs = (
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, net.values[name]) for name in names]
-        for names in zip(*ends, strict=True)
-    )
-    graph = helper.make_graph(net.nodes, "groups", inputs, outputs, net.held)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
+    return net.model("groups", *zip(*ends, strict=True))
 
 
 def divisors(channels: int) -> list[int]:

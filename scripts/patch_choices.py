@@ -11,29 +11,24 @@ time the compiler does not count. Goes on where the table ends; exits with 2 wit
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import csv_rows
+import frames
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from random_networks import IR, OPSET
 
 import surgery
-from surgery.cost import estimate
 from surgery.ir import Model
-from surgery.target import load_target, place
-from surgery.toolchain import Witness
 
 OUT = Path(__file__).resolve().parents[1] / "data/efficiency/patches.csv"
 SIDE, BEHIND = 224, 32
 SIZES = ((16, 768), (16, 384), (16, 192), (14, 384), (8, 64), (4, 128), (4, 96), (4, 48))
 """Side of the patches and channels that come out; ViT and DeiT, DINOv2, and Swin, ConvNeXt and EdgeNeXt among them."""
-
-Size: TypeAlias = tuple[int, int]
-
 
 class Patches(NamedTuple):
     """Microseconds of a frame on the BPU, compiled and estimated; ``staged`` says whether in stages."""
@@ -45,11 +40,6 @@ class Patches(NamedTuple):
     compiled_us: float
     estimated_us: float
     on_cpu: int
-
-    @property
-    def asked(self) -> tuple[str, Size, int]:
-        """What was compiled for which march."""
-        return self.march, (self.patch, self.channels), self.staged
 
 
 def network(patch: int, channels: int) -> onnx.ModelProto:
@@ -70,31 +60,18 @@ def network(patch: int, channels: int) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
 
 
-def choice(witness: Witness, march: str, size: Size, staged: int, limit: float) -> Patches | None:
-    """One of the networks compiled; None where the toolchain refuses it, with a word on stderr."""
-    model = Model.load(network(*size))
-    if staged:
-        model = surgery.run(model, march=march, pipeline=surgery.Pipeline.of("tile-kernels"), verify="off").model
-    answer = witness.compile(model, march, limit=limit)
-    if answer.performance is None or answer.placement is None:
-        print(f"{march} {size}: {answer.refusal.text if answer.refusal else 'no answer'}", file=sys.stderr)
-        return None
-    on_cpu = sum(row.device == "cpu" for row in answer.placement.rows)
-    told = 1000 * estimate(place(model, load_target(march))).compiler_ms.mid
-    return Patches(march, *size, staged, round(answer.performance.latency_us, 1), round(told, 1), on_cpu)
-
-
-def missing(witness: Witness, march: str, rows: Sequence[Patches], limit: float) -> Iterator[Patches]:
-    """The patches of a march that are not among ``rows``."""
-    there = {row.asked for row in rows}
-    asked = ((march, size, staged) for size in SIZES for staged in (0, 1))
-    made = (choice(witness, *one, limit) for one in asked if one not in there)
-    return (row for row in made if row is not None)
+def model(march: str, patch: int, channels: int, staged: int) -> Model:
+    """What is compiled for a march."""
+    made = Model.load(network(patch, channels))
+    if not staged:
+        return made
+    return surgery.run(made, march=march, pipeline=surgery.Pipeline.of("tile-kernels"), verify="off").model
 
 
 def main(arguments: Sequence[str]) -> int:
     """Compile, and write the table."""
-    return csv_rows.extend(__doc__, arguments, OUT, Patches, missing)
+    asked = [(*size, staged) for size in SIZES for staged in (0, 1)]
+    return csv_rows.extend(__doc__, arguments, OUT, Patches, frames.more(Patches, asked, model))
 
 
 if __name__ == "__main__":

@@ -5,27 +5,25 @@ usage: stem_choices.py [--march M]... [--limit S] [--out FILE.csv] [--witness DI
 Per size two networks that compute the same: the stem, a 3x3 convolution with stride 2 and one with stride 1 behind it;
 and the same with ``SpaceToDepth<blocksize 2>`` in front of a stem of stride 1, whose kernel is that of the stem over
 blocks. Both are compiled by the vendor's toolchain at O2, and the time of a whole frame is kept in
-data/efficiency/stems.csv, beside that of our estimate. Goes on where the table ends; exits with 2 without the
-toolchain.
+data/efficiency/stems.csv, beside that of our estimate on the BPU. Goes on where the table ends; exits with 2 without
+the toolchain.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import csv_rows
+import frames
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from random_networks import IR, OPSET
 
-from surgery.cost import estimate
 from surgery.ir import Model
-from surgery.target import load_target, place
-from surgery.toolchain import Witness
 
 OUT = Path(__file__).resolve().parents[1] / "data/efficiency/stems.csv"
 SIZES = ((7, 64, 224), (6, 32, 640), (6, 16, 320), (3, 32, 224), (3, 16, 640))
@@ -35,7 +33,7 @@ Size: TypeAlias = tuple[int, int, int]
 
 
 class Stem(NamedTuple):
-    """Microseconds of a frame, compiled and estimated; ``blocks`` says whether behind a SpaceToDepth."""
+    """Microseconds of a frame on the BPU, compiled and estimated; ``blocks`` says whether behind a SpaceToDepth."""
 
     march: str
     kernel: int
@@ -44,11 +42,12 @@ class Stem(NamedTuple):
     blocks: int
     compiled_us: float
     estimated_us: float
+    on_cpu: int
 
     @property
-    def asked(self) -> tuple[str, Size, int]:
-        """What was compiled for which march."""
-        return self.march, (self.kernel, self.channels, self.side), self.blocks
+    def size(self) -> Size:
+        """The size of the stem."""
+        return self.kernel, self.channels, self.side
 
 
 def blocked(weight: np.ndarray, first: int) -> tuple[np.ndarray, int]:
@@ -95,15 +94,9 @@ def network(kernel: int, channels: int, side: int, *, blocks: bool) -> onnx.Mode
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
 
 
-def choice(witness: Witness, march: str, size: Size, blocks: int, limit: float) -> Stem | None:
-    """One of the networks compiled; None where the toolchain refuses it, with a word on stderr."""
-    model = Model.load(network(*size, blocks=bool(blocks)))
-    answer = witness.compile(model, march, limit=limit)
-    if answer.performance is None:
-        print(f"{march} {size}: {answer.refusal.text if answer.refusal else 'no answer'}", file=sys.stderr)
-        return None
-    told = 1000 * estimate(place(model, load_target(march))).bpu_ms.mid
-    return Stem(march, *size, blocks, round(answer.performance.latency_us, 1), round(told, 1))
+def model(_: str, kernel: int, channels: int, side: int, blocks: int) -> Model:
+    """What is compiled for a march."""
+    return Model.load(network(kernel, channels, side, blocks=bool(blocks)))
 
 
 def read(path: Path = OUT) -> list[Stem]:
@@ -111,17 +104,10 @@ def read(path: Path = OUT) -> list[Stem]:
     return csv_rows.read(Stem, path)
 
 
-def missing(witness: Witness, march: str, rows: Sequence[Stem], limit: float) -> Iterator[Stem]:
-    """The stems of a march that are not among ``rows``."""
-    there = {row.asked for row in rows}
-    asked = ((march, size, blocks) for size in SIZES for blocks in (0, 1))
-    made = (choice(witness, *one, limit) for one in asked if one not in there)
-    return (stem for stem in made if stem is not None)
-
-
 def main(arguments: Sequence[str]) -> int:
     """Compile, and write the table."""
-    return csv_rows.extend(__doc__, arguments, OUT, Stem, missing)
+    asked = [(*size, blocks) for size in SIZES for blocks in (0, 1)]
+    return csv_rows.extend(__doc__, arguments, OUT, Stem, frames.more(Stem, asked, model))
 
 
 if __name__ == "__main__":

@@ -12,21 +12,16 @@ toolchain.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from itertools import product
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import csv_rows
+import frames
 import onnx
 from cost_cells import Cells
-from onnx import TensorProto, helper
-from random_networks import IR, OPSET
 
-from surgery.cost import estimate
 from surgery.ir import Model
-from surgery.target import load_target, place
-from surgery.toolchain import Witness
 
 OUT = Path(__file__).resolve().parents[1] / "data/efficiency/windows.csv"
 
@@ -60,11 +55,6 @@ class Windows(NamedTuple):
     estimated_us: float
     on_cpu: int
 
-    @property
-    def asked(self) -> tuple[str, Size, int]:
-        """What was compiled for which march."""
-        return self.march, Size(*self[1:5]), self.cut
-
 
 def network(size: Size, cut: int) -> onnx.ModelProto:
     """The convolutions and what is between them, with seeded weights."""
@@ -74,9 +64,7 @@ def network(size: Size, cut: int) -> onnx.ModelProto:
     y = net.conv((_cut if cut else _moved)(net, read, size), size.channels)
     if size.back:
         y = net.conv((_joined if cut else _moved_back)(net, y, size), size.channels)
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, net.values[name]) for name in (x, y)]
-    graph = helper.make_graph(net.nodes, "windows", ends[:1], ends[1:], net.held)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
+    return net.model("windows", [x], [y])
 
 
 def _moved(net: Cells, x: str, size: Size) -> str:
@@ -114,28 +102,15 @@ def _pieces(net: Cells, x: str, axis: int, count: int) -> list[str]:
     return [net.op("Slice", [x, *map(net.ints, (a, b, axis))], tuple(shape)) for a, b in bounds]
 
 
-def choice(witness: Witness, march: str, size: Size, cut: int, limit: float) -> Windows | None:
-    """One of the networks compiled; None where the toolchain refuses it, with a word on stderr."""
-    model = Model.load(network(size, cut))
-    answer = witness.compile(model, march, limit=limit)
-    if answer.performance is None or answer.placement is None:
-        print(f"{march} {size}: {answer.refusal.text if answer.refusal else 'no answer'}", file=sys.stderr)
-        return None
-    on_cpu = sum(row.device == "cpu" for row in answer.placement.rows)
-    told = 1000 * estimate(place(model, load_target(march))).compiler_ms.mid
-    return Windows(march, *size, cut, round(answer.performance.latency_us, 1), round(told, 1), on_cpu)
-
-
-def missing(witness: Witness, march: str, rows: Sequence[Windows], limit: float) -> Iterator[Windows]:
-    """The windows of a march that are not among ``rows``."""
-    there = {row.asked for row in rows}
-    made = (choice(witness, *one, limit) for one in product([march], SIZES, (0, 1)) if one not in there)
-    return (row for row in made if row is not None)
+def model(_: str, channels: int, side: int, window: int, back: int, cut: int) -> Model:
+    """What is compiled for a march."""
+    return Model.load(network(Size(channels, side, window, back), cut))
 
 
 def main(arguments: Sequence[str]) -> int:
     """Compile, and write the table."""
-    return csv_rows.extend(__doc__, arguments, OUT, Windows, missing)
+    asked = [(*size, cut) for size in SIZES for cut in (0, 1)]
+    return csv_rows.extend(__doc__, arguments, OUT, Windows, frames.more(Windows, asked, model))
 
 
 if __name__ == "__main__":
