@@ -30,6 +30,7 @@ SIDE, BEHIND = 224, 32
 SIZES = ((16, 768), (16, 384), (16, 192), (14, 384), (8, 64), (4, 128), (4, 96), (4, 48))
 """Side of the patches and channels that come out; ViT and DeiT, DINOv2, and Swin, ConvNeXt and EdgeNeXt among them."""
 
+
 class Patches(NamedTuple):
     """Microseconds of a frame on the BPU, compiled and estimated; ``staged`` says whether in stages."""
 

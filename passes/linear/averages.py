@@ -76,8 +76,7 @@ def _held(node: Node, axes: Sequence[Axis], kernel: Sequence[int]) -> Array:
     """(1, 1, height, width): how many places of the map lie in the window of each result."""
     sizes, outputs = static(node.inputs[0], node)[1:], static(node.outputs[0], node)[1:]
     along = [
-        _within(axis, taps, size, count)
-        for axis, taps, size, count in zip(axes, kernel, sizes, outputs, strict=True)
+        _within(axis, taps, size, count) for axis, taps, size, count in zip(axes, kernel, sizes, outputs, strict=True)
     ]
     return np.outer(*along)[None, None]
 

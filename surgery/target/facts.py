@@ -16,8 +16,22 @@ FACTS: dict[str, Fact] = {}
 """Every fact by name."""
 
 
-PLACED = ("nodes", "bpu", "cpu", "folded", "refused", "unknown", "segments", "unsorted_sums", "shared_roots",
-          "stranded", "sloped", "looped", "forked", "turned")
+PLACED = (
+    "nodes",
+    "bpu",
+    "cpu",
+    "folded",
+    "refused",
+    "unknown",
+    "segments",
+    "unsorted_sums",
+    "shared_roots",
+    "stranded",
+    "sloped",
+    "looped",
+    "forked",
+    "turned",
+)
 """Facts of a placed model, which the ``placed`` rules are written in: counts, and names of nodes."""
 
 

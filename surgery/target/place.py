@@ -322,9 +322,7 @@ def _is_product(node: Node) -> bool:
     return node.op in ("Gemm", "MatMul") and isinstance(node.inputs[1], Constant)
 
 
-def _drop_layouts(
-    rows: list[Row], folds: Folds, within: Callable[[Node], bool], planar: AbstractSet[Node]
-) -> None:
+def _drop_layouts(rows: list[Row], folds: Folds, within: Callable[[Node], bool], planar: AbstractSet[Node]) -> None:
     """No row for a Reshape of those ``within`` that alone takes its map, of one not ``planar``, off the BPU."""
     found = {row.node: row for row in rows}
 

@@ -61,9 +61,7 @@ def test_strides_beyond_two_are_worked_out_between(stride: int, places: int) -> 
         ({}, (2, 2), 2, 4),
     ],
 )  # fmt: skip
-def test_a_kernel_as_the_engine_has_it(
-    said: dict[str, int], kernel: tuple[int, int], stride: int, taps: int
-) -> None:
+def test_a_kernel_as_the_engine_has_it(said: dict[str, int], kernel: tuple[int, int], stride: int, taps: int) -> None:
     (high, wide), align = kernel, PLAIN.model_copy(update=said)
     weights = f"float[8,8,{high},{wide}] w = {{" + ",".join(["0.1"] * (64 * high * wide)) + "}"
     made = model(f"a = Exp(x) b = Conv<strides=[{stride},{stride}]>(a, w) y = Exp(b)", weights=weights)

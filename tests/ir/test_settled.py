@@ -80,9 +80,7 @@ def test_a_node_that_left_says_nothing() -> None:
 
 
 @pytest.mark.parametrize("march", ["bayes-e", "bernoulli2"])
-def test_where_the_pipeline_does_not_infer_nothing_was_to_be_found(
-    march: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_the_pipeline_does_not_infer_nothing_was_to_be_found(march: str, monkeypatch: pytest.MonkeyPatch) -> None:
     skipped: list[Graph] = []
 
     def watched(main: Graph, changed: Iterable[Node], opset: int) -> bool:

@@ -577,9 +577,7 @@ RANK = {
     "legalise-gathering": _moved(
         (1, 4, 5, 2, 5, 2), [0, 1, 3, 5, 2, 4], (1, 16, 5, 5), "bernoulli2", x="float[1,4,10,10]"
     ),
-    "cut-windows": _moved(
-        (1, 4, 2, 5, 2, 5), [0, 2, 4, 1, 3, 5], (4, 4, 5, 5), x="float[1,4,10,10]"
-    ),
+    "cut-windows": _moved((1, 4, 2, 5, 2, 5), [0, 2, 4, 1, 3, 5], (4, 4, 5, 5), x="float[1,4,10,10]"),
     "legalise-windows": _moved(
         (1, 4, 2, 5, 2, 5), [0, 2, 4, 1, 3, 5], (4, 4, 5, 5), "bernoulli2", x="float[1,4,10,10]"
     ),
