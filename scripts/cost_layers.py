@@ -167,10 +167,12 @@ def _work(behind: list[Node], device: Devices, align: Alignment) -> tuple[dict[s
     return dict(terms), _Sizes(weights, enters, leaves, held, handed, held_looked, handed_looked, "+".join(waits))
 
 
-def graphs(cells: Path | None) -> dict[str, Path]:
-    """Files by the name of a model in the tables."""
-    found = {item.name: item.path for item in corpus.items()} if corpus.CORPUS.is_dir() else {}
-    return found | {path.stem: path for path in (cells.glob("*.onnx") if cells else ())}
+def graph(name: str, cells: Path | None) -> Model:
+    """The model of a name in the tables, one of the corpus with the weights that were compiled."""
+    own = cells / f"{name}.onnx" if cells else None
+    if own is not None and own.is_file():
+        return Model.load(own)
+    return Model.load(next(corpus.items((name,), folders=("latency",))).filled())
 
 
 def _write(path: Path, rows: Iterable[list[Any]]) -> None:
@@ -188,7 +190,6 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--out", type=Path, required=True)
     chosen = parser.parse_args(arguments)
     target = load_target(chosen.march)
-    files = graphs(chosen.cells)
     said: dict[str, Any] = {"measured": {}, "latency_us": {}, "ddr_bytes": {}, "small_us": {}}
     layers, nodes = [list[Any](COLUMNS)], [list[Any](OF_NODES)]
     for prefix in chosen.prefixes:
@@ -196,7 +197,7 @@ def main(arguments: list[str]) -> int:
         for entry in tables.written(prefix):
             if "refusal" not in entry and entry["march"] == chosen.march:
                 name = entry["model"]
-                model = Model.load(files[name])
+                model = graph(name, chosen.cells)
                 layers += lines(entry, model, target)
                 if name.startswith(RANDOM):
                     said["small_us"][name] = entry["latency_us"]

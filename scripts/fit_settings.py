@@ -21,12 +21,11 @@ from typing import NamedTuple
 
 import numpy as np
 import tables
-from cost_layers import graphs, lines
+from cost_layers import graph, lines
 
 from surgery.cost import estimate
 from surgery.cost.coefficients import Rates, rates
 from surgery.cost.terms import Term
-from surgery.ir import Model
 from surgery.target import place
 from surgery.target.target import load_target
 
@@ -49,11 +48,11 @@ class Pair(NamedTuple):
 def pairs(march: str, prefix: Path) -> list[Pair]:
     """The models of PREFIX that were compiled for one core, too."""
     alone = {e["model"]: e["latency_us"] for e in tables.written(DATA / f"witness/latency_o2_{march}") if "layers" in e}
-    files, target, found = graphs(None), load_target(march), []
+    target, found = load_target(march), []
     for entry in tables.written(prefix):
         model = entry["model"]
         if "layers" in entry and model in alone:
-            busy = estimate(place(Model.load(files[model]), target)).nodes
+            busy = estimate(place(graph(model, None), target)).nodes
             layers = sum(cost.device == "bpu" and cost.us.mid > 0 for cost in busy)
             found.append(Pair(model, alone[model], entry["latency_us"], layers))
     return found
@@ -80,11 +79,11 @@ def cores(march: str, prefix: Path) -> None:
 
 def ratios(march: str, narrow: Path, wide: Path, cells: Path | None) -> dict[str, list[float]]:
     """Int16 over int8 of every layer that both tables have, by the term that dominates it."""
-    target, files = load_target(march), graphs(cells)
+    target = load_target(march)
     table, found = rates(target), defaultdict(list)
     known = {(e["model"], layer[1]): float(layer[5]) for e in tables.written(narrow) for layer in e.get("layers", ())}
     for entry in (entry for entry in tables.written(wide) if "layers" in entry):
-        for line in lines(entry, Model.load(files[entry["model"]]), target):
+        for line in lines(entry, graph(entry["model"], cells), target):
             before, after = known.get((line[0], line[2]), 0.0), float(line[-2])
             if line[4] and min(before, after) >= LEAST:
                 found[_dominant(line[4], table)].append(after / before)

@@ -33,6 +33,7 @@ import fit_cost
 import numpy as np
 import tables
 import yaml
+from cost_layers import graph
 
 from surgery.cost import Estimate, Interval, estimate, estimate_nodes, what_if
 from surgery.cost.coefficients import Rates, rates, sheet_of
@@ -130,8 +131,8 @@ def _figure(row: dict[str, str], march: str, field: str) -> Interval:
 
 @cache
 def placed(key: str, march: str) -> Placement:
-    """A deployed graph, placed."""
-    return place(load(key), load_target(march))
+    """A deployed graph with the weights that were compiled, placed."""
+    return place(graph(f"latency/{key}", None), load_target(march))
 
 
 def compiled(march: str, table: Callable[[str], Rates]) -> list[Pair]:

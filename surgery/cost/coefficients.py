@@ -81,7 +81,8 @@ class Alignment(_Data):
     times width. On the chip and by the other engines: ``map_*`` of a feature map, ``weight_channels``, the input
     channels of a convolution's weights, and ``lane``, the last axis of what is reshaped or transposed. Up to
     ``one_by_one`` elements are looked up one by one. The sides of a kernel are made odd where ``odd_kernel`` says so;
-    one that is wider than one place and strided has at least ``strided_kernel``.
+    one that is wider than one place and strided has at least ``strided_kernel``. Weights of many zeros, and of few
+    large values, are ``packed`` (:mod:`surgery.cost.packing`).
     """
 
     in_channels: Size
@@ -100,6 +101,7 @@ class Alignment(_Data):
     one_by_one: Annotated[int, Field(ge=0)] = 0
     odd_kernel: bool = False
     strided_kernel: Size = 1
+    packed: bool = False
     source: str
 
     def channels(self, *, point: bool) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
+from surgery.cost import packing
 from surgery.cost.grid import grid
 from surgery.cost.links import feeder, filters, is_weight
 from surgery.ir.graph import Node, Tensor
@@ -90,11 +91,18 @@ def product(node: Node, align: Alignment) -> int:
 
 
 def weight_bytes(node: Node, align: Alignment) -> int:
-    """Bytes of the weights of a node as int8, output channels rounded up."""
+    """Bytes of the weights of a node as int8, output channels rounded up, as they are packed where the march does."""
     if node.op not in _WEIGHTED:
         return 0
     operands = [filters(node)] if node.op in _CONVOLUTIONS else node.inputs[:2]
-    return sum(_stored(node, t, align) for t in operands if is_weight(t))
+    return sum(_packed(node, t, align) for t in operands if is_weight(t))
+
+
+def _packed(node: Node, weight: Tensor, align: Alignment) -> int:
+    size = _stored(node, weight, align)
+    if not align.packed or (node.op == "Conv" and dims(weight)[1] == 1):
+        return size
+    return round(size * packing.share(node, weight))
 
 
 def _stored(node: Node, weight: Tensor, align: Alignment) -> int:

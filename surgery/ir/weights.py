@@ -48,7 +48,7 @@ class Weight:
         source: where the bytes are.
     """
 
-    __slots__ = ("dtype", "elem_type", "shape", "source")
+    __slots__ = ("__weakref__", "dtype", "elem_type", "shape", "source")
 
     def __init__(self, elem_type: int, shape: tuple[int, ...], source: Source) -> None:
         self.elem_type, self.shape, self.source = elem_type, shape, source

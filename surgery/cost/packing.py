@@ -1,0 +1,79 @@
+"""Weights that the compiler packs, so that fewer bytes of them are loaded.
+
+Which are packed was found by compiling layers of some sizes with weights of many distributions
+(scripts/weight_choices.py, data/efficiency/weights.csv): three eighths of the bytes where a fifth of the int8 values or
+more are zero, seven eighths where they have an entropy of less than 6.7 bits, as most trained weights have. Those of a
+depthwise convolution stay as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from surgery.ir.graph import Constant, Node, Tensor
+from surgery.ir.weights import Weight
+
+ZEROS, ENTROPY = 0.2, 6.72
+"""The share of zeros from which on weights are sparse, and the bits per value up to which they are narrow."""
+SPARSE, NARROW = 3 / 8, 7 / 8
+"""What is left of the bytes of each."""
+_ROWS, _VALUES = 8, 4096
+"""Output channels that are looked at, and values of them."""
+_LEAST = float(np.finfo(np.float32).eps)
+"""The least scale that the toolchain quantises weights with."""
+
+
+class Values(NamedTuple):
+    """What a sample of int8 weights is like: the share of zeros, and bits of entropy per value."""
+
+    zeros: float
+    entropy: float
+
+    @property
+    def share(self) -> float:
+        """What is left of the bytes once they are packed."""
+        if self.zeros >= ZEROS:
+            return SPARSE
+        return NARROW if self.entropy < ENTROPY else 1.0
+
+
+_AS_THEY_ARE = Values(0.0, 8.0)
+_told: WeakKeyDictionary[Weight, Values] = WeakKeyDictionary()
+
+
+def share(node: Node, weight: Tensor) -> float:
+    """The share of its bytes that a packed weight loads; 1 where its values are not at hand."""
+    if not isinstance(weight, Constant) or weight.weight.missing or weight.dtype != np.float32:
+        return 1.0
+    if weight.weight not in _told:
+        _told[weight.weight] = _values(_outputs_first(node, weight))
+    return _told[weight.weight].share
+
+
+def _outputs_first(node: Node, weight: Constant) -> np.ndarray[Any, Any]:
+    """A row per output channel, of some of them."""
+    values = weight.values
+    if values.ndim < 2:
+        return np.zeros((0, 0))
+    axis = 0
+    if node.op == "ConvTranspose":
+        axis = 1
+    elif node.op in ("Gemm", "MatMul"):
+        turned = bool(node.attrs.get("transB" if weight is node.inputs[1] else "transA", 0))
+        axis = values.ndim - 1 if (weight is node.inputs[1]) != turned else values.ndim - 2
+    chosen = np.linspace(0, values.shape[axis] - 1, min(_ROWS, values.shape[axis])).astype(int)
+    return np.moveaxis(values.take(chosen, axis), axis, 0).reshape(len(chosen), -1)
+
+
+def _values(rows: np.ndarray[Any, Any]) -> Values:
+    if not rows.size:
+        return _AS_THEY_ARE
+    scale = np.maximum(np.abs(rows).max(axis=1, keepdims=True) / 127, _LEAST)
+    some = rows[:, :: -(-rows.size // _VALUES)]
+    count = np.bincount((np.rint(some / scale) + 127).astype(int).ravel(), minlength=255)
+    kinds = count[count > 0] / count.sum()
+    few = (len(kinds) - 1) / (2 * count.sum())
+    return Values(float(count[127] / count.sum()), float(few / np.log(2) - (kinds * np.log2(kinds)).sum()))
