@@ -48,7 +48,7 @@ COLUMNS = (
     "handed_looked", "waits", "compute_us", "transfer_us",
 )  # fmt: skip
 OF_NODES = ("model", "segment", *COLUMNS[4:-2])
-CELLS, RANDOM = ("cells", "windows"), "random"
+CELLS, RANDOM = ("cells", "windows", "rewrites"), "random"
 """How the names of networks of cells begin, which are there for their layers alone, and of random ones."""
 
 
@@ -154,7 +154,7 @@ def _work(behind: list[Node], device: Devices, align: Alignment) -> tuple[dict[s
         edge, engines = edge_of(node, device), () if engines[0] in FREE else engines
         try:
             terms.update(amounts(node, engines, align, edge))
-            enters, leaves = (a + b for a, b in zip((enters, leaves), edge.sizes(), strict=True))
+            enters, leaves = (a + b for a, b in zip((enters, leaves), edge.sizes(align), strict=True))
             if not (engines or any(edge)):
                 continue
             weights += work.weight_bytes(node, align)

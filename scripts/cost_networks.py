@@ -1,12 +1,13 @@
 """Seeded networks for measuring what layers cost: independent cells of few operators, each a segment of its own.
 
-usage: cost_networks.py FOLDER [--kind cells|windows|random] [--networks N] [--seed S]
+usage: cost_networks.py FOLDER [--kind cells|windows|rewrites|random] [--networks N] [--seed S]
 
 Every cell is a 1x1 convolution, the operators to be measured, and another 1x1 convolution, so that these read and
 write on the chip as in the middle of a network: a layer takes as long there as in a large model. Cells share nothing,
 and the compiler makes each a segment. Writes ``cells_SEED.onnx`` for seeds from S; a seed gives one network. The kind
-``windows`` has cells of another menu, ``random`` writes the networks of random_networks.py instead, whose layers are
-at the edges of a network as often as not, and of sizes and attributes that no known architecture has.
+``windows`` has cells of another menu, and so has ``rewrites``: of what our own passes make. ``random`` writes the
+networks of random_networks.py instead, whose layers are at the edges of a network as often as not, and of sizes and
+attributes that no known architecture has.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from math import isqrt, prod
 from pathlib import Path
 from typing import Any
 
+import cost_rewrites as rewrites
 import cost_transformers as transformers
 import numpy as np
 import onnx
 from cost_cells import CHANNELS, HEAVIEST, LARGEST, Cells
 from random_networks import network as random_network
 
-CELLS, FEW = 12, 3
+CELLS, SOME, FEW = 12, 8, 3
 LOOKUPS = (
     "Sigmoid", "Tanh", "Exp", "HardSigmoid", "LeakyRelu", "Elu", "Softplus", "Sqrt", "Reciprocal", "Erf", "Abs", "Neg",
     "Log", "Softsign",
@@ -39,6 +41,11 @@ def network(seed: int) -> onnx.ModelProto:
 def window_network(seed: int) -> onnx.ModelProto:
     """The network of a seed whose cells work in windows of maps."""
     return _of_cells(seed, {transformers.windows: 1}, FEW)
+
+
+def rewritten_network(seed: int) -> onnx.ModelProto:
+    """The network of a seed whose cells are of what rewrites make."""
+    return _of_cells(seed, REWRITES, SOME)
 
 
 def _of_cells(seed: int, menu: Mapping[Callable[[Cells], None], float], count: int) -> onnx.ModelProto:
@@ -304,9 +311,15 @@ MENU: dict[Callable[[Cells], None], float] = {
 """How to make each kind of cell, and how often."""
 
 
+REWRITES: dict[Callable[[Cells], None], float] = {
+    rewrites.spread: 3, rewrites.large: 3, rewrites.joined: 3, rewrites.parted: 2, rewrites.lines: 3,
+}  # fmt: skip
+
+
 KINDS: dict[str, Callable[[int], onnx.ModelProto]] = {
     "cells": network,
     "windows": window_network,
+    "rewrites": rewritten_network,
     "random": random_network,
 }
 """How to make a network of a seed."""

@@ -1,13 +1,13 @@
 """Does the estimate know which of two models is faster? Pieces of models before and after our own passes, compiled.
 
-usage: cost_pairs.py [--march M]... [--pairs N] [--limit S] [--out FILE.csv] [--witness DIR]
+usage: cost_pairs.py [--march M]... [--pairs N] [--seed FIRST] [--limit S] [--out FILE.csv] [--witness DIR]
 
 A pair is, by turns, a random network (random_networks.py) or a piece of 10 to 40 nodes of a model of the shared corpus
 at an opset of the toolchain, and what the default pipeline makes of it without a random third of its passes. Pairs that
 no pass changes are drawn again. Both are compiled by the vendor's toolchain at O2. Prints per march how many pairs it
 takes, how many of them changed by more than 2 % of the time before, and the share of these whose sign the
 estimate has, with every one that it has not: of what the compiler counts, which is `bpu_ms` without starting segments.
---out writes the table, and goes on where it ends.
+--seed begins with other pairs. --out writes the table, and goes on where it ends.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def collect(chosen: argparse.Namespace, witness: Witness) -> None:
     rows, marches = csv_rows.read(Pair, chosen.out), chosen.march or asking.MARCHES
     for march in marches:
         mine = [row for row in rows if row.march == march]
-        seed = max((row.seed for row in mine), default=-1)
+        seed = max((row.seed for row in mine), default=chosen.seed - 1)
         while len(mine) < chosen.pairs:
             seed += 1
             try:
@@ -165,6 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asking.arguments(parser)
     parser.add_argument("--pairs", type=int, default=100, help="per march")
+    parser.add_argument("--seed", type=int, default=0, metavar="FIRST", help="of the first pair")
     parser.add_argument("--limit", type=float, default=300, help="seconds that a model may compile")
     parser.add_argument("--out", type=Path, metavar="FILE.csv")
     chosen = parser.parse_args(arguments)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, TypeAlias
 
 from surgery.cost import work
 from surgery.cost.edges import Edge
-from surgery.cost.kinds import NATIVE, OF_WINDOWS, Kind, is_behind_convolution
+from surgery.cost.kinds import NATIVE, OF_WINDOWS, Kind, is_behind_convolution, kinds, line_of
 from surgery.cost.links import features, feeder, filters
 from surgery.cost.terms import Term
 from surgery.ir.graph import Node, Tensor
@@ -42,12 +42,21 @@ def amounts(node: Node, engines: tuple[Kind, ...], align: Alignment, edge: Edge)
 
 
 def _crossing(edge: Edge, align: Alignment) -> Iterator[tuple[Term, int]]:
-    """Elements that a node reads from memory, as they are, and writes there, padded, by the term they are part of."""
+    """Elements that a node reads from memory, as they are, and writes there, by the term they are part of.
+
+    What leaves is padded, but for sums that are turned: these take time by the row, too.
+    """
     if edge.enters:
         yield Term.ENTER, sum(map(work.elements, edge.enters))
     for tensor in edge.leaves:
         turned = tensor in edge.sums and tensor.rank == _MAP and prod(work.dims(tensor)[2:]) > 1
-        yield Term.LEAVE_TURNED if turned else Term.LEAVE, work.padded(tensor, align)
+        if turned:
+            batch, channels, height, width = work.dims(tensor)
+            rows = batch * work.up(channels, align.in_channels) * height
+            yield Term.LEAVE_TURNED, rows * width
+            yield Term.LEAVE_ROWS, rows
+        else:
+            yield Term.LEAVE, work.padded(tensor, align)
 
 
 _Parts = Iterator[tuple[Term, float]]
@@ -72,10 +81,11 @@ def _dilated(node: Node, align: Alignment) -> _Parts:
     furthest = max(node.attrs.get("dilations", (1,)))
     if furthest < _NEAR or prod(work.dims(filters(node))[2:]) == 1:
         return
-    both = work.padded(node.inputs[0], align) + work.padded(node.outputs[0], align)
-    yield Term.DILATED if furthest == _NEAR else Term.DILATED_FAR, both * 1e-6
+    share = 1 / prod(node.attrs.get("strides", (1,)))  # places that a stride leaves out are not sorted
+    yield Term.DILATED if furthest == _NEAR else Term.DILATED_FAR, share * work.padded(node.inputs[0], align) * 1e-6
+    yield Term.DILATED_WRITTEN, share * work.padded(node.outputs[0], align) * 1e-6
     if furthest > _NEAR:
-        yield Term.DILATED_PLACES, _places(node.outputs[0], align)
+        yield Term.DILATED_PLACES, share * _places(node.outputs[0], align)
 
 
 def _places(tensor: Tensor, align: Alignment) -> float:
@@ -117,6 +127,9 @@ def _transposed(node: Node, align: Alignment) -> _Parts:
 
 
 def _depthwise(node: Node, align: Alignment) -> _Parts:
+    if node.op == "ConvTranspose":
+        yield from _spread(node, align)
+        return
     yield from _dilated(node, align)
     kernel = work.dims(filters(node))[2:]
     written = work.padded(node.outputs[0], align)
@@ -128,6 +141,13 @@ def _depthwise(node: Node, align: Alignment) -> _Parts:
     yield Term.DEPTHWISE_STRIDED, written * prod(kernel) * 1e-9
     yield Term.DEPTHWISE_READ, work.padded(node.inputs[0], align) * 1e-6
     yield Term.DEPTHWISE_WRITTEN, written * 1e-6
+
+
+def _spread(node: Node, align: Alignment) -> _Parts:
+    """A map made larger channel by channel, whose places are sorted at a stride of more than two."""
+    yield from _written(Term.SPREAD, node, align)
+    if max(node.attrs.get("strides", (1,))) > _NEAR:
+        yield Term.SPREAD_PLACES, _places(node.outputs[0], align)
 
 
 def _by_kernel(kernel: tuple[int, ...]) -> Term:
@@ -169,19 +189,19 @@ def _counts_less_at_the_edge(node: Node) -> bool:
 
 
 def _lookup(node: Node, align: Alignment) -> _Parts:
-    if node.op not in NATIVE and work.elements(node.outputs[0]) <= align.one_by_one:
+    if node.op not in NATIVE and _rows(node.outputs[0], align) <= align.one_by_one:
         yield Term.LOOKUP_SMALL, _rows(node.outputs[0], align) * 1e-6
     else:
         yield from _written(_looked_up(node), node, align)
 
 
 def _rows(tensor: Tensor, align: Alignment) -> int:
-    """Elements of a tensor, rows of a map rounded up; those of one place each are one row."""
+    """Elements of a tensor, channels and rows of a map rounded up; those of one place each are one row."""
     shape = work.dims(tensor)
     if len(shape) != _MAP or prod(shape[2:]) == 1:
         return prod(shape)
-    *others, width = shape if shape[-1] > 1 else shape[:-1]
-    return prod(others) * work.up(width, align.map_width)
+    batch, channels, *others, width = shape if shape[-1] > 1 else shape[:-1]
+    return batch * work.up(channels, align.in_channels) * prod(others) * work.up(width, align.map_width)
 
 
 def _looked_up(node: Node) -> Term:
@@ -193,7 +213,21 @@ def _looked_up(node: Node) -> Term:
 def _reduced(node: Node, align: Alignment) -> _Parts:
     before = feeder(node.inputs[0], alone=False)
     squares = before is not None and before.op == "Pow"
-    return _read(Term.SQUARES_READ if squares else Term.REDUCE, node, align)
+    yield from _read(Term.SQUARES_READ if squares else Term.REDUCE, node, align)
+    if not squares:
+        yield from _lines(node, align)
+
+
+def _lines(node: Node, align: Alignment) -> _Parts:
+    """The rows or columns of a map that are summed up one by one, however many channels lie side by side in a row."""
+    axis = line_of(node)
+    if axis is None:
+        return
+    batch, channels, height, width = work.dims(node.inputs[0])
+    rows = axis == _MAP - 1
+    count = batch * (height * -(-channels // align.lane) if rows else channels) * 1e-3
+    yield Term.REDUCE_ROWS if rows else Term.REDUCE_COLUMNS, count
+    yield Term.REDUCE_ALONG, count * (width if rows else height)
 
 
 def _longer(tensor: Tensor, align: Alignment) -> float:
@@ -238,6 +272,38 @@ def _cut(node: Node, align: Alignment) -> _Parts:
     yield Term.CUT_CONVOLVED, before[0] * prod(work.places(after, align)) * channels * 1e-9
 
 
+def _joined_up(node: Node, align: Alignment) -> _Parts:
+    """Channels that do not begin at a multiple are put in their places one by one, or by a convolution."""
+    yield from _written(Term.CONCAT, node, align)
+    if node.op == "Concat" and _are_odd(node, node.inputs, align):
+        yield from _written(Term.CONCAT_ODD, node, align)
+        yield Term.CUT_CONVOLVED, _all_by_all(node.outputs[0], align)
+
+
+def _told_apart(node: Node, align: Alignment) -> _Parts:
+    """Odd channels, too; those that products of all channels alone read are picked by these."""
+    yield from _written(Term.SPLIT, node, align)
+    if _are_odd(node, node.outputs, align):
+        yield from _written(Term.SPLIT_ODD, node, align)
+        readers = (reader for part in node.outputs for reader in part.outputs)
+        if not all(Kind.DENSE in kinds(reader) for reader in readers):
+            yield Term.CUT_CONVOLVED, _all_by_all(node.inputs[0], align)
+
+
+def _are_odd(node: Node, parts: Sequence[Tensor], align: Alignment) -> bool:
+    """Whether a part of a map's channels begins between two multiples."""
+    shapes = [work.dims(part) for part in parts if part.name]
+    if any(len(shape) != _MAP for shape in shapes) or node.attrs.get("axis", 0) not in (1, 1 - _MAP):
+        return False
+    return any(shape[1] % align.in_channels for shape in shapes[:-1])
+
+
+def _all_by_all(tensor: Tensor, align: Alignment) -> float:
+    """The multiply-accumulates of a 1x1 convolution of all channels of a map, in thousands of millions."""
+    batch, channels = work.dims(tensor)[:2]
+    return batch * prod(work.places(tensor, align)) * channels**2 * 1e-9
+
+
 def _scaled(node: Node, align: Alignment) -> _Parts:
     shape = work.dims(node.outputs[0])
     yield Term.SCALE, shape[0] * work.up(shape[1], align.out_channels) * prod(shape[2:]) * 1e-6
@@ -280,6 +346,8 @@ _OF: dict[Kind, Callable[[Node, Alignment], _Parts]] = {
     Kind.PART: _parted,
     Kind.APART: _laid_apart,
     Kind.HEADS: _cut_into_heads,
+    Kind.CONCAT: _joined_up,
+    Kind.SPLIT: _told_apart,
     Kind.CUT: _cut,
     Kind.SCALE: _scaled,
     Kind.MOVE: _moved,

@@ -80,9 +80,10 @@ class Alignment(_Data):
     or a matrix has its own), height and width; ``single`` is what one place is rounded up to, where that is not height
     times width. On the chip and by the other engines: ``map_*`` of a feature map, ``weight_channels``, the input
     channels of a convolution's weights, and ``lane``, the last axis of what is reshaped or transposed. Up to
-    ``one_by_one`` elements are looked up one by one. The sides of a kernel are made odd where ``odd_kernel`` says so;
-    one that is wider than one place and strided has at least ``strided_kernel``. Weights of many zeros, and of few
-    large values, are ``packed`` (:mod:`surgery.cost.packing`).
+    ``one_by_one`` elements are looked up one by one. A map of more than ``turned_above`` channels counts, as it is
+    loaded, ``turned_times``, its rows rounded up to ``turned_width``. The sides of a kernel are made odd where
+    ``odd_kernel`` says so; one that is wider than one place and strided has at least ``strided_kernel``. Weights of
+    many zeros, and of few large values, are ``packed`` (:mod:`surgery.cost.packing`).
     """
 
     in_channels: Size
@@ -99,6 +100,9 @@ class Alignment(_Data):
     weight_channels: Size = 1
     lane: Size = 1
     one_by_one: Annotated[int, Field(ge=0)] = 0
+    turned_above: Size = 1
+    turned_times: Size = 1
+    turned_width: Size = 1
     odd_kernel: bool = False
     strided_kernel: Size = 1
     packed: bool = False

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from math import prod
+from typing import TYPE_CHECKING, NamedTuple
 
 from surgery.cost.links import features, feeder, is_weight
 from surgery.cost.segments import ON_BPU, Devices
-from surgery.cost.work import elements
+from surgery.cost.work import dims, elements, up
 from surgery.ir.graph import Node, Tensor
 
+if TYPE_CHECKING:
+    from surgery.cost.coefficients import Alignment
+
+_MAP = 4
 _SUMS = frozenset({"Conv", "Gemm", "MatMul", "BatchNormalization", "ConvInteger", "QLinearConv"})
 _FACTORS = frozenset({"Mul", "Div"})
 
@@ -20,15 +25,30 @@ class Edge(NamedTuple):
     leaves: tuple[Tensor, ...] = ()
     sums: tuple[Tensor, ...] = ()
 
-    def sizes(self) -> tuple[int, int]:
-        """Elements that enter and elements that leave; memory has them without padding."""
-        enters, leaves = (sum(map(elements, side)) for side in (self.enters, self.leaves))
-        return enters, leaves
+    def sizes(self, align: Alignment) -> tuple[int, int]:
+        """Elements that enter and elements that leave; memory has them without padding.
+
+        Those of a map that is turned as it is loaded count as often as they take longer than others.
+        """
+        return sum(_loaded(tensor, align) for tensor in self.enters), sum(map(elements, self.leaves))
+
+
+def _loaded(tensor: Tensor, align: Alignment) -> int:
+    """Elements of a tensor that is loaded.
+
+    On bernoulli2 a map of more than 16 channels takes some five times as long as others, rows of 16 at a time
+    (``data/witness/random_o2_bernoulli2``).
+    """
+    shape = dims(tensor)
+    if align.turned_times == 1 or len(shape) != _MAP or prod(shape[2:]) == 1 or shape[1] <= align.turned_above:
+        return elements(tensor)
+    return align.turned_times * prod(shape[:-1]) * up(shape[-1], align.turned_width)
 
 
 def edge_of(node: Node, device: Devices | None = None) -> Edge:
     """The edge of a node on the BPU; without ``device`` only the graph's own inputs and outputs are known."""
-    enters = tuple(t for t in node.inputs if t.name and not is_weight(t) and _is_outside(t, device))
+    outside = (t for t in node.inputs if t.name and not is_weight(t) and _is_outside(t, device))
+    enters = tuple(t for t in outside if _is_first(node, t, device))
     leaves = tuple(t for t in node.outputs if t.name and _is_read_outside(node, t, device))
     return Edge(enters, leaves, tuple(t for t in leaves if _is_turned(node, t, device)))
 
@@ -37,15 +57,28 @@ def _is_turned(node: Node, tensor: Tensor, device: Devices | None) -> bool:
     """Whether the sums of a convolution leave as they are, and channels first.
 
     On bernoulli2 such a map takes 3.4 ns an element; one that the BPU reads, too, leaves in 8 bits and takes 0.3, as
-    that of a lookup does, or of a sum of two (``data/witness/random_o2_bernoulli2``).
+    that of a lookup does, or of a sum of two for the CPU (``data/witness/random_o2_bernoulli2``). A sum of two that is
+    an output is turned, and an average at a stride is a convolution.
     """
-    alone = _is_of_sums(node) and not _is_read_inside(tensor, device)
-    return alone and _is_channels_first(node, tensor, device)
+    if _is_read_inside(tensor, device):
+        return False
+    if node.op == "Add" and len(features(node)) > 1:
+        return node.graph is not None and node.graph.is_output(tensor)
+    return _is_of_sums(node) and _is_channels_first(node, tensor, device)
 
 
 def _is_outside(tensor: Tensor, device: Devices | None) -> bool:
     made = feeder(tensor, alone=False)
     return made is None or (device is not None and device(made) == "cpu")
+
+
+def _is_first(node: Node, tensor: Tensor, device: Devices | None) -> bool:
+    """Whether a node is the first on the BPU to read a tensor from memory: the others find it on the chip.
+
+    Of several readers in one segment the later ones load for a fifth of the time at the median (the same tables).
+    """
+    first = next((r for r in tensor.outputs if device is None or device(r) in ON_BPU), node)
+    return first is node or first.name == node.name
 
 
 def _is_read_outside(node: Node, tensor: Tensor, device: Devices | None) -> bool:
@@ -66,6 +99,8 @@ def _is_channels_first(node: Node, tensor: Tensor, device: Devices | None) -> bo
 
 def _is_of_sums(node: Node) -> bool:
     """Whether a node hands 32-bit sums out: a convolution, if it is not dilated, and what the compiler makes one of."""
+    if node.op == "AveragePool":
+        return any(s > 1 for s in node.attrs.get("strides", ()))
     if node.op in _SUMS:
         return all(d == 1 for d in node.attrs.get("dilations", ()))
     return node.op in _FACTORS and len(features(node)) == 1

@@ -95,6 +95,9 @@ _FACTORS = frozenset({"Mul", "Div"})
 _ACTIVATIONS = frozenset({"Relu", "Clip"})
 NATIVE = frozenset({"Relu", "LeakyRelu", "PRelu"})
 """Activations that need no table."""
+_SUMS = frozenset({"ReduceMean", "ReduceSum"})
+_STEPS = 8
+"""Nodes that are looked through for how a map lies."""
 _ABSORBS = _CONVOLUTIONS | _ARITHMETIC | {"Gemm", "MatMul", "BatchNormalization", "AveragePool"}
 
 
@@ -202,6 +205,33 @@ def _over_a_map(node: Node) -> bool:
     if before is None or after is None or len(before) != 4:
         return False
     return after in ((*before[:2], 1, 1), before[:2]) and before[2] * before[3] > 1
+
+
+def line_of(node: Node) -> int | None:
+    """The axis of a map that a sum or a mean is over, if that is its height or its width; None for others.
+
+    Of a map that lies channels last, what looks like its width are the channels.
+    """
+    before, after = static_shape(node.inputs[0]), static_shape(node.outputs[0])
+    if node.op not in _SUMS or before is None or after is None or len(before) != _MAP or len(after) != _MAP:
+        return None
+    gone = [axis for axis, (size, left) in enumerate(zip(before, after, strict=True)) if size != left]
+    return gone[0] if len(gone) == 1 and gone[0] > 1 and not _is_channels_last(node.inputs[0]) else None
+
+
+def _is_channels_last(tensor: Tensor) -> bool:
+    """Whether a Transpose that takes channels to the end is behind a tensor, with nothing between but what keeps axes."""
+    for _ in range(_STEPS):
+        made = feeder(tensor, alone=False)
+        if made is None or made.op in _CONVOLUTIONS:
+            return False
+        if made.op == "Transpose":
+            return permutation(made) == [0, 2, 3, 1]
+        if made.op in ("Reshape", "MatMul", "Gemm"):
+            return True
+        shape, fed = static_shape(tensor), features(made)
+        tensor = next((t for t in fed if static_shape(t) == shape), fed[0]) if fed else tensor
+    return False
 
 
 def _sliced(node: Node) -> Kind:

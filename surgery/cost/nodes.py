@@ -177,7 +177,7 @@ def _traffic(node: Node, edge: Edge, table: Rates, weights: int) -> tuple[int, i
     """
     each = table.batch * table.width
     spill = spilled(node, table.rooms)
-    enters, leaves = edge.sizes()
+    enters, leaves = edge.sizes(table.align)
     aside = each * _aside(node, table)
     read = weights + (round(each * table.memory.input_factor * enters) or each * spill.read) + aside
     return read, (round(table.batch * table.memory.output_factor * leaves) or each * spill.written) + aside

@@ -29,12 +29,18 @@ class Term(StrEnum):
     DEPTHWISE_WRITTEN = "depthwise_written"
     """What a strided one writes."""
     MULTIPLIED = "multiplied"
+    SPREAD = "spread"
+    """What a depthwise ConvTranspose writes, and"""
+    SPREAD_PLACES = "spread_places"
+    """the places of that, in millions, where its stride is more than two."""
     DILATED = "dilated"
-    """What a convolution of dilation 2 reads and writes, and"""
+    """What a convolution of dilation 2 reads, and"""
     DILATED_FAR = "dilated_far"
-    """the same of a larger one, for which the compiler sorts places apart and together again; and"""
+    """the same of a larger one, for which the compiler sorts places apart and together again;"""
+    DILATED_WRITTEN = "dilated_written"
+    """what either writes; and"""
     DILATED_PLACES = "dilated_places"
-    """how many places those are, in millions."""
+    """how many places those of a larger one are, in millions; of a stride all of these as often as it leaves places."""
     MATMUL = "matmul"
     MATMUL_SLICE = "matmul_slice"
     """Matrices, one by one."""
@@ -78,13 +84,17 @@ class Term(StrEnum):
     """Elements that a Reshape lists beside such a Transpose."""
     BLOCK = "block"
     CONCAT = "concat"
+    CONCAT_ODD = "concat_odd"
+    """The same of channels that do not begin at multiples of those the chip holds together."""
     SLICE = "slice"
     CUT = "cut"
     """Some channels of a map: elements written, and"""
     CUT_CONVOLVED = "cut_convolved"
-    """the multiply-accumulates of a 1x1 convolution that picks them, in thousands of millions."""
+    """the multiply-accumulates of a 1x1 convolution that picks them, or puts odd ones in their places."""
     SPLIT = "split"
-    """All of them, told apart."""
+    """All of them, told apart, and"""
+    SPLIT_ODD = "split_odd"
+    """the same of parts that do not begin at multiples."""
     RESIZE = "resize"
     POOL = "pool"
     """The largest of windows next to each other: elements written times the window's area to the 0.8th power, for a
@@ -99,6 +109,12 @@ class Term(StrEnum):
     """the same times the window."""
     GLOBAL = "global"
     REDUCE = "reduce"
+    REDUCE_ROWS = "reduce_rows"
+    """Rows of a map that are summed up each, in thousands, some channels at once;"""
+    REDUCE_COLUMNS = "reduce_columns"
+    """channels whose columns are, in thousands; and"""
+    REDUCE_ALONG = "reduce_along"
+    """how long these rows and columns are together, in thousands."""
     NORM = "norm"
     """Elements that the square root of a sum of squares reads."""
     SQUARES = "squares"
@@ -110,7 +126,9 @@ class Term(StrEnum):
     LEAVE = "leave"
     """Features that the host reads."""
     LEAVE_TURNED = "leave_turned"
-    """The same of 32-bit sums that the host reads channels first, so that they are turned on the chip."""
+    """The same of 32-bit sums that the host reads channels first, so that they are turned on the chip; no padding."""
+    LEAVE_ROWS = "leave_rows"
+    """Their rows, in millions."""
     LAYER = "layer"
     """One per layer."""
 
@@ -126,7 +144,10 @@ INSTEAD: dict[Term, Term | None] = {
     Term.DEPTHWISE_LARGE: Term.DEPTHWISE,
     Term.MULTIPLIED: Term.DEPTHWISE,
     Term.DILATED: None,
+    Term.SPREAD: Term.RESIZE,
+    Term.SPREAD_PLACES: None,
     Term.DILATED_FAR: Term.DILATED,
+    Term.DILATED_WRITTEN: None,
     Term.DILATED_PLACES: None,
     Term.MATMUL_READ: None,
     Term.MATMUL_WRITTEN: None,
@@ -150,10 +171,12 @@ INSTEAD: dict[Term, Term | None] = {
     Term.SCATTER_RUNS: None,
     Term.WINDOW: Term.MOVE,
     Term.BLOCK: Term.CONCAT,
+    Term.CONCAT_ODD: None,
     Term.SLICE: Term.CONCAT,
     Term.CUT: Term.SLICE,
     Term.CUT_CONVOLVED: None,
     Term.SPLIT: Term.CUT,
+    Term.SPLIT_ODD: None,
     Term.RESIZE: Term.CONCAT,
     Term.POOL: None,
     Term.POOL_STRIDED: Term.POOL,
@@ -161,12 +184,16 @@ INSTEAD: dict[Term, Term | None] = {
     Term.AVERAGE_EDGE: None,
     Term.AVERAGE_EDGE_TAPS: None,
     Term.GLOBAL: Term.REDUCE,
+    Term.REDUCE_ROWS: None,
+    Term.REDUCE_COLUMNS: None,
+    Term.REDUCE_ALONG: None,
     Term.NORM: Term.REDUCE,
     Term.SQUARES: Term.LOOKUP,
     Term.SQUARES_READ: Term.REDUCE,
     Term.ENTER: None,
     Term.LEAVE: None,
     Term.LEAVE_TURNED: Term.LEAVE,
+    Term.LEAVE_ROWS: None,
 }
 """The term whose rate stands for one without a rate; None: it then costs nothing."""
 
