@@ -5,7 +5,7 @@ usage: cost_layers.py MARCH PREFIX... [--cells FOLDER] --out DIR
 PREFIX are tables of measure.py (performance); models in FOLDER are those of cost_networks.py, the others those of the
 shared corpus. Writes DIR/MARCH.csv.gz, a line per layer, those of the same nodes added up: the model, the layer, the
 operators behind it, its terms (TERM=AMOUNT, of all nodes behind it; none where they cannot be told apart), the bytes of
-its weights, what it reads from memory and writes for the host, the sizes of what it reads and writes that has to be
+its weights, and of these as they are loaded, what it reads from memory and writes for the host, the sizes of what it reads and writes that has to be
 held, and of what is handed on, what lookups make apart, what waits for its end beside how many weights (SIZE/WEIGHTS),
 and its microseconds of computing and of loading and storing; and DIR/MARCH.json, where the figures come from, and the
 microseconds of whole models and the bytes they move, and those of random networks. Of all these MARCH_models.csv.gz has
@@ -44,7 +44,7 @@ from surgery.toolchain.log import TableRow
 from surgery.toolchain.names import Names, named
 
 COLUMNS = (
-    "model", "segment", "layer", "ops", "terms", "weights", "enters", "leaves", "held", "handed", "held_looked",
+    "model", "segment", "layer", "ops", "terms", "weights", "loaded", "enters", "leaves", "held", "handed", "held_looked",
     "handed_looked", "waits", "compute_us", "transfer_us",
 )  # fmt: skip
 OF_NODES = ("model", "segment", *COLUMNS[4:-2])
@@ -53,9 +53,10 @@ CELLS, RANDOM = ("cells", "windows", "rewrites"), "random"
 
 
 class _Sizes(NamedTuple):
-    """Bytes of weights and at the edges; sizes of what is held and handed on, lookups' apart; what waits."""
+    """Bytes of weights, of these as they are loaded, and at the edges; sizes of what is held and handed on, lookups' apart; what waits."""
 
     weights: int
+    loaded: int
     enters: int
     leaves: int
     held: str
@@ -69,7 +70,7 @@ _RESHAPED = "_Reshape_0"
 _IDLE = tuple((kind,) for kind in FREE)
 APART = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 """Operators whose layers are not added up: their own, and what turns maps around for others."""
-NOTHING = _Sizes(0, 0, 0, "", "", "", "", "")
+NOTHING = _Sizes(0, 0, 0, 0, "", "", "", "", "")
 
 
 def lines(entry: tables.Entry, model: Model, target: Target) -> Iterator[list[Any]]:
@@ -142,7 +143,7 @@ def _cut_behind(layer: str, nodes: Mapping[str, Node]) -> Node | None:
 def _work(behind: list[Node], device: Devices, align: Alignment) -> tuple[dict[str, float], _Sizes]:
     """The terms of the nodes together, empty where one has none, and their sizes."""
     terms: Counter[str] = Counter()
-    weights = enters = leaves = 0
+    weights = loaded = enters = leaves = 0
     kept: tuple[list[int], ...] = [], [], [], []
     waits: list[str] = []
     for node in behind:
@@ -158,13 +159,14 @@ def _work(behind: list[Node], device: Devices, align: Alignment) -> tuple[dict[s
             if not (engines or any(edge)):
                 continue
             weights += work.weight_bytes(node, align)
+            loaded += work.loaded_bytes(node, align)
             for sizes, more in zip(kept, spilling.sizes(node, edge), strict=True):
                 sizes.extend(more)
             waits += [f"{aside.size}/{aside.weights}"] if (aside := waiting(node, align)) is not None else []
         except work.NotStatic:
             return {}, NOTHING
     held, handed, held_looked, handed_looked = ("+".join(map(str, side)) for side in kept)
-    return dict(terms), _Sizes(weights, enters, leaves, held, handed, held_looked, handed_looked, "+".join(waits))
+    return dict(terms), _Sizes(weights, loaded, enters, leaves, held, handed, held_looked, handed_looked, "+".join(waits))
 
 
 def graph(name: str, cells: Path | None) -> Model:

@@ -91,12 +91,12 @@ def _compiled(name: str, model: Model, placement: Placement) -> dict[str, float]
     layers = [(names.behind(row[1]), float(row[5]), float(row[6])) for row in entry["layers"]]
     often = Counter(node for behind, _, _ in layers for node in behind)
     busy = {
-        row.node.name: cost.weights
+        row.node.name: cost.late
         for row in placement.live
         if not (cost := cost_on(row.node, row.device, table, placement.device)).us.known or cost.us.mid > 0
     }
     return {
-        working[0]: side_by_side(compute, moving, table.ahead(busy[working[0]]), table.memory.exposed)
+        working[0]: side_by_side(compute, moving, busy[working[0]], table.memory.exposed)
         for behind, compute, moving in layers
         if len(working := [node for node in behind if node in busy]) == 1 and often[working[0]] == 1
     }

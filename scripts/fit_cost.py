@@ -56,6 +56,7 @@ class Work:
     segment: str
     terms: Mapping[str, float]
     weights: int = 0
+    loaded: int = 0
     enters: int = 0
     leaves: int = 0
     held: tuple[int, ...] = ()
@@ -140,7 +141,7 @@ def _work(line: dict[str, str]) -> dict[str, Any]:
         "model": line["model"],
         "segment": line["segment"],
         "terms": {term: float(amount) for term, amount in (part.split("=") for part in line["terms"].split())},
-        **{name: int(line[name]) for name in ("weights", "enters", "leaves")},
+        **{name: int(line[name]) for name in ("weights", "loaded", "enters", "leaves")},
         **{name: tuple(int(size) for size in line[name].split("+") if size) for name in KEPT},
         "waits": tuple((int(size), int(w)) for size, w in (one.split("/") for one in line["waits"].split("+") if one)),
     }
@@ -176,7 +177,7 @@ def fit(table: Table) -> Fit:
 
 def _off(told: Sequence[Layer], rate: float, moving: float, entering: float) -> tuple[float, float]:
     """How far families are off in loading and storing, by the layers of which it is sure how much they do."""
-    rows = ((layer, layer.weights + entering * layer.enters + OUTPUT * layer.leaves) for layer in told)
+    rows = ((layer, layer.loaded + entering * layer.enters + OUTPUT * layer.leaves) for layer in told)
     return _by_family([(layer.family, layer.transfer, rate * size * 1e-6 + moving) for layer, size in rows if size])
 
 
@@ -267,7 +268,7 @@ def _by_family(rows: Sequence[tuple[str, float, float]]) -> tuple[float, float]:
 def _memory(told: Sequence[Layer]) -> tuple[float, float]:
     """Microseconds per MB and per layer, by layers of many weights."""
     heavy = [layer for layer in told if layer.weights > HEAVY and not layer.leaves and not layer.waits]
-    moved = np.array([(layer.weights + layer.enters) * 1e-6 for layer in heavy])
+    moved = np.array([(layer.loaded + layer.enters) * 1e-6 for layer in heavy])
     ones, measured = np.ones(len(moved)), np.array([layer.transfer for layer in heavy])
     rate, moving = map(_rounded, closest(np.stack([moved, ones], axis=1), measured, ones, np.zeros(2)))
     return rate, moving
@@ -276,7 +277,7 @@ def _memory(told: Sequence[Layer]) -> tuple[float, float]:
 def _entering(told: Sequence[Layer], rate: float, moving: float) -> float:
     """Bytes that loading an element takes the time of, rows of a map with what lies between them."""
     fed = (layer for layer in told if layer.enters > FED and layer.weights < layer.enters and not layer.leaves)
-    found = [((layer.transfer - moving) / rate * 1e6 - layer.weights) / layer.enters for layer in fed]
+    found = [((layer.transfer - moving) / rate * 1e6 - layer.loaded) / layer.enters for layer in fed]
     return _rounded(float(np.median(found)), 2) if found else 1.0
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from itertools import accumulate, pairwise, product
+from itertools import accumulate, pairwise, permutations, product
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from scipy.optimize import least_squares
 
-from surgery.cost.coefficients import PLENTY
 from surgery.cost.overlap import windowed
 
 if TYPE_CHECKING:
@@ -24,13 +23,15 @@ if TYPE_CHECKING:
 OUTPUT = 4
 """Bytes per element that the host reads: the compiler hands 32-bit integers out (seen in what it stores)."""
 NEVER = 1e6
-MOVED = 0.5
-"""How much the median error of the bytes counts beside the errors of the time."""
+MOVED, MISORDERED = 0.25, 1.0
+"""How much the median error of the bytes counts beside the errors of the time, and the share of models put in the wrong
+order."""
 SOFT = 0.1
 """Relative error of a network from which on more counts less."""
 KEPT = ("held", "handed", "held_looked", "handed_looked")
 """Where a node's work has sizes of tensors."""
 Floats: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
+Indices: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 
 
 class Memory(NamedTuple):
@@ -43,7 +44,7 @@ class Memory(NamedTuple):
         wait_mb: weights of a branch from which on what waits for its end goes through memory.
         exposed: the part of the shorter one of computing and moving that is not hidden.
         window: neighbouring layers that hide each other's moving.
-        ahead_mb: weights in use and what is loaded ahead of its use, together at most.
+        ahead_mb: weights in use and those loaded ahead of their use, together at most.
     """
 
     spill_mb: float
@@ -58,15 +59,15 @@ class Memory(NamedTuple):
 
 
 CHOICES: dict[str, Sequence[float]] = {
-    "spill_mb": (0.001, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.6),
+    "spill_mb": (0.001, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.6, NEVER),
     "spill_share": (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.85, 1.0),
     "pass_mb": (0.2, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, NEVER),
     "pass_share": (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0),
     "looked_up_share": (0.0, 0.3, 0.5, 0.6, 0.7, 0.85, 1.0),
     "wait_mb": (0.3, 0.45, 0.6, 0.8, 1.0, 1.5, NEVER),
     "exposed": tuple(float(x) for x in (*np.arange(0, 0.2, 0.02).round(2), *np.arange(0.2, 0.61, 0.05).round(2))),
-    "window": (1, 2, 3, 4, 6, 8, 10, 12, 16),
-    "ahead_mb": (1.0, 1.25, 1.5, 2.0, 3.0, NEVER),
+    "window": (1, 2, 3, 4, 6, 8, 10, 12, 16, 24),
+    "ahead_mb": (0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, NEVER),
 }
 TOGETHER = (
     ("spill_mb", "spill_share"), ("pass_mb", "pass_share"), ("wait_mb", "exposed"), ("exposed", "window"),
@@ -79,6 +80,8 @@ STARTS = (
     Memory(0.001, 1.0, 1.5, 0.5, 0.0, 0.6, 0.5, 1, NEVER),
     Memory(0.1, 0.3, 1.0, 0.3, 0.0, 1.0, 0.1, 1, 1.5),
     Memory(0.001, 1.0, 0.6, 0.4, 1.0, 0.45, 0.4, 1, 1.0),
+    Memory(NEVER, 0.5, NEVER, 0.3, 0.0, NEVER, 0.2, 8, NEVER),
+    Memory(0.2, 0.4, 0.8, 0.4, 0.0, NEVER, 0.1, 16, 1.0),
 )
 
 
@@ -88,11 +91,13 @@ class Known(NamedTuple):
     segments: tuple[slice, ...]
     computing: Floats
     weights: Floats
+    loaded: Floats
     sure: Floats
     kept: tuple[tuple[Floats, Floats], ...]
     waits: tuple[Floats, Floats, Floats]
     latency: float
     ddr_mb: float
+    family: str
 
     def moved(self, memory: Memory) -> Floats:
         """MB that every node moves, as surgery.cost counts them."""
@@ -109,10 +114,8 @@ class Known(NamedTuple):
         """Microseconds of the whole, at ``rate`` per MB and ``moving`` per layer that moves anything."""
         mb = self.moved(memory)
         us = rate * mb + moving * (mb > 0)
-        ahead = np.full(len(us), PLENTY)
-        if memory.ahead_mb != NEVER:
-            ahead = rate * np.maximum(0.0, memory.ahead_mb - self.weights)
-        rows = np.stack([self.computing, us, ahead], axis=1)
+        late = rate * self.loaded * np.clip(2 - memory.ahead_mb / np.maximum(self.weights, 1e-9), 0.0, 1.0)
+        rows = np.stack([self.computing, us, late], axis=1)
         return sum(windowed(rows[part], memory.exposed, memory.window) for part in self.segments)
 
 
@@ -133,17 +136,19 @@ def known(
         return at, mb
 
     waits = [(i, mb * 1e-6, beside * 1e-6) for i, node in enumerate(ordered) for mb, beside in node.waits]
-    weights = np.array([node.weights for node in ordered]) * 1e-6
+    weights, loaded = (np.array([getattr(node, name) for node in ordered]) * 1e-6 for name in ("weights", "loaded"))
     at, aside, beside = np.array(waits, float).reshape(-1, 3).T
     return Known(
         tuple(slice(*pair) for pair in pairwise(ends)),
         np.array([node.computing(rates) for node in ordered]),
         weights,
-        weights + np.array(edges) * 1e-6,
+        loaded,
+        loaded + np.array(edges) * 1e-6,
         tuple(map(listed, KEPT)),
         (at, aside, beside),
         latency,
         ddr_bytes * 1e-6,
+        nodes[0].family if nodes else "",
     )
 
 
@@ -168,10 +173,11 @@ def ends(networks: Sequence[Known], memory: Memory, rate: float, moving: float) 
 def chosen(models: Sequence[Known], rate: float, moving: float) -> Memory:
     """What is closest, at ``rate`` microseconds per MB and ``moving`` per layer that moves anything."""
     met: dict[Memory, float] = {}
+    near = _near(models)
 
     def error(memory: Memory) -> float:
         if memory not in met:
-            met[memory] = _error(models, memory, rate, moving)
+            met[memory] = _error(models, near, memory, rate, moving)
         return met[memory]
 
     return min((_descended(start, error) for start in STARTS), key=lambda one: (error(one), one))
@@ -189,10 +195,23 @@ def _descended(start: Memory, error: Callable[[Memory], float]) -> Memory:
     return best
 
 
-def _error(models: Sequence[Known], memory: Memory, rate: float, moving: float) -> float:
-    whole = [model.computed(memory, rate, moving) / model.latency - 1 for model in models]
+def _near(models: Sequence[Known]) -> Indices:
+    """The pairs of models of different families of which one takes up to twice as long, the faster first."""
+    found = [
+        (i, j)
+        for (i, a), (j, b) in permutations(enumerate(models), 2)
+        if a.family != b.family and a.latency < b.latency < 2 * a.latency
+    ]
+    return np.array(found, int).reshape(-1, 2)
+
+
+def _error(models: Sequence[Known], near: Indices, memory: Memory, rate: float, moving: float) -> float:
+    us = np.array([model.computed(memory, rate, moving) for model in models])
     moved = [model.moved(memory).sum() / model.ddr_mb - 1 for model in models]
-    return round(size(np.abs(whole)) + MOVED * float(np.median(np.abs(moved))), 5)
+    faster, slower = us[near].T
+    wrong = float(np.mean(faster >= slower)) if len(near) else 0.0
+    whole = size(np.abs(us / [model.latency for model in models] - 1))
+    return round(whole + MOVED * float(np.median(np.abs(moved))) + MISORDERED * wrong, 5)
 
 
 def size(errors: Sequence[float] | Floats) -> float:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from surgery.cost import work
 from surgery.cost.edges import Edge
 from surgery.cost.kinds import NATIVE, OF_WINDOWS, Kind, is_behind_convolution, kinds, line_of
-from surgery.cost.links import features, feeder, filters
+from surgery.cost.links import features, feeder, filters, is_read_at_a_stride
 from surgery.cost.terms import Term
 from surgery.ir.graph import Node, Tensor
 from surgery.ir.ops import permutation
@@ -24,7 +24,11 @@ _IN_STAGES = 0.8
 _NEAR = 2
 _SMALL_WINDOW = 3
 _AT_ONCE = 1 << 16
-_MAP = 4
+_MAP, _ROW = 4, 2
+_BACK = 0.75
+"""What it takes to make a column a row again, beside making a row a column (seen at O2 on bayes-e and bayes)."""
+_RUN = 64
+"""Places of a row that are put in their place at once."""
 
 
 def amounts(node: Node, engines: tuple[Kind, ...], align: Alignment, edge: Edge) -> Amounts:
@@ -114,12 +118,23 @@ def _apart(node: Node, align: Alignment) -> float:
 def _dense(node: Node, align: Alignment) -> _Parts:
     strided = any(s > 1 for s in node.attrs.get("strides", ()))
     yield Term.DENSE_STRIDED if strided else Term.DENSE, _macs(node, align) * (1 if strided else _apart(node, align))
+    if node.op == "Conv":
+        yield from _out(node, align)
     if node.op == "Conv" and work.is_stem(node):
         batch, _, *sides = work.dims(node.inputs[0])
         places = batch * prod(sides) * 1e-6
         yield Term.STEM_AREA, places
         yield Term.STEM_TAPS, places * work.dims(filters(node))[-1]
     yield from _dilated(node, align)
+
+
+def _out(node: Node, align: Alignment) -> _Parts:
+    """What the engine writes while it has no more to multiply; each element twice where it is read at a stride."""
+    if align.write_macs:
+        busy, size = _macs(node, align) * 1e3 / align.write_macs, work.padded(node.outputs[0], align) * 1e-6
+        yield Term.WRITTEN, max(0.0, size - busy)
+        if is_read_at_a_stride(node.outputs[0]):
+            yield Term.WRITTEN_APART, max(0.0, 2 * size - busy) - max(0.0, size - busy)
 
 
 def _transposed(node: Node, align: Alignment) -> _Parts:
@@ -152,6 +167,18 @@ def _spread(node: Node, align: Alignment) -> _Parts:
 
 def _by_kernel(kernel: tuple[int, ...]) -> Term:
     return Term.DEPTHWISE_LARGE if max(kernel) > _LARGE else Term.DEPTHWISE
+
+
+def _channels_scaled(node: Node, align: Alignment) -> _Parts:
+    yield from _written(Term.CHANNELS_SCALED, node, align)
+    yield Term.CHANNELS_SCALED_CALL, prod(work.dims(node.outputs[0])[:2]) * 1e-6
+
+
+def _elementwise(node: Node, align: Alignment) -> _Parts:
+    yield from _written(Term.ELEMENTWISE, node, align)
+    read = features(node)
+    if len(read) > 1 and all(t.rank == _ROW for t in (*read, node.outputs[0])):
+        yield Term.COLUMN, work.elements(node.outputs[0]) * (len(read) + _BACK) * 1e-6
 
 
 def _multiplied(node: Node, align: Alignment) -> _Parts:
@@ -193,6 +220,8 @@ def _lookup(node: Node, align: Alignment) -> _Parts:
         yield Term.LOOKUP_SMALL, _rows(node.outputs[0], align) * 1e-6
     else:
         yield from _written(_looked_up(node), node, align)
+        if node.op not in NATIVE and is_read_at_a_stride(node.outputs[0]):
+            yield from _written(Term.LOOKUP_APART, node, align)
 
 
 def _rows(tensor: Tensor, align: Alignment) -> int:
@@ -267,6 +296,8 @@ def _cut_into_heads(node: Node, align: Alignment) -> _Parts:
 def _cut(node: Node, align: Alignment) -> _Parts:
     yield from _written(Term.CUT, node, align)
     before, after = work.dims(node.inputs[0]), node.outputs[0]
+    if work.dims(after)[1] % align.in_channels:
+        yield Term.CUT_ODD, _runs(after)
     read, written = align.channels(point=True)
     channels = work.up(before[1], read) * work.up(work.dims(after)[1], written)
     yield Term.CUT_CONVOLVED, before[0] * prod(work.places(after, align)) * channels * 1e-9
@@ -276,7 +307,7 @@ def _joined_up(node: Node, align: Alignment) -> _Parts:
     """Channels that do not begin at a multiple are put in their places one by one, or by a convolution."""
     yield from _written(Term.CONCAT, node, align)
     if node.op == "Concat" and _are_odd(node, node.inputs, align):
-        yield from _written(Term.CONCAT_ODD, node, align)
+        yield Term.CONCAT_ODD, _runs(node.outputs[0])
         yield Term.CUT_CONVOLVED, _all_by_all(node.outputs[0], align)
 
 
@@ -284,7 +315,7 @@ def _told_apart(node: Node, align: Alignment) -> _Parts:
     """Odd channels, too; those that products of all channels alone read are picked by these."""
     yield from _written(Term.SPLIT, node, align)
     if _are_odd(node, node.outputs, align):
-        yield from _written(Term.SPLIT_ODD, node, align)
+        yield Term.SPLIT_ODD, _runs(node.inputs[0])
         readers = (reader for part in node.outputs for reader in part.outputs)
         if not all(Kind.DENSE in kinds(reader) for reader in readers):
             yield Term.CUT_CONVOLVED, _all_by_all(node.inputs[0], align)
@@ -296,6 +327,12 @@ def _are_odd(node: Node, parts: Sequence[Tensor], align: Alignment) -> bool:
     if any(len(shape) != _MAP for shape in shapes) or node.attrs.get("axis", 0) not in (1, 1 - _MAP):
         return False
     return any(shape[1] % align.in_channels for shape in shapes[:-1])
+
+
+def _runs(tensor: Tensor) -> float:
+    """Thousands of rows of a map, of all channels and of up to 64 places."""
+    *others, width = work.dims(tensor)
+    return prod(others) * -(-width // _RUN) * 1e-3
 
 
 def _all_by_all(tensor: Tensor, align: Alignment) -> float:
@@ -335,6 +372,8 @@ _OF: dict[Kind, Callable[[Node, Alignment], _Parts]] = {
     Kind.TRANSPOSED: _transposed,
     Kind.DEPTHWISE: _depthwise,
     Kind.MULTIPLIED: _multiplied,
+    Kind.CHANNELS_SCALED: _channels_scaled,
+    Kind.ELEMENTWISE: _elementwise,
     Kind.MATMUL: _matmul,
     Kind.LOOKUP: _lookup,
     Kind.POOL: _pool,

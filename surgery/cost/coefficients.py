@@ -82,8 +82,9 @@ class Alignment(_Data):
     channels of a convolution's weights, and ``lane``, the last axis of what is reshaped or transposed. Up to
     ``one_by_one`` elements are looked up one by one. A map of more than ``turned_above`` channels counts, as it is
     loaded, ``turned_times``, its rows rounded up to ``turned_width``. The sides of a kernel are made odd where
-    ``odd_kernel`` says so; one that is wider than one place and strided has at least ``strided_kernel``. Weights of
-    many zeros, and of few large values, are ``packed`` (:mod:`surgery.cost.packing`).
+    ``odd_kernel`` says so; one that is wider than one place and strided has at least ``strided_kernel``. What the
+    engine writes takes the time of ``write_macs`` multiply-accumulates an element (0: of none). Weights of many zeros,
+    and of few large values, are ``packed`` (:mod:`surgery.cost.packing`).
     """
 
     in_channels: Size
@@ -105,6 +106,7 @@ class Alignment(_Data):
     turned_width: Size = 1
     odd_kernel: bool = False
     strided_kernel: Size = 1
+    write_macs: Annotated[int, Field(ge=0)] = 0
     packed: bool = False
     source: str
 
@@ -130,7 +132,7 @@ class Memory(_Data):
         output_factor: bytes per element that the host reads.
         exposed: the part of the shorter one of computing and moving that is not hidden behind the longer.
         window: neighbouring layers whose computing and moving hide each other.
-        ahead_mb: weights in use and what is loaded ahead of its use, together at most (None: as much as there is).
+        ahead_mb: weights in use and those loaded ahead of their use, together at most (None: as much as there is).
     """
 
     rate: Coefficient
@@ -253,8 +255,6 @@ class Sheet(_Data):
         return self
 
 
-PLENTY = 1e12
-"""Microseconds that no model takes."""
 
 
 class Rates:
@@ -288,10 +288,12 @@ class Rates:
         self.host = {name: _rate(name, c) for name, c in sheet.host}
         self.cpu = {name: _rate(f"cpu {name}", c) for name, c in sheet.cpu}
 
-    def ahead(self, weights: int) -> float:
-        """Microseconds of loading that fits on the chip beside so many bytes of weights in use."""
+    def late(self, weights: int, loaded: int) -> float:
+        """Microseconds of loading ``weights`` bytes, packed to ``loaded``, that wait for the room of as many in use."""
         room = self.memory.ahead_mb
-        return PLENTY if room is None else self.moved.us.mid * max(0.0, room - weights * 1e-6)
+        if room is None or not weights:
+            return 0.0
+        return self.moved.us.mid * loaded * 1e-6 * max(0.0, min(1.0, 2 - room * 1e6 / weights))
 
 
 def _room(mb: float | None, share: float, each: int) -> Room:

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     TRANSPOSED = "transposed"
     DEPTHWISE = "depthwise"
     MULTIPLIED = "multiplied"
+    CHANNELS_SCALED = "channels_scaled"
     MATMUL = "matmul"
     LOOKUP = "lookup"
     ELEMENTWISE = "elementwise"
@@ -133,7 +134,10 @@ def _convolution(node: Node) -> Kind:
         return Kind.DEPTHWISE if group > 1 and weight is not None and weight[:2] == (group, 1) else Kind.TRANSPOSED
     if group == 1 or weight is None or weight[1] != 1:
         return Kind.DENSE
-    return Kind.DEPTHWISE if weight[0] == group else Kind.MULTIPLIED
+    if weight[0] != group:
+        return Kind.MULTIPLIED
+    scales = prod(weight[2:]) == 1 and all(s == 1 for s in node.attrs.get("strides", (1,)))
+    return Kind.CHANNELS_SCALED if scales else Kind.DEPTHWISE
 
 
 def _arithmetic(node: Node) -> Kind:
@@ -145,6 +149,8 @@ def _arithmetic(node: Node) -> Kind:
     if len(fed) < 2:
         if _differs_by_place(node):
             return Kind.GATE if node.op in _FACTORS else Kind.ELEMENTWISE
+        if _scales_a_sum(node):
+            return Kind.CHANNELS_SCALED
         return Kind.SCALE if _scales_product(node) else _after_engine(node, Kind.ELEMENTWISE)
     if node.op in _FACTORS and all(map(_is_map, fed)):
         return Kind.GATE
@@ -155,6 +161,12 @@ def _scales_product(node: Node) -> bool:
     """Whether the matrices that come of two computed ones are multiplied by numbers, as depthwise convolutions are."""
     made = feeder(features(node)[0], alone=True) if node.op in _FACTORS and features(node) else None
     return made is not None and made.op == "MatMul" and kinds(made) == (Kind.MATMUL,) and node.outputs[0].rank == _MAP
+
+
+def _scales_a_sum(node: Node) -> bool:
+    """Whether the channels of a sum or a difference of two maps are multiplied by numbers: no sum takes them up."""
+    made = feeder(features(node)[0], alone=True) if node.op in _FACTORS and features(node) else None
+    return made is not None and made.op in ("Add", "Sub") and len(features(made)) > 1 and _is_map(node.outputs[0])
 
 
 def _differs_by_place(node: Node) -> bool:
@@ -220,7 +232,7 @@ def line_of(node: Node) -> int | None:
 
 
 def _is_channels_last(tensor: Tensor) -> bool:
-    """Whether a Transpose that takes channels to the end is behind a tensor, with nothing between but what keeps axes."""
+    """Whether a Transpose that takes channels to the end is behind a tensor, and between them what keeps axes."""
     for _ in range(_STEPS):
         made = feeder(tensor, alone=False)
         if made is None or made.op in _CONVOLUTIONS:

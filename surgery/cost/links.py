@@ -9,6 +9,7 @@ from __future__ import annotations
 from surgery.ir.graph import Constant, Node, Tensor
 
 _PAIRS = frozenset({"QuantizeLinear", "DequantizeLinear"})
+_CLIPS = frozenset({"Relu", "Clip"})
 _FAR = 4
 """Nodes in a row behind which a constant is none."""
 _OF_WEIGHT = _PAIRS | {"Identity", "Cast", "Transpose", "Reshape", "Unsqueeze"}
@@ -47,6 +48,16 @@ def feeder(tensor: Tensor, *, alone: bool) -> Node | None:
         tensor = made.inputs[0]
         made = tensor.producer
     return None
+
+
+def is_read_at_a_stride(tensor: Tensor) -> bool:
+    """Whether a convolution of a stride reads the tensor, as it is or clipped."""
+    return any(
+        is_read_at_a_stride(r.outputs[0])
+        if r.op in _PAIRS or r.op in _CLIPS
+        else r.op == "Conv" and max(r.attrs.get("strides", (1,))) > 1 and r.inputs[0] is tensor
+        for r in tensor.outputs
+    )
 
 
 def only_read_once(tensor: Tensor) -> bool:

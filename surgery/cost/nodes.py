@@ -40,7 +40,8 @@ class NodeCost:
         group: the coefficient that dominates; costs of one group are wrong together.
         read: bytes loaded from memory by the BPU.
         written: bytes stored to memory by the BPU.
-        weights: bytes of weights as int8, of ``read``.
+        weights: bytes of weights as int8, which ``read`` has as they are packed.
+        late: microseconds of loading that wait for the room of weights in use.
         computing: microseconds of computing, of ``us``.
         moving: microseconds of loading and storing, of which ``us`` has what computing does not hide.
         reason: why there is no estimate, or what was assumed.
@@ -56,6 +57,7 @@ class NodeCost:
     read: int = 0
     written: int = 0
     weights: int = 0
+    late: float = 0.0
     computing: Interval = ZERO
     moving: Interval = ZERO
     reason: str = ""
@@ -140,17 +142,28 @@ def _on_bpu(node: Node, table: Rates, edge: Edge) -> NodeCost:
 
 def _busy(node: Node, terms: Amounts, edge: Edge, table: Rates) -> NodeCost:
     computing, most = _computed(terms, table)
-    weights = work.weight_bytes(node, table.align)
-    read, written = _traffic(node, edge, table, weights)
+    weights, loaded = work.weight_bytes(node, table.align), work.loaded_bytes(node, table.align)
+    read, written = _traffic(node, edge, table, loaded)
     moving = table.moved.of((read + written) * 1e-6).plus(table.moving) if read + written else ZERO
+    late, exposed = table.late(weights, loaded), table.memory.exposed
     us = computing
     if moving is not ZERO:
-        ahead, exposed = table.ahead(weights), table.memory.exposed
-        us = Interval(*(side_by_side(c, m, ahead, exposed) for c, m in zip(computing, moving, strict=True)))
+        us = Interval(*(side_by_side(c, m, late, exposed) for c, m in zip(computing, moving, strict=True)))
     bound, rate = _dominant(computing, moving, most, table)
-    done = macs(node) * table.batch
     return NodeCost(
-        node, "bpu", us, bound, done, rate.basis, rate.name, read, written, weights, computing=computing, moving=moving
+        node=node,
+        device="bpu",
+        us=us,
+        bound=bound,
+        macs=macs(node) * table.batch,
+        basis=rate.basis,
+        group=rate.name,
+        read=read,
+        written=written,
+        weights=weights,
+        late=late,
+        computing=computing,
+        moving=moving,
     )
 
 
@@ -170,8 +183,8 @@ def _computed(terms: Amounts, table: Rates) -> tuple[Interval, Rate]:
     return Interval(low, mid, high), most
 
 
-def _traffic(node: Node, edge: Edge, table: Rates, weights: int) -> tuple[int, int]:
-    """Bytes read and written: ``weights``, features at the edge, and what does not fit on the chip.
+def _traffic(node: Node, edge: Edge, table: Rates, loaded: int) -> tuple[int, int]:
+    """Bytes read and written: of weights those ``loaded``, features at the edge, and what does not fit on the chip.
 
     What the host reads is as wide for int16 as for int8.
     """
@@ -179,7 +192,7 @@ def _traffic(node: Node, edge: Edge, table: Rates, weights: int) -> tuple[int, i
     spill = spilled(node, table.rooms)
     enters, leaves = edge.sizes(table.align)
     aside = each * _aside(node, table)
-    read = weights + (round(each * table.memory.input_factor * enters) or each * spill.read) + aside
+    read = loaded + (round(each * table.memory.input_factor * enters) or each * spill.read) + aside
     return read, (round(table.batch * table.memory.output_factor * leaves) or each * spill.written) + aside
 
 

@@ -1,6 +1,7 @@
 """How much neighbouring layers hide of each other's loading and storing.
 
-What is loaded ahead lies beside the weights in use: a layer whose weights fill the chip hides nothing.
+Weights that are loaded ahead lie beside those in use: a layer whose weights fill the chip waits for them. Maps that go
+through memory do so some rows at a time, while others are computed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from surgery.ir.graph import Node
 
 Layers: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
-"""A row per layer: microseconds of computing and of moving, and of what may be moved ahead while it computes."""
+"""A row per layer: microseconds of computing and of moving, and of what of it nothing may be computed beside."""
 
 
 def hidden(costs: Iterable[NodeCost], segment_of: Mapping[Node, int], table: Rates) -> float:
@@ -32,7 +33,7 @@ def hidden(costs: Iterable[NodeCost], segment_of: Mapping[Node, int], table: Rat
     segments: dict[int, list[tuple[float, float, float]]] = defaultdict(list)
     for cost in costs:
         if cost.device in ON_BPU and cost.us.mid > 0:
-            layer = (cost.computing.mid, cost.moving.mid, table.ahead(cost.weights))
+            layer = (cost.computing.mid, cost.moving.mid, cost.late)
             segments[segment_of.get(cost.node, 0)].append(layer)
     layers = [np.array(found) for found in segments.values()]
     alone = sum(windowed(found, memory.exposed, 1) for found in layers)
@@ -52,11 +53,11 @@ def windowed(layers: Layers, exposed: float, window: int) -> float:
     sums = np.zeros((count + 1, 3))
     np.cumsum(layers, axis=0, out=sums[1:])
     ends = np.arange(1, count + window)
-    computing, moving, ahead = (sums[np.minimum(ends, count)] - sums[np.maximum(ends - window, 0)]).T
-    hid = np.minimum((1 - exposed) * np.minimum(computing, moving), ahead)
+    computing, moving, late = (sums[np.minimum(ends, count)] - sums[np.maximum(ends - window, 0)]).T
+    hid = np.minimum((1 - exposed) * np.minimum(computing, moving), moving - late)
     return float((computing + moving - hid).sum()) / window
 
 
-def side_by_side(computing: float, moving: float, ahead: float, exposed: float) -> float:
-    """The time of computing and moving at once: a part of the shorter one, and what is not moved ahead, is exposed."""
-    return computing + moving - min((1 - exposed) * min(computing, moving), ahead)
+def side_by_side(computing: float, moving: float, late: float, exposed: float) -> float:
+    """The time of computing and moving at once: a part of the shorter one, and what is ``late``, is exposed."""
+    return computing + moving - min((1 - exposed) * min(computing, moving), max(0.0, moving - late))

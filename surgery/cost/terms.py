@@ -14,6 +14,10 @@ class Term(StrEnum):
     DENSE = "dense"
     """Convolutions, and products with weights, of stride 1, sizes rounded up as the engine does."""
     DENSE_STRIDED = "dense_strided"
+    WRITTEN = "written"
+    """What a convolution writes beyond what its multiply-accumulates leave time for, and"""
+    WRITTEN_APART = "written_apart"
+    """the same of what a strided convolution reads, for which it is written twice as slowly."""
     STEM_AREA = "stem_area"
     """Places of an input of few channels, in millions."""
     STEM_TAPS = "stem_taps"
@@ -28,6 +32,10 @@ class Term(StrEnum):
     """What a strided one reads."""
     DEPTHWISE_WRITTEN = "depthwise_written"
     """What a strided one writes."""
+    CHANNELS_SCALED = "channels_scaled"
+    """A map whose channels are multiplied by a number each, where no convolution does it, and"""
+    CHANNELS_SCALED_CALL = "channels_scaled_call"
+    """how many channels that are, in millions."""
     MULTIPLIED = "multiplied"
     SPREAD = "spread"
     """What a depthwise ConvTranspose writes, and"""
@@ -51,7 +59,11 @@ class Term(StrEnum):
     """The same of what a convolution alone computes."""
     LOOKUP_SMALL = "lookup_small"
     """The same of so few elements that they are looked up one by one; no padding but that of rows."""
+    LOOKUP_APART = "lookup_apart"
+    """What lookups make and a strided convolution reads."""
     ELEMENTWISE = "elementwise"
+    COLUMN = "column"
+    """Elements of single rows that are made columns, and rows again, for two of them to be added up."""
     GATE = "gate"
     """Products and quotients of two maps."""
     SCALE = "scale"
@@ -85,16 +97,18 @@ class Term(StrEnum):
     BLOCK = "block"
     CONCAT = "concat"
     CONCAT_ODD = "concat_odd"
-    """The same of channels that do not begin at multiples of those the chip holds together."""
+    """Rows of up to 64 places of all channels, in thousands, where some do not begin at multiples that lie together."""
     SLICE = "slice"
     CUT = "cut"
     """Some channels of a map: elements written, and"""
+    CUT_ODD = "cut_odd"
+    """their rows where they begin or end between two multiples; and"""
     CUT_CONVOLVED = "cut_convolved"
     """the multiply-accumulates of a 1x1 convolution that picks them, or puts odd ones in their places."""
     SPLIT = "split"
     """All of them, told apart, and"""
     SPLIT_ODD = "split_odd"
-    """the same of parts that do not begin at multiples."""
+    """rows of parts that do not begin at multiples."""
     RESIZE = "resize"
     POOL = "pool"
     """The largest of windows next to each other: elements written times the window's area to the 0.8th power, for a
@@ -135,6 +149,8 @@ class Term(StrEnum):
 
 INSTEAD: dict[Term, Term | None] = {
     Term.DENSE_STRIDED: Term.DENSE,
+    Term.WRITTEN: None,
+    Term.WRITTEN_APART: None,
     Term.STEM_AREA: None,
     Term.STEM_TAPS: None,
     Term.TRANSPOSED: Term.DENSE,
@@ -142,6 +158,8 @@ INSTEAD: dict[Term, Term | None] = {
     Term.DEPTHWISE_READ: None,
     Term.DEPTHWISE_WRITTEN: None,
     Term.DEPTHWISE_LARGE: Term.DEPTHWISE,
+    Term.CHANNELS_SCALED: Term.ELEMENTWISE,
+    Term.CHANNELS_SCALED_CALL: None,
     Term.MULTIPLIED: Term.DEPTHWISE,
     Term.DILATED: None,
     Term.SPREAD: Term.RESIZE,
@@ -153,6 +171,8 @@ INSTEAD: dict[Term, Term | None] = {
     Term.MATMUL_WRITTEN: None,
     Term.LOOKUP_BEHIND: Term.LOOKUP,
     Term.LOOKUP_SMALL: Term.LOOKUP,
+    Term.LOOKUP_APART: None,
+    Term.COLUMN: None,
     Term.GATE: Term.ELEMENTWISE,
     Term.SCALE: None,
     Term.SHORTCUT: None,
@@ -174,6 +194,7 @@ INSTEAD: dict[Term, Term | None] = {
     Term.CONCAT_ODD: None,
     Term.SLICE: Term.CONCAT,
     Term.CUT: Term.SLICE,
+    Term.CUT_ODD: None,
     Term.CUT_CONVOLVED: None,
     Term.SPLIT: Term.CUT,
     Term.SPLIT_ODD: None,

@@ -91,18 +91,22 @@ def product(node: Node, align: Alignment) -> int:
 
 
 def weight_bytes(node: Node, align: Alignment) -> int:
-    """Bytes of the weights of a node as int8, output channels rounded up, as they are packed where the march does."""
+    """Bytes of the weights of a node as int8, output channels rounded up."""
+    return sum(_stored(node, t, align) for t in _weights(node))
+
+
+def loaded_bytes(node: Node, align: Alignment) -> int:
+    """Those that are loaded, for some marches pack weights; those of a depthwise convolution stay as they are."""
+    if not align.packed or (node.op == "Conv" and dims(filters(node))[1] == 1):
+        return weight_bytes(node, align)
+    return sum(round(_stored(node, t, align) * packing.share(node, t)) for t in _weights(node))
+
+
+def _weights(node: Node) -> list[Tensor]:
     if node.op not in _WEIGHTED:
-        return 0
+        return []
     operands = [filters(node)] if node.op in _CONVOLUTIONS else node.inputs[:2]
-    return sum(_packed(node, t, align) for t in operands if is_weight(t))
-
-
-def _packed(node: Node, weight: Tensor, align: Alignment) -> int:
-    size = _stored(node, weight, align)
-    if not align.packed or (node.op == "Conv" and dims(weight)[1] == 1):
-        return size
-    return round(size * packing.share(node, weight))
+    return [t for t in operands if is_weight(t)]
 
 
 def _stored(node: Node, weight: Tensor, align: Alignment) -> int:
