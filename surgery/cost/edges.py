@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 _MAP = 4
 _SUMS = frozenset({"Conv", "Gemm", "MatMul", "BatchNormalization", "ConvInteger", "QLinearConv"})
 _FACTORS = frozenset({"Mul", "Div"})
+_KEEPING = frozenset(
+    ["AveragePool", "Flatten", "Gather", "GatherElements", "Max", "Pad", "ReduceMax", "Reshape", "Resize", "Tile", "Transpose"]
+)
+"""Operators whose result has the scale of what they read, so that what is asked of one is of the other, too."""
 
 
 class Edge(NamedTuple):
@@ -60,7 +64,7 @@ def _is_turned(node: Node, tensor: Tensor, device: Devices | None) -> bool:
     that of a lookup does, or of a sum of two for the CPU (``data/witness/random_o2_bernoulli2``). A sum of two that is
     an output is turned, and an average at a stride is a convolution.
     """
-    if _is_read_inside(tensor, device):
+    if _is_read_inside(tensor, device) or _is_asked_for(tensor, device):
         return False
     if node.op == "Add" and len(features(node)) > 1:
         return node.graph is not None and node.graph.is_output(tensor)
@@ -114,6 +118,14 @@ def _is_read_inside(tensor: Tensor, device: Devices | None) -> bool:
         device(r) in ON_BPU or (device(r) == "folded" and any(_is_read_inside(t, device) for t in r.outputs))
         for r in tensor.outputs
     )
+
+
+def _is_asked_for(tensor: Tensor, device: Devices | None) -> bool:
+    """Whether the BPU reads what nodes on the CPU make of a tensor that keep its scale: it leaves in 8 bits then."""
+    if device is None:
+        return False
+    kept = (r for r in tensor.outputs if r.op in _KEEPING and device(r) in ("cpu", "folded"))
+    return any(_is_read_inside(t, device) or _is_asked_for(t, device) for r in kept for t in r.outputs if t.name)
 
 
 def _keeps_channels_first(reader: Node, device: Devices) -> bool:

@@ -220,7 +220,7 @@ def line_of(node: Node) -> int | None:
 
 
 def _is_channels_last(tensor: Tensor) -> bool:
-    """Whether a Transpose that takes channels to the end is behind a tensor, with nothing between but what keeps axes."""
+    """Whether a Transpose that takes channels to the end is before a tensor, and between only what keeps axes."""
     for _ in range(_STEPS):
         made = feeder(tensor, alone=False)
         if made is None or made.op in _CONVOLUTIONS:
