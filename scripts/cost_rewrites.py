@@ -1,4 +1,4 @@
-"""Cells of what rewrites make and no known architecture has: maps spread apart, large kernels, odd channels, sums of lines."""
+"""Cells of what rewrites make, and few architectures have: maps spread apart, large kernels, odd channels, lines."""
 
 from __future__ import annotations
 

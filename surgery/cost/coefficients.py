@@ -80,9 +80,9 @@ class Alignment(_Data):
     or a matrix has its own), height and width; ``single`` is what one place is rounded up to, where that is not height
     times width. On the chip and by the other engines: ``map_*`` of a feature map, ``weight_channels``, the input
     channels of a convolution's weights, and ``lane``, the last axis of what is reshaped or transposed. Up to
-    ``one_by_one`` elements are looked up one by one. A map of channels ``turned_above`` that number counts, as it is
-    loaded, ``turned_times``, its rows rounded up to ``turned_width``. The sides of a kernel are made odd where ``odd_kernel`` says so;
-    one that is wider than one place and strided has at least ``strided_kernel``.
+    ``one_by_one`` elements are looked up one by one. A map of more channels than ``turned_above`` counts, as it is
+    loaded, ``turned_times``, its rows rounded up to ``turned_width``. The sides of a kernel are made odd where
+    ``odd_kernel`` says so; one that is wider than one place and strided has at least ``strided_kernel``.
     """
 
     in_channels: Size

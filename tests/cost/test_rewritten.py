@@ -116,3 +116,18 @@ def test_sums_leave_turned_if_nothing_on_the_chip_asks_for_them(body: str, *, tu
     edge = _edge(made, op, "Abs", "Max")
     assert edge.leaves
     assert bool(edge.sums) == turned
+
+
+def test_what_another_segment_reads_goes_through_memory() -> None:
+    made = model("a = Exp(x) b = Abs(a) c = Neg(a) d = Add(b, c) y = Mul(c, d)")
+    nodes = {node.op: node for node in made.nodes()}
+    parts = {"Exp": 0, "Neg": 0, "Add": 1, "Mul": 1}
+
+    def of(op: str, segments: dict[str, int]) -> Edge:
+        return edge_of(nodes[op], lambda n: "cpu" if n.op == "Abs" else "bpu", lambda n: segments.get(n.op))
+
+    assert [t.name for t in of("Neg", parts).leaves] == ["c"]
+    assert [t.name for t in of("Add", parts).enters] == ["b", "c"]
+    assert not of("Mul", parts).enters
+    assert not of("Neg", dict.fromkeys(parts, 0)).leaves
+    assert [t.name for t in of("Add", dict.fromkeys(parts, 0)).enters] == ["b"]
