@@ -135,6 +135,8 @@ def _is_of_sums(node: Node) -> bool:
     """Whether a node hands 32-bit sums out: a convolution, if it is not dilated, and what the compiler makes one of."""
     if node.op == "AveragePool":
         return any(s > 1 for s in node.attrs.get("strides", ()))
+    if node.op == "MatMul" and is_weight(node.inputs[1]):
+        return False  # channels are last as it is
     if node.op in _SUMS:
         return all(d == 1 for d in node.attrs.get("dilations", ()))
     return node.op in _FACTORS and len(features(node)) == 1

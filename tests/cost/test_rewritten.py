@@ -106,13 +106,15 @@ def test_what_several_read_is_loaded_by_the_first() -> None:
         ("a = Exp(x) y = Add(a, x)", True),
         ("a = Exp(x) b = Add(a, x) y = Abs(b)", False),
         (f"b = {CONV}(x, w) y = Abs(b)", True),
+        ("b = MatMul(x, m) y = Abs(b)", False),
         (f"b = {CONV}(x, w) c = Max(b, s) y = Exp(c)", False),
         (f"b = {CONV}(x, w) c = Max(b, s) y = Abs(c)", True),
     ],
 )
 def test_sums_leave_turned_if_nothing_on_the_chip_asks_for_them(body: str, *, turned: bool) -> None:
-    made = model(body, weights=f"float s = {{1.0}}, {POINT}")
-    op = next(op for op in ("AveragePool", "Conv", "Add") if any(n.op == op for n in made.nodes()))
+    square = "float[16,16] m = {" + ",".join(["0.1"] * 256) + "}"
+    made = model(body, weights=f"float s = {{1.0}}, {POINT}, {square}")
+    op = next(op for op in ("AveragePool", "Conv", "Add", "MatMul") if any(n.op == op for n in made.nodes()))
     edge = _edge(made, op, "Abs", "Max")
     assert edge.leaves
     assert bool(edge.sums) == turned
