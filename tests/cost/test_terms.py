@@ -140,7 +140,7 @@ def test_a_node_without_work_of_its_own_still_hands_on():
     assert amounts(node, (), PLAIN, edge_of(node)) == {Term.LEAVE: pytest.approx(2048e-6)}
 
 
-FAR = {"dilated_far": 2048e-6, "dilated_written": 2048e-6, "dilated_places": 256e-6}
+FAR = {"dilated_far": 2048e-6, "dilated_written": 2048e-6, "dilated_places": 256e-6, "dilated_rows": 16e-3}
 
 
 @pytest.mark.parametrize(
@@ -172,6 +172,7 @@ def test_a_stride_leaves_a_dilation_unsorted() -> None:
     assert found["dilated_far"] == 2048e-6 / 4
     assert found["dilated_written"] == 512e-6 / 4
     assert found["dilated_places"] == 64e-6 / 4
+    assert found["dilated_rows"] == 8e-3 / 4
 
 
 def test_the_places_of_a_batch_are_those_of_all_its_maps() -> None:
