@@ -31,14 +31,14 @@ import tables
 from surgery.cost import spilling, work
 from surgery.cost.amounts import amounts
 from surgery.cost.coefficients import Alignment, rates
-from surgery.cost.edges import edge_of
+from surgery.cost.edges import Segments, edge_of
 from surgery.cost.kinds import FREE, Kind, kinds
 from surgery.cost.links import feeder, reader
 from surgery.cost.segments import Devices, numbers
 from surgery.cost.terms import Term
 from surgery.cost.waiting import waiting
 from surgery.ir import Model, Node
-from surgery.target import Target, place
+from surgery.target import Placement, Target, place
 from surgery.target.target import load_target
 from surgery.toolchain.log import TableRow
 from surgery.toolchain.names import Names, named
@@ -75,7 +75,8 @@ NOTHING = _Sizes(0, 0, 0, 0, "", "", "", "", "")
 
 def lines(entry: tables.Entry, model: Model, target: Target) -> Iterator[list[Any]]:
     """The lines of a measured model; where its nodes run is what we predict, as for an estimate."""
-    device, align = place(model, target).device, rates(target).align
+    placement, align = place(model, target), rates(target).align
+    device, segment_of = placement.device, _segments(placement)
     names = named(model, [row_of(*row) for row in entry["rows"]])
     nodes = {node.name: node for node in model.graph.nodes}
     behind = {layer: _behind(layer, names, nodes) for _, layer, *_ in entry["layers"]}
@@ -87,7 +88,7 @@ def lines(entry: tables.Entry, model: Model, target: Target) -> Iterator[list[An
         found[segment, layer if apart else "", working[layer]].append((layer, float(us), float(moving)))
     for (segment, _, busy), layers in found.items():
         made = [nodes[name] for name in dict.fromkeys(name for layer, *_ in layers for name in behind[layer])]
-        terms, sizes = _work(made, device, align)
+        terms, sizes = _work(made, device, segment_of.get, align)
         whole = all(shares[name] == len(layers) for name in busy)
         took = [sum(us for _, us, _ in layers), sum(us for *_, us in layers)]
         if Term.APART in terms:  # what these store and load again, they wait for
@@ -99,12 +100,18 @@ def lines(entry: tables.Entry, model: Model, target: Target) -> Iterator[list[An
 def nodes_of(name: str, model: Model, target: Target) -> Iterator[list[Any]]:
     """A line per node that our estimate has on the BPU, in its order."""
     placement, align = place(model, target), rates(target).align
-    nodes = [row.node for row in placement.live]
-    segment_of = numbers(nodes, placement.device, lambda node: placement.row(node).segment)
-    for node in nodes:
-        terms, sizes = _work([node], placement.device, align) if node in segment_of else ({}, NOTHING)
+    segment_of = _segments(placement)
+    for node in (row.node for row in placement.live):
+        found = _work([node], placement.device, segment_of.get, align) if node in segment_of else ({}, NOTHING)
+        terms, sizes = found
         if terms:
             yield [name, segment_of[node], _text(terms), *sizes]
+
+
+def _segments(placement: Placement) -> dict[Node, int]:
+    """The segment of every node on the BPU, as an estimate has it."""
+    nodes = [row.node for row in placement.live]
+    return numbers(nodes, placement.device, lambda node: placement.row(node).segment)
 
 
 def _text(terms: Mapping[str, float]) -> str:
@@ -140,7 +147,9 @@ def _cut_behind(layer: str, nodes: Mapping[str, Node]) -> Node | None:
     return made if made is not None and made.op == "Reshape" else None
 
 
-def _work(behind: list[Node], device: Devices, align: Alignment) -> tuple[dict[str, float], _Sizes]:
+def _work(
+    behind: list[Node], device: Devices, segment: Segments, align: Alignment
+) -> tuple[dict[str, float], _Sizes]:
     """The terms of the nodes together, empty where one has none, and their sizes."""
     terms: Counter[str] = Counter()
     weights = loaded = enters = leaves = 0
@@ -152,7 +161,7 @@ def _work(behind: list[Node], device: Devices, align: Alignment) -> tuple[dict[s
             return {}, NOTHING
         if device(node) == "folded":
             continue
-        edge, engines = edge_of(node, device), () if engines[0] in FREE else engines
+        edge, engines = edge_of(node, device, segment), () if engines[0] in FREE else engines
         try:
             terms.update(amounts(node, engines, align, edge))
             enters, leaves = (a + b for a, b in zip((enters, leaves), edge.sizes(align), strict=True))

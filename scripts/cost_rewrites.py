@@ -1,10 +1,9 @@
-"""Cells of what rewrites make and no known architecture has: maps spread apart, large kernels, odd channels, sums of lines."""
+"""Cells of what rewrites make, and few architectures have: maps spread apart, large kernels, odd channels, lines."""
 
 from __future__ import annotations
 
-from onnx import helper
-
 from cost_cells import LARGEST, Cells
+from onnx import helper
 
 WIDE = (16, 24, 32, 64, 96, 128)
 ODD = (3, 6, 10, 12, 18, 20, 30, 36, 42, 50, 60, 90, 100, 120)
@@ -62,4 +61,5 @@ def lines(net: Cells) -> None:
 
 
 def _side(net: Cells) -> tuple[int, int]:
-    return net.pick(((7, 7), (14, 14), (14, 14), (28, 28), (28, 28), (56, 28), (56, 56)))
+    height, width = net.pick(((7, 7), (14, 14), (14, 14), (28, 28), (28, 28), (56, 28), (56, 56)))
+    return height, width

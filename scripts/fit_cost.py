@@ -209,8 +209,8 @@ def _fitted(told: Sequence[Layer]) -> list[str]:
     """The terms that enough layers have; every sum needs those that nothing stands in for."""
     count: dict[str, int] = defaultdict(int)
     for layer in told:
-        for term in layer.terms:
-            count[term] += 1
+        for term, amount in layer.terms.items():
+            count[term] += amount > 0
     return [term for term in Term if count[term] >= FEW or (count[term] and term not in INSTEAD)]
 
 

@@ -90,6 +90,8 @@ def _dilated(node: Node, align: Alignment) -> _Parts:
     yield Term.DILATED_WRITTEN, share * work.padded(node.outputs[0], align) * 1e-6
     if furthest > _NEAR:
         yield Term.DILATED_PLACES, share * _places(node.outputs[0], align)
+        batch, _, *sides = work.dims(node.outputs[0])
+        yield Term.DILATED_ROWS, share * batch * sides[0] * 1e-3
 
 
 def _places(tensor: Tensor, align: Alignment) -> float:

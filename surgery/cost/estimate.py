@@ -130,10 +130,10 @@ def _estimate(table: Rates, nodes: Iterable[Node], sides: _Sides, march: str, wh
     chosen, device = list(nodes), cache(sides.device)
     deployed = deployment(what_if, table, chosen, march)
     table = deployed.table
-    costs = [cost_on(node, device(node), deployed.of(node), device) for node in chosen]
+    apart = numbers(chosen, device, sides.segment)
+    costs = [cost_on(node, device(node), deployed.of(node), device, apart.get) for node in chosen]
     crossing = transfers(chosen, device, table)
     runs = count_segments(chosen, device, sides.segments)
-    apart = numbers(chosen, device, sides.segment)
     host, start, ends = _host(table, runs), table.segment.of(runs), table.ends.scaled(runs)
     overlap = hidden(costs, apart, table)
     spent = busy_us(costs, 0.0).scaled(overlap)

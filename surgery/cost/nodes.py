@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from surgery.cost import cpu, work
 from surgery.cost.amounts import Amounts, amounts
 from surgery.cost.coefficients import Basis, Rate, Rates, rates
-from surgery.cost.edges import Edge, edge_of
+from surgery.cost.edges import Edge, Segments, edge_of
 from surgery.cost.interval import ZERO, Interval
 from surgery.cost.kinds import FREE, kinds
 from surgery.cost.overlap import side_by_side
@@ -75,14 +75,16 @@ def node_cost(node: Node, device: str, target: Target) -> NodeCost:
     return cost_on(node, device, rates(target))
 
 
-def cost_on(node: Node, device: str, table: Rates, devices: Devices | None = None) -> NodeCost:
-    """:func:`node_cost` with the coefficients at hand, and what is known of the neighbours' devices."""
+def cost_on(
+    node: Node, device: str, table: Rates, devices: Devices | None = None, segment: Segments | None = None
+) -> NodeCost:
+    """:func:`node_cost` with the coefficients at hand, and what is known of the neighbours' devices and segments."""
     if device == "folded":
         return NodeCost(node, device, ZERO, "folded", macs(node))
     if reason := _opaque(node):
         return _unknown(node, device, reason)
     try:
-        cost = _placed(node, device, table, edge_of(node, devices))
+        cost = _placed(node, device, table, edge_of(node, devices, segment))
     except work.NotStatic as error:
         return _unknown(node, device, str(error))
     return cost if node.graph is None or node.graph.owner is None else _perhaps(cost)

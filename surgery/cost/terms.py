@@ -46,9 +46,11 @@ class Term(StrEnum):
     DILATED_FAR = "dilated_far"
     """the same of a larger one, for which the compiler sorts places apart and together again;"""
     DILATED_WRITTEN = "dilated_written"
-    """what either writes; and"""
+    """what either writes;"""
     DILATED_PLACES = "dilated_places"
-    """how many places those of a larger one are, in millions; of a stride all of these as often as it leaves places."""
+    """how many places those of a larger one are, in millions; and"""
+    DILATED_ROWS = "dilated_rows"
+    """their rows, in thousands. Of all these a stride has the part of the places that it leaves."""
     MATMUL = "matmul"
     MATMUL_SLICE = "matmul_slice"
     """Matrices, one by one."""
@@ -167,6 +169,7 @@ INSTEAD: dict[Term, Term | None] = {
     Term.DILATED_FAR: Term.DILATED,
     Term.DILATED_WRITTEN: None,
     Term.DILATED_PLACES: None,
+    Term.DILATED_ROWS: None,
     Term.MATMUL_READ: None,
     Term.MATMUL_WRITTEN: None,
     Term.LOOKUP_BEHIND: Term.LOOKUP,

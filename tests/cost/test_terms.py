@@ -90,6 +90,7 @@ CONV = "Conv<pads=[1,1,1,1]>(x, w)"
 def test_sums_that_leave_as_they_are_have_to_be_turned():
     found = terms(model(f"y = {CONV}", weights=W), "Conv")
     assert found["leave_turned"] == 2048e-6
+    assert found["leave_rows"] == 8 * 16e-6
     assert "leave" not in found
     assert terms(model("y = Mul(x, s)"), "Mul")["leave_turned"] == 2048e-6
     row = model("y = Mul(x, s)", "float[1,8] x")
@@ -139,14 +140,14 @@ def test_a_node_without_work_of_its_own_still_hands_on():
     assert amounts(node, (), PLAIN, edge_of(node)) == {Term.LEAVE: pytest.approx(2048e-6)}
 
 
-FAR = {"dilated_far": 4096e-6, "dilated_places": 256e-6}
+FAR = {"dilated_far": 2048e-6, "dilated_written": 2048e-6, "dilated_places": 256e-6, "dilated_rows": 16e-3}
 
 
 @pytest.mark.parametrize(
     ("dilation", "tile", "places", "beside"),
     [
         (1, (1, 1), 256, {}),
-        (2, (4, 8), 256, {"dilated": 4096e-6}),
+        (2, (4, 8), 256, {"dilated": 2048e-6, "dilated_written": 2048e-6}),
         (4, (1, 1), 256, FAR),
         (3, (1, 1), 9 * 6 * 6, FAR),
         (4, (4, 8), 16 * 4 * 8, FAR),
@@ -166,7 +167,12 @@ def test_a_dilation_has_its_price_beside_the_products(
 
 def test_a_stride_leaves_a_dilation_unsorted() -> None:
     made = model("a = Exp(x) b = Conv<strides=[2,2], pads=[3,3,3,3], dilations=[3,3]>(a, w) y = Exp(b)", weights=W)
-    assert terms(made, "Conv")["dense_strided"] == pytest.approx(8 * 8 * 9 * 64e-9)
+    found = terms(made, "Conv")
+    assert found["dense_strided"] == pytest.approx(8 * 8 * 9 * 64e-9)
+    assert found["dilated_far"] == 2048e-6 / 4
+    assert found["dilated_written"] == 512e-6 / 4
+    assert found["dilated_places"] == 64e-6 / 4
+    assert found["dilated_rows"] == 8e-3 / 4
 
 
 def test_the_places_of_a_batch_are_those_of_all_its_maps() -> None:
@@ -244,9 +250,13 @@ def test_matrices_that_enter_are_laid_out_as_they_are_loaded() -> None:
 
 def test_few_elements_are_looked_up_by_rows_that_are_full() -> None:
     few = PLAIN.model_copy(update={"one_by_one": 2048, "map_width": 8})
-    for shape, size in (("1,8,4,14", 8 * 4 * 16), ("1,8,14,1", 8 * 16), ("1,8,1,1", 8), ("8,14", 112)):
+    few = few.model_copy(update={"in_channels": 4})
+    sizes = ("1,8,4,14", 8 * 4 * 16), ("1,3,4,14", 4 * 4 * 16), ("1,8,14,1", 8 * 16), ("1,3,1,1", 3), ("8,14", 112)
+    for shape, size in sizes:
         made = model("a = Neg(x) b = Abs(a) y = Neg(b)", inputs=f"float[{shape}] x")
         assert terms(made, "Abs", few)["lookup_small"] == size * 1e-6
+    padded = model("a = Neg(x) b = Abs(a) y = Neg(b)", inputs="float[1,5,16,17] x")
+    assert "lookup_small" not in terms(padded, "Abs", few)
     native = model("a = Neg(x) b = LeakyRelu(a) y = Neg(b)")
     assert "lookup_small" not in terms(native, "LeakyRelu", few)
 
@@ -290,6 +300,7 @@ def test_numbers_times_a_product_are_channels_that_are_rounded_up():
         "layer": 1,
         "scale": 16 * 16e-6,
         "leave_turned": 32e-6,
+        "leave_rows": 8e-6,
     }
 
 
