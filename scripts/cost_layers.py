@@ -5,11 +5,11 @@ usage: cost_layers.py MARCH PREFIX... [--cells FOLDER] --out DIR
 PREFIX are tables of measure.py (performance); models in FOLDER are those of cost_networks.py, the others those of the
 shared corpus. Writes DIR/MARCH.csv.gz, a line per layer, those of the same nodes added up: the model, the layer, the
 operators behind it, its terms (TERM=AMOUNT, of all nodes behind it; none where they cannot be told apart), the bytes of
-its weights, and of these as they are loaded, what it reads from memory and writes for the host, the sizes of what it reads and writes that has to be
-held, and of what is handed on, what lookups make apart, what waits for its end beside how many weights (SIZE/WEIGHTS),
-and its microseconds of computing and of loading and storing; and DIR/MARCH.json, where the figures come from, and the
-microseconds of whole models and the bytes they move, and those of random networks. Of all these MARCH_models.csv.gz has
-a line per node on the BPU, as our estimate takes it. fit_cost.py needs these alone.
+its weights, as they are and as they are loaded, what it reads from memory and writes for the host, the sizes of what it
+reads and writes that has to be held, and of what is handed on, what lookups make apart, what waits for its end beside
+how many weights (SIZE/WEIGHTS), and its microseconds of computing and of loading and storing; and DIR/MARCH.json, where
+the figures come from, and the microseconds of whole models and the bytes they move, and those of random networks. Of
+all these MARCH_models.csv.gz has a line per node on the BPU, as our estimate takes it. fit_cost.py needs these alone.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ from surgery.toolchain.log import TableRow
 from surgery.toolchain.names import Names, named
 
 COLUMNS = (
-    "model", "segment", "layer", "ops", "terms", "weights", "loaded", "enters", "leaves", "held", "handed", "held_looked",
-    "handed_looked", "waits", "compute_us", "transfer_us",
+    "model", "segment", "layer", "ops", "terms", "weights", "loaded", "enters", "leaves", "held", "handed",
+    "held_looked", "handed_looked", "waits", "compute_us", "transfer_us",
 )  # fmt: skip
 OF_NODES = ("model", "segment", *COLUMNS[4:-2])
 CELLS, RANDOM = ("cells", "windows", "rewrites"), "random"
@@ -53,7 +53,7 @@ CELLS, RANDOM = ("cells", "windows", "rewrites"), "random"
 
 
 class _Sizes(NamedTuple):
-    """Bytes of weights, of these as they are loaded, and at the edges; sizes of what is held and handed on, lookups' apart; what waits."""
+    """Bytes of weights, also as loaded, and at the edges; what is held and handed on, lookups' apart; what waits."""
 
     weights: int
     loaded: int
@@ -174,8 +174,8 @@ def _work(
             waits += [f"{aside.size}/{aside.weights}"] if (aside := waiting(node, align)) is not None else []
         except work.NotStatic:
             return {}, NOTHING
-    held, handed, held_looked, handed_looked = ("+".join(map(str, side)) for side in kept)
-    return dict(terms), _Sizes(weights, loaded, enters, leaves, held, handed, held_looked, handed_looked, "+".join(waits))
+    held, handed, *looked = ("+".join(map(str, side)) for side in kept)
+    return dict(terms), _Sizes(weights, loaded, enters, leaves, held, handed, looked[0], looked[1], "+".join(waits))
 
 
 def graph(name: str, cells: Path | None) -> Model:

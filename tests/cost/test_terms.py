@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from surgery.cost.amounts import amounts
-from surgery.cost.coefficients import PLENTY, Alignment, Memory, Rates, rates
+from surgery.cost.coefficients import Alignment, Memory, Rates, rates
 from surgery.cost.edges import Edge, edge_of
-from surgery.cost.kinds import kinds
+from surgery.cost.kinds import Kind, kinds
 from surgery.cost.overlap import side_by_side, windowed
 from surgery.cost.terms import Term
 from surgery.ir import Model
@@ -68,6 +68,48 @@ def test_a_kernel_as_the_engine_has_it(said: dict[str, int], kernel: tuple[int, 
     found = amounts(node := next(n for n in made.nodes() if n.op == "Conv"), kinds(node), align, edge_of(node))
     places = prod(node.outputs[0].shape[2:])
     assert found.get("dense", 0) + found.get("dense_strided", 0) == pytest.approx(places * taps * 64e-9)
+
+
+def test_what_a_convolution_writes_takes_longer_than_few_products():
+    align = PLAIN.model_copy(update={"write_macs": 200})
+    weights = f"{W}, float[8,8,1,1] p = {{{','.join(['0.1'] * 64)}}}"
+    chain = "a = Exp(x) b = Conv(a, p) {} y = Exp(c)"
+    size, busy = 8 * 256e-6, 64 * 256 / 200 * 1e-6
+
+    def found(between: str) -> dict[str, float]:
+        made = terms(model(chain.format(between), weights=weights), "Conv", align)
+        return {name: made[name] for name in ("written", "written_apart") if name in made}
+
+    assert found("c = Sin(b)") == {"written": size - busy}
+    assert found("r = Relu(b) c = Conv<strides=[2,2]>(r, w)") == {"written": size - busy, "written_apart": size}
+    assert found("r = Exp(b) c = Conv<strides=[2,2]>(r, w)") == {"written": size - busy}
+    many = PLAIN.model_copy(update={"write_macs": 4})
+    assert terms(model(chain.format("c = Sin(b)"), weights=weights), "Conv", many)["written"] == 0
+
+
+def test_a_lookup_that_is_read_at_a_stride():
+    chain = "a = Conv(x, w) s = Sigmoid(a) b = Mul(a, s) y = Conv<strides=[{0},{0}]>(b, w)"
+    assert terms(model(chain.format(2), weights=W), "Mul")["lookup_apart"] == 8 * 196e-6
+    assert "lookup_apart" not in terms(model(chain.format(1), weights=W), "Mul")
+
+
+def test_channels_of_a_sum_are_scaled_by_a_layer_of_their_own():
+    scale = "float[1,8,1,1] k = {" + ",".join(["0.1"] * 8) + "}"
+    made = model("a = Sub(x, z) y = Mul(a, k)", "float[1,8,16,16] x, float[1,8,16,16] z", weights=scale)
+    assert terms(made, "Mul")["channels_scaled"] == 8 * 256e-6
+    assert terms(made, "Mul")["channels_scaled_call"] == 8e-6
+    ones = "float[8,1,1,1] o = {" + ",".join(["0.1"] * 8) + "}"
+    alone = "a = Exp(x) b = Conv<group=8{}>(a, o) y = Exp(b)"
+    assert terms(model(alone.format(""), weights=ones), "Conv")["channels_scaled"] == 8 * 256e-6
+    assert "channels_scaled" not in terms(model(alone.format(",strides=[2,2]"), weights=ones), "Conv")
+    behind = model("a = Conv(x, w) y = Mul(a, k)", weights=f"{W}, {scale}")
+    assert kinds(behind.graph.nodes[-1]) == (Kind.FUSED,)
+
+
+def test_two_rows_are_added_up_as_columns():
+    assert terms(model("y = Add(x, z)", "float[1,64] x, float[1,64] z"), "Add")["column"] == 64 * 2.75e-6
+    assert "column" not in terms(model("y = Add(x, z)", "float[1,64,1] x, float[1,64,1] z"), "Add")
+    assert "column" not in terms(model("y = Add(x, s)", "float[1,64] x"), "Add")
 
 
 def test_a_depthwise_convolution_sees_beyond_its_places():
@@ -305,7 +347,7 @@ def test_numbers_times_a_product_are_channels_that_are_rounded_up():
 
 
 def test_windows_of_layers_hide_each_others_loading():
-    layers = np.array([(10.0, 1.0, PLENTY), (1.0, 10.0, PLENTY)])
+    layers = np.array([(10.0, 1.0, 0.0), (1.0, 10.0, 0.0)])
     assert windowed(layers, 0.0, 1) == 20
     assert windowed(layers, 0.0, 2) == pytest.approx((10 + 11 + 10) / 2)
     assert windowed(layers, 1.0, 3) == pytest.approx(22)
@@ -313,16 +355,22 @@ def test_windows_of_layers_hide_each_others_loading():
     assert Memory.model_fields["window"].default == 1
 
 
-def test_what_does_not_fit_beside_the_weights_in_use_is_not_loaded_ahead():
-    assert side_by_side(10.0, 8.0, 3.0, 0.0) == 15
-    assert side_by_side(10.0, 8.0, 0.0, 0.0) == 18
-    assert windowed(np.array([(10.0, 1.0, 0.0), (1.0, 10.0, 4.0)]), 0.0, 2) == pytest.approx((11 + 18 + 10) / 2)
-    table = rates(load_target("bayes-e"))
-    room = table.memory.ahead_mb * 1e6
-    assert table.ahead(round(room)) == table.ahead(round(2 * room)) == 0
-    assert table.ahead(0) == pytest.approx(table.moved.us.mid * table.memory.ahead_mb)
-    memory = table.memory.model_copy(update={"ahead_mb": None})
-    assert Rates(table.sheet.model_copy(update={"memory": memory})).ahead(10**9) == PLENTY
+def test_weights_without_room_beside_those_in_use_are_not_loaded_ahead():
+    assert side_by_side(10.0, 8.0, 5.0, 0.0) == 15
+    assert side_by_side(10.0, 8.0, 8.0, 0.0) == 18
+    assert side_by_side(10.0, 8.0, 0.0, 0.25) == 12
+    assert windowed(np.array([(10.0, 1.0, 0.0), (1.0, 10.0, 7.0)]), 0.0, 2) == pytest.approx((10 + 18 + 10) / 2)
+    sheet = rates(load_target("bayes-e")).sheet
+
+    def table(room: float | None) -> Rates:
+        memory = sheet.memory.model_copy(update={"ahead_mb": room})
+        return Rates(sheet.model_copy(update={"memory": memory}))
+
+    each = table(1.0).moved.us.mid
+    assert table(1.0).late(500_000, 500_000) == 0
+    assert table(1.0).late(750_000, 300_000) == pytest.approx(each * 0.3 * 2 / 3)
+    assert table(1.0).late(2_000_000, 2_000_000) == pytest.approx(each * 2)
+    assert table(None).late(10**9, 10**9) == 0
 
 
 def test_one_place_is_rounded_up_as_the_march_says():
