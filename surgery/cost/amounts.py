@@ -27,6 +27,7 @@ _AT_ONCE = 1 << 16
 _MAP, _ROW = 4, 2
 _BACK = 0.75
 """What it takes to make a column a row again, beside making a row a column (seen at O2 on bayes-e and bayes)."""
+_BACK_TO_MAP = [0, 3, 1, 2]
 _RUN = 64
 """Places of a row that are put in their place at once."""
 
@@ -181,6 +182,15 @@ def _elementwise(node: Node, align: Alignment) -> _Parts:
     read = features(node)
     if len(read) > 1 and all(t.rank == _ROW for t in (*read, node.outputs[0])):
         yield Term.COLUMN, work.elements(node.outputs[0]) * (len(read) + _BACK) * 1e-6
+    turned = [made.inputs[0] for t in read if (made := _turned_back(t)) is not None]
+    if node.op == "Add" and len(turned) == 1 < len(read):
+        yield Term.TURN, _longer(turned[0], align)
+
+
+def _turned_back(tensor: Tensor) -> Node | None:
+    """The Transpose that made a map channels first, for which the other side of a sum is turned, too."""
+    made = feeder(tensor, alone=True)
+    return made if made is not None and made.op == "Transpose" and permutation(made) == _BACK_TO_MAP else None
 
 
 def _multiplied(node: Node, align: Alignment) -> _Parts:
@@ -308,7 +318,7 @@ def _cut(node: Node, align: Alignment) -> _Parts:
 def _joined_up(node: Node, align: Alignment) -> _Parts:
     """Channels that do not begin at a multiple are put in their places one by one, or by a convolution."""
     yield from _written(Term.CONCAT, node, align)
-    if node.op == "Concat" and _are_odd(node, node.inputs, align):
+    if node.op == "Concat" and are_odd(node, node.inputs, align):
         yield Term.CONCAT_ODD, _runs(node.outputs[0])
         yield Term.CUT_CONVOLVED, _all_by_all(node.outputs[0], align)
 
@@ -316,14 +326,14 @@ def _joined_up(node: Node, align: Alignment) -> _Parts:
 def _told_apart(node: Node, align: Alignment) -> _Parts:
     """Odd channels, too; those that products of all channels alone read are picked by these."""
     yield from _written(Term.SPLIT, node, align)
-    if _are_odd(node, node.outputs, align):
+    if are_odd(node, node.outputs, align):
         yield Term.SPLIT_ODD, _runs(node.inputs[0])
         readers = (reader for part in node.outputs for reader in part.outputs)
         if not all(Kind.DENSE in kinds(reader) for reader in readers):
             yield Term.CUT_CONVOLVED, _all_by_all(node.inputs[0], align)
 
 
-def _are_odd(node: Node, parts: Sequence[Tensor], align: Alignment) -> bool:
+def are_odd(node: Node, parts: Sequence[Tensor], align: Alignment) -> bool:
     """Whether a part of a map's channels begins between two multiples."""
     shapes = [work.dims(part) for part in parts if part.name]
     if any(len(shape) != _MAP for shape in shapes) or node.attrs.get("axis", 0) not in (1, 1 - _MAP):
@@ -357,10 +367,14 @@ def _turned(node: Node, align: Alignment) -> _Parts:
 
 
 def _scattered(node: Node, align: Alignment) -> _Parts:
-    """Windows of a map row by row; where rows are joined of runs, run by run."""
+    """Windows of a map row by row, those of each channel where it lies channels first; joined to rows, run by run."""
     yield from _written(Term.SCATTER, node, align)
     shape, perm = work.dims(node.inputs[0]), permutation(node)
-    if len(shape) == OF_WINDOWS and perm is not None and perm[-1] == len(shape) - 1:
+    if len(shape) != OF_WINDOWS or perm is None:
+        return
+    if perm[-1] == 1:
+        yield Term.SCATTER_ROWS, prod(shape[:-1]) * 1e-6
+    elif perm[-1] == len(shape) - 1:
         joined = perm[-2] < len(shape) - 3
         yield Term.SCATTER_RUNS if joined else Term.SCATTER_ROWS, prod(shape[: -1 if joined else -2]) * 1e-6
 

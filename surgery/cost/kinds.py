@@ -283,7 +283,15 @@ def _is_of_a_map(node: Node) -> bool:
 def _is_parted_by_the_next(node: Node) -> bool:
     """Whether a Transpose of more than four axes alone reads what a Reshape writes, and does both at once."""
     behind = reader(node) if (node.outputs[0].rank or 0) > _MAP else None
-    return behind is not None and behind.op == "Transpose" and _transposed(behind) is Kind.TURN
+    if behind is None or behind.op != "Transpose":
+        return False
+    return _transposed(behind) is Kind.TURN or _cuts_channels_first(behind)
+
+
+def _cuts_channels_first(node: Node) -> bool:
+    """Whether a Transpose of six axes scatters windows of a map channels first, and takes these to the end."""
+    perm = permutation(node)
+    return perm is not None and len(perm) == OF_WINDOWS and perm[-1] == 1 and _transposed(node) is Kind.SCATTER
 
 
 def _is_beside_windows(node: Node) -> bool:

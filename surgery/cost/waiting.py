@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from surgery.cost import work
+from surgery.cost.amounts import are_odd
 from surgery.cost.links import features, feeder, reader
 from surgery.ir.graph import Node, Tensor
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 _PASSED = frozenset({"BatchNormalization", "Relu", "Clip"})
 """What may stand between the last layer of a branch and the sum."""
 _LONGEST = 64
+_NO_ROOM = 1 << 40
+"""Bytes of weights that stand for a branch beside which nothing has room."""
 
 
 class Waiting(NamedTuple):
@@ -32,8 +35,16 @@ def waiting(last: Node, align: Alignment) -> Waiting | None:
         return None
     for tensor in features(joined):
         if branch := _between(tensor, last):
-            return Waiting(work.padded(tensor, align), sum(work.weight_bytes(node, align) for node in branch))
+            weights = sum(work.weight_bytes(node, align) for node in branch)
+            return Waiting(work.padded(tensor, align), _NO_ROOM if any(_is_odd(n, align) for n in branch) else weights)
     return None
+
+
+def _is_odd(node: Node, align: Alignment) -> bool:
+    """Whether a node moves channels of whole maps, so that the branch is not worked through some rows at a time."""
+    return (node.op == "Concat" and are_odd(node, node.inputs, align)) or (
+        node.op == "Split" and are_odd(node, node.outputs, align)
+    )
 
 
 def _between(start: Tensor, last: Node) -> set[Node]:
