@@ -8,8 +8,9 @@ operators behind it, its terms (TERM=AMOUNT, of all nodes behind it; none where 
 its weights, as they are and as they are loaded, what it reads from memory and writes for the host, the sizes of what it
 reads and writes that has to be held, and of what is handed on, what lookups make apart, what waits for its end beside
 how many weights (SIZE/WEIGHTS), and its microseconds of computing and of loading and storing; and DIR/MARCH.json, where
-the figures come from, and the microseconds of whole models and the bytes they move, and those of random networks. Of
-all these MARCH_models.csv.gz has a line per node on the BPU, as our estimate takes it. fit_cost.py needs these alone.
+the figures come from, and the microseconds of whole models and the bytes they move, those of random networks, and those
+of whole models on a board where one teaches the march. Of all these MARCH_models.csv.gz has a line per node on the BPU,
+as our estimate takes it. fit_cost.py needs these alone.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ import csv
 import gzip
 import io
 import json
+import statistics
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import boards
 import corpus
 import tables
 
@@ -48,6 +51,8 @@ COLUMNS = (
     "held_looked", "handed_looked", "waits", "compute_us", "transfer_us",
 )  # fmt: skip
 OF_NODES = ("model", "segment", *COLUMNS[4:-2])
+TAUGHT = {"bayes-e": "RDK X5"}
+"""Boards whose measurements the numbers about memory are chosen by, too."""
 CELLS, RANDOM = ("cells", "windows", "rewrites"), "random"
 """How the names of networks of cells begin, which are there for their layers alone, and of random ones."""
 
@@ -186,6 +191,19 @@ def graph(name: str, cells: Path | None) -> Model:
     return Model.load(next(corpus.items((name,), folders=("latency",))).filled())
 
 
+def on_a_board(march: str, models: Collection[str]) -> dict[str, float]:
+    """Microseconds of the BPU that models took on the march's board, if one teaches it, but for starting a segment."""
+    taught = TAUGHT.get(march)
+    if taught is None or not boards.MEASURED.is_file():
+        return {}
+    start, found = rates(load_target(march)).segment.us.mid, defaultdict[str, list[float]](list)
+    for row in boards.rows(taught):
+        name = f"latency/{row['layer_key']}"
+        if name in models and row["precision"] == "int8" and row["bpu_busy_ms"]:
+            found[name].append(1000 * float(row["bpu_busy_ms"]) - start)
+    return {name: round(statistics.median(times), 1) for name, times in sorted(found.items())}
+
+
 def _write(path: Path, rows: Iterable[list[Any]]) -> None:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
@@ -201,7 +219,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--out", type=Path, required=True)
     chosen = parser.parse_args(arguments)
     target = load_target(chosen.march)
-    said: dict[str, Any] = {"measured": {}, "latency_us": {}, "ddr_bytes": {}, "small_us": {}}
+    said: dict[str, Any] = {"measured": {}, "latency_us": {}, "ddr_bytes": {}, "small_us": {}, "board_us": {}}
     layers, nodes = [list[Any](COLUMNS)], [list[Any](OF_NODES)]
     for prefix in chosen.prefixes:
         said["measured"][prefix.name] = json.loads(prefix.with_suffix(".json").read_text())
@@ -216,6 +234,7 @@ def main(arguments: list[str]) -> int:
                     said["latency_us"][name], said["ddr_bytes"][name] = entry["latency_us"], entry["ddr_bytes"]
                 if not name.startswith(CELLS):
                     nodes += nodes_of(name, model, target)
+    said["board_us"] = on_a_board(chosen.march, said["latency_us"])
     chosen.out.mkdir(parents=True, exist_ok=True)
     _write(chosen.out / f"{chosen.march}.csv.gz", layers)
     _write(chosen.out / f"{chosen.march}_models.csv.gz", nodes)

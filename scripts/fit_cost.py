@@ -95,11 +95,12 @@ def family_of(model: str) -> str:
 
 
 class Whole(NamedTuple):
-    """A whole model: its nodes on the BPU, its microseconds, and the bytes it moves."""
+    """A whole model: its nodes on the BPU, its microseconds, the bytes it moves, and microseconds on a board or 0."""
 
     nodes: tuple[Work, ...]
     latency: float
     ddr_bytes: float
+    board: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,9 @@ def read(folder: Path, march: str) -> Table:
     )
     latency, moved = said["latency_us"], said["ddr_bytes"]
     small = {name: Whole(tuple(nodes[name]), us, 0) for name, us in said["small_us"].items()}
-    return Table(layers, {name: Whole(tuple(nodes[name]), latency[name], moved[name]) for name in latency}, small)
+    told = said["board_us"]
+    models = {name: Whole(tuple(nodes[name]), latency[name], moved[name], told.get(name, 0.0)) for name in latency}
+    return Table(layers, models, small)
 
 
 def _lines(path: Path) -> Iterator[dict[str, str]]:
@@ -168,9 +171,9 @@ def fit(table: Table) -> Fit:
     rate, moving = _memory(told)
     entering = _entering(told, rate, moving)
     priced = {str(term): rates[found] for term in Term if (found := standing(term, rates)) is not None}
-    whole = [known(*model, priced, entering) for model in table.models.values()]
+    whole = [known(model, priced, entering) for model in table.models.values()]
     spread = _off(told, rate, moving, entering)
-    small = [known(*network, priced, entering) for network in table.small.values()]
+    small = [known(network, priced, entering) for network in table.small.values()]
     memory = chosen(whole, rate, moving)
     return Fit(rates, spreads, rate, moving, entering, spread, memory, ends(small, memory, rate, moving))
 

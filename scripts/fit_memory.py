@@ -1,8 +1,8 @@
 """Choose what a march's estimate says of memory: what spills, what waits, and how far moving hides behind computing.
 
 Of all nodes of the whole models of a march, with the times of computing that its rates predict; chosen is what brings
-the models' times, and the bytes they load and store, closest to what was measured, some numbers after the others until
-none changes.
+the models' times, as they were compiled and, of one march, on a board, and the bytes they load and store, closest to
+what was measured, and what is faster before what is slower; some numbers after the others until none changes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from scipy.optimize import least_squares
 from surgery.cost.overlap import windowed
 
 if TYPE_CHECKING:
-    from fit_cost import Work
+    from fit_cost import Whole, Work
 
 OUTPUT = 4
 """Bytes per element that the host reads: the compiler hands 32-bit integers out (seen in what it stores)."""
@@ -98,6 +98,7 @@ class Known(NamedTuple):
     latency: float
     ddr_mb: float
     family: str
+    board: float
 
     def moved(self, memory: Memory) -> Floats:
         """MB that every node moves, as surgery.cost counts them."""
@@ -119,10 +120,9 @@ class Known(NamedTuple):
         return sum(windowed(rows[part], memory.exposed, memory.window) for part in self.segments)
 
 
-def known(
-    nodes: Sequence[Work], latency: float, ddr_bytes: float, rates: Mapping[str, float], entering: float
-) -> Known:
-    """A model of ``nodes`` in the order of the graph, with its microseconds and the bytes it moves."""
+def known(whole: Whole, rates: Mapping[str, float], entering: float) -> Known:
+    """What is known of a whole model, its nodes in the order of the graph."""
+    nodes = whole.nodes
     by_segment: dict[str, list[Work]] = defaultdict(list)
     for node in nodes:
         by_segment[node.segment].append(node)
@@ -146,9 +146,10 @@ def known(
         loaded + np.array(edges) * 1e-6,
         tuple(map(listed, KEPT)),
         (at, aside, beside),
-        latency,
-        ddr_bytes * 1e-6,
+        whole.latency,
+        whole.ddr_bytes * 1e-6,
         nodes[0].family if nodes else "",
+        whole.board if len(by_segment) == 1 else 0.0,
     )
 
 
@@ -211,7 +212,9 @@ def _error(models: Sequence[Known], near: Indices, memory: Memory, rate: float, 
     faster, slower = us[near].T
     wrong = float(np.mean(faster >= slower)) if len(near) else 0.0
     whole = size(np.abs(us / [model.latency for model in models] - 1))
-    return round(whole + MOVED * float(np.median(np.abs(moved))) + MISORDERED * wrong, 5)
+    board = np.array([model.board for model in models])
+    there = size(np.abs(us[board > 0] / board[board > 0] - 1)) if board.any() else 0.0
+    return round(whole + there + MOVED * float(np.median(np.abs(moved))) + MISORDERED * wrong, 5)
 
 
 def size(errors: Sequence[float] | Floats) -> float:

@@ -33,6 +33,7 @@ import fit_cost
 import numpy as np
 import tables
 import yaml
+from boards import BOARDS, GRAPHS, MEASURED, rows
 from cost_layers import graph
 
 from surgery.cost import Estimate, Interval, estimate, estimate_nodes, what_if
@@ -43,10 +44,6 @@ from surgery.target import Placement, place
 from surgery.target.target import load_target
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARED = ROOT.parent / "shared"
-MEASURED = SHARED / "reference/latency/measured.csv"
-GRAPHS = SHARED / "corpus/latency"
-BOARDS = {"RDK X3": "bernoulli2", "RDK X5": "bayes-e", "RDK S100": "nash-e", "RDK S100P": "nash-m"}
 COMPILED = ("bernoulli2", "bayes", "bayes-e")
 FIGURES = (("bpu_busy_ms", "bpu_ms"), ("bpu_latency_ms", "latency_ms"), ("throughput_fps", "throughput_fps"))
 """What the boards are measured by, and what we call it."""
@@ -78,15 +75,6 @@ class Pair(NamedTuple):
     def error(self) -> float:
         """Relative error of the middle, in percent."""
         return 100 * (self.predicted.mid / self.measured - 1)
-
-
-def rows(board: str) -> Iterator[dict[str, str]]:
-    """The measurements fit for comparison: int8, of good quality, with a graph."""
-    with MEASURED.open(newline="") as file:
-        for row in csv.DictReader(file):
-            fit = row["board"] == board and row["quality"] == "ok" and row["precision"] != "all_int16"
-            if fit and (GRAPHS / f"{row['layer_key']}.onnx").is_file():
-                yield row
 
 
 @cache

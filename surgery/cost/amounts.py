@@ -121,7 +121,7 @@ def _apart(node: Node, align: Alignment) -> float:
 def _dense(node: Node, align: Alignment) -> _Parts:
     strided = any(s > 1 for s in node.attrs.get("strides", ()))
     yield Term.DENSE_STRIDED if strided else Term.DENSE, _macs(node, align) * (1 if strided else _apart(node, align))
-    if node.op == "Conv":
+    if node.op not in ("Gemm", "MatMul"):
         yield from _out(node, align)
     if node.op == "Conv" and work.is_stem(node):
         batch, _, *sides = work.dims(node.inputs[0])

@@ -40,7 +40,7 @@ class NodeCost:
         group: the coefficient that dominates; costs of one group are wrong together.
         read: bytes loaded from memory by the BPU.
         written: bytes stored to memory by the BPU.
-        weights: bytes of weights as int8, which ``read`` has as they are packed.
+        weights: bytes of weights as int8, packed where the march does, of ``read``.
         late: microseconds of loading that wait for the room of weights in use.
         computing: microseconds of computing, of ``us``.
         moving: microseconds of loading and storing, of which ``us`` has what computing does not hide.
@@ -162,7 +162,7 @@ def _busy(node: Node, terms: Amounts, edge: Edge, table: Rates) -> NodeCost:
         group=rate.name,
         read=read,
         written=written,
-        weights=weights,
+        weights=loaded,
         late=late,
         computing=computing,
         moving=moving,

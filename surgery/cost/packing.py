@@ -8,6 +8,7 @@ depthwise convolution stay as they are.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -16,20 +17,22 @@ import numpy as np
 from surgery.ir.graph import Constant, Node, Tensor
 from surgery.ir.weights import Weight
 
-ZEROS, ENTROPY = 0.2, 6.72
-"""The share of zeros from which on weights are sparse, and the bits per value up to which they are narrow."""
+ZEROS, ENTROPY, LARGE = 0.2, 6.72, 0.1
+"""The share of zeros from which on weights are sparse; the bits per value up to which they are narrow, and the share of
+values beyond half the scale."""
 SPARSE, NARROW = 3 / 8, 7 / 8
 """What is left of the bytes of each."""
-_ROWS, _VALUES = 8, 4096
-"""Output channels that are looked at, and values of them."""
+_ROWS, _VALUES, _FEW = 8, 4096, 1 << 14
+"""Output channels that are looked at, values of them, and the size of weights that are none to speak of."""
 _LEAST = float(np.finfo(np.float32).eps)
 """The least scale that the toolchain quantises weights with."""
 
 
 class Values(NamedTuple):
-    """What a sample of int8 weights is like: the share of zeros, and bits of entropy per value."""
+    """What a sample of int8 weights is like: shares of zeros and of large values, and bits of entropy per value."""
 
     zeros: float
+    large: float
     entropy: float
 
     @property
@@ -37,16 +40,18 @@ class Values(NamedTuple):
         """What is left of the bytes once they are packed."""
         if self.zeros >= ZEROS:
             return SPARSE
-        return NARROW if self.entropy < ENTROPY else 1.0
+        return NARROW if self.entropy < ENTROPY and self.large < LARGE else 1.0
 
 
-_AS_THEY_ARE = Values(0.0, 8.0)
+_AS_THEY_ARE = Values(0.0, 1.0, 8.0)
 _told: WeakKeyDictionary[Weight, Values] = WeakKeyDictionary()
 
 
 def share(node: Node, weight: Tensor) -> float:
-    """The share of its bytes that a packed weight loads; 1 where its values are not at hand."""
+    """The share of its bytes that a packed weight loads; 1 of a small one, and where values are not at hand."""
     if not isinstance(weight, Constant) or weight.weight.missing or weight.dtype != np.float32:
+        return 1.0
+    if prod(weight.shape) < _FEW:
         return 1.0
     if weight.weight not in _told:
         _told[weight.weight] = _values(_outputs_first(node, weight))
@@ -74,6 +79,8 @@ def _values(rows: np.ndarray[Any, Any]) -> Values:
     scale = np.maximum(np.abs(rows).max(axis=1, keepdims=True) / 127, _LEAST)
     some = rows[:, :: -(-rows.size // _VALUES)]
     count = np.bincount((np.rint(some / scale) + 127).astype(int).ravel(), minlength=255)
-    kinds = count[count > 0] / count.sum()
-    few = (len(kinds) - 1) / (2 * count.sum())
-    return Values(float(count[127] / count.sum()), float(few / np.log(2) - (kinds * np.log2(kinds)).sum()))
+    share = count / count.sum()
+    kinds = share[share > 0]
+    few = (len(kinds) - 1) / (2 * count.sum() * np.log(2))  # what so few values are short of
+    large = share[:64].sum() + share[-64:].sum()
+    return Values(float(share[127]), float(large), float(few - (kinds * np.log2(kinds)).sum()))

@@ -27,10 +27,10 @@ def estimated(model: Model, cpu: Mapping[str, str] | None = None, target: Target
 
 
 def weighted(text: str, **versions: int) -> Model:
-    """The model of ONNX text whose graph inputs of names with a ``w`` are weights, of zeros."""
+    """The model of ONNX text whose graph inputs of names with a ``w`` are weights, of ones."""
     proto = proto_of(text, **versions)
     for value in [value for value in proto.graph.input if value.name.startswith("w")]:
         shape = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
-        proto.graph.initializer.append(numpy_helper.from_array(np.zeros(shape, np.float32), value.name))
+        proto.graph.initializer.append(numpy_helper.from_array(np.ones(shape, np.float32), value.name))
         proto.graph.input.remove(value)
     return Model.load(proto)

@@ -65,9 +65,7 @@ def test_models_deployed_otherwise(validate_cost):
 
 def test_without_measurements_the_script_says_so(tmp_path):
     script = tmp_path / "scripts/validate_cost.py"
-    script.parent.mkdir()
-    for name in ("validate_cost.py", "fit_cost.py", "fit_memory.py", "tables.py"):
-        shutil.copy(ROOT / "scripts" / name, script.parent)
+    shutil.copytree(ROOT / "scripts", script.parent, ignore=shutil.ignore_patterns("__pycache__"))
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0
     assert "nothing to compare with" in done.stdout

@@ -44,7 +44,7 @@ def test_low_mid_high_are_ordered_and_apart():
 
 
 def test_a_large_weight_is_bound_by_memory():
-    weight = f"float[512,64] w = {{{','.join(['0'] * 32768)}}}"
+    weight = f"float[512,64] w = {{{','.join(['1'] * 32768)}}}"
     text = f"g (float[1,512] x) => (z) <{weight}> {{ r = Exp(x) y = MatMul(r, w) z = Exp(y) }}"
     found = cost(text, "MatMul")
     assert (found.bound, found.group, found.read, found.written) == ("memory", "memory", 512 * 64, 0)
