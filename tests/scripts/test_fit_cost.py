@@ -46,7 +46,8 @@ def table(fit_cost: ModuleType, outliers: int = 0) -> object:
         weights = draw.randrange(100_000, 1_000_000)
         slow = 10 if number < outliers else 1
         family = f"{draw.choice('abcdef')}net"
-        layers.append(fit_cost.Layer(family, "0", terms, weights, compute=slow * us, transfer=120e-6 * weights))
+        took = {"compute": slow * us, "transfer": 120e-6 * weights}
+        layers.append(fit_cost.Layer(family, "0", terms, weights, weights, **took))
     return fit_cost.Table(tuple(layers), {f"{one}net": whole(fit_cost, layers, f"{one}net") for one in "abcdef"})
 
 
@@ -68,21 +69,40 @@ def test_layers_that_hide_nothing_of_each_other(fit_cost: ModuleType) -> None:
     assert (found.memory.exposed, found.memory.window) == (0, 1)
 
 
-def test_what_small_networks_take_longer_by_the_segment_is_at_their_ends() -> None:
+def test_what_small_networks_take_longer_by_the_segment_is_at_their_ends(fit_cost: ModuleType) -> None:
     import fit_memory
 
     never = fit_memory.NEVER
     memory = fit_memory.Memory(never, 1.0, never, 1.0, 0.0, never, 0.0, 1, never)
 
     def network(segments: int, layers: int) -> fit_memory.Known:
-        from fit_cost import Work
-
-        nodes = [Work("random_0", str(i % segments), {"layer": 1.0}) for i in range(layers)]
-        return fit_memory.known(nodes, 10.0 * layers + 3 * segments + layers, 0, {"layer": 10.0}, 1.0)
+        nodes = tuple(fit_cost.Work("random_0", str(i % segments), {"layer": 1.0}) for i in range(layers))
+        return fit_memory.known(fit_cost.Whole(nodes, 10.0 * layers + 3 * segments + layers, 0), {"layer": 10.0}, 1.0)
 
     several = [network(segments, layers) for segments in (1, 2, 3) for layers in (4, 7, 9)]
     assert fit_memory.ends(several, memory, 1.0, 1.0) == pytest.approx(3, abs=0.1)
     assert fit_memory.ends([], memory, 1.0, 1.0) == 0
+
+
+def test_what_is_faster_and_what_a_board_took_count_in_the_choice_of_memory(fit_cost: ModuleType) -> None:
+    import fit_memory
+
+    def model(family: str, computing: float, mb: float, us: float, board: float = 0.0) -> fit_memory.Known:
+        node = fit_cost.Work(family, "0", {"layer": computing}, int(mb * 1e6), int(mb * 1e6))
+        return fit_memory.known(fit_cost.Whole((node,), us, mb * 1e6, board), {"layer": 1.0}, 1.0)
+
+    none = fit_memory.STARTS[-1]._replace(exposed=0.0, window=1)
+    told = [[model("a", 100.0, 0.5, 100.0, board)] for board in (0.0, 125.0)]
+    without, there = (fit_memory._error(one, fit_memory._near(one), none, 100.0, 0.0) for one in told)
+    assert (without, there) == (0, pytest.approx(fit_memory.size([0.2])))
+    first, second = model("a", 100.0, 0.1, 101.0), model("b", 95.0, 0.9, 102.0)
+    near = fit_memory._near([first, second])
+    assert near.tolist() == [[0, 1]]
+    tried = (none._replace(exposed=exposed) for exposed in (0, 0.1))
+    wrong, right = (fit_memory._error([first, second], near, memory, 100.0, 0.0) for memory in tried)
+    assert wrong - right > fit_memory.MISORDERED / 2
+    others = model("a", 1, 1, 102.0), model("b", 1, 1, 203.0)
+    assert [len(fit_memory._near([first, other])) for other in others] == [0, 0]
 
 
 def test_a_term_that_every_march_has_stands_where_no_layer_had_it(fit_cost: ModuleType) -> None:
@@ -160,11 +180,11 @@ def test_memory_is_fitted_to_the_bytes_and_times_of_the_estimate(
     table = Rates(sheet.model_copy(update={"memory": of_memory}))
     lines = (map(str, line) for line in cost_layers.nodes_of("cells", model, target))
     told = (dict(zip(cost_layers.OF_NODES, line, strict=True)) for line in lines)
-    nodes = [fit_cost.Work(**fit_cost._work(line)) for line in told]
+    nodes = tuple(fit_cost.Work(**fit_cost._work(line)) for line in told)
     per_unit = {str(term): rate.us.mid for term, rate in table.engine.items()}
 
     found = estimate_by(table, place(model, target))
-    known = fit_memory.known(nodes, 1.0, 1.0, per_unit, 1.5)
+    known = fit_memory.known(fit_cost.Whole(nodes, 1.0, 1.0), per_unit, 1.5)
     assert found.bytes_read + found.bytes_written == pytest.approx(known.moved(memory).sum() * 1e6, rel=0.01)
     us = known.computed(memory, table.moved.us.mid, table.moving.mid) + table.ends.mid * len(known.segments)
     assert us == pytest.approx(found.compiler_ms.mid * 1e3, rel=0.01)
