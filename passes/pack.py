@@ -15,6 +15,8 @@ from surgery.pipeline import Pass
 from surgery.rewrite import Context, Exactness, Mismatch, Purpose, Rewriter, Rule, need
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
+OFF = frozenset({"cpu", "refused"})
+"""Where the toolchain packs nothing."""
 LARGEST = 127
 """What the largest weight of an output channel is as int8."""
 LEAST = float(np.finfo(np.float32).eps)
@@ -81,8 +83,8 @@ class ZeroSmallest(Rule[Dense]):
             return Mismatch(f"{weight.name!r} has rank {values.ndim}, it must be 2 or more", node)
         if _is_depthwise(node, weight):
             return Mismatch("reads one channel per group, as a depthwise convolution: such weights are not packed", node)
-        if (device := ctx.device(node)) not in ("bpu", "unknown"):
-            return Mismatch(f"is {device} on this march, it must be on the BPU", node)
+        if ctx.device(node) in OFF:
+            return Mismatch("is on the CPU, only what runs on the BPU has packed weights", node)
         need.sole_reader(weight, node, ctx)
         if not np.isfinite(values).all():
             return Mismatch(f"{weight.name!r} is not finite", node)
