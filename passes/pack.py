@@ -26,9 +26,9 @@ LEAST = float(np.finfo(np.float32).eps)
 class PackWeights(Pass):
     """Make the smallest weights of a layer zero where the march is predicted to load it in less time then.
 
-    The compilers of some marches store a layer in fewer bytes from a fifth of zeros on. A weight is small as int8 sees
-    it: against the largest one of its output channel. It is another function and so needs a budget; nothing is trained
-    or fitted afterwards. What packing needs is the same on every march that does it; elsewhere nothing is changed.
+    The compiler of some marches packs the weights of a layer a fifth of which is zero as int8. A weight is small against
+    the largest one of its output channel, which is how int8 sees it. What comes out is another function, so it needs a
+    budget; nothing is trained or fitted afterwards.
     """
 
     name: ClassVar[str] = "pack-weights"
@@ -37,7 +37,7 @@ class PackWeights(Pass):
     )
 
     zeros: float = Field(0.25, gt=0, lt=1)
-    """Share of the weights of a layer that are zero afterwards."""
+    """Share of the weights of a layer that is zero afterwards; the compiler packs from 0.2 on."""
 
     def rules(self, target: Any) -> Sequence[Rule[Any]]:
         """One rule, a layer at a time."""
@@ -82,7 +82,7 @@ class ZeroSmallest(Rule[Dense]):
         if values.ndim < 2:
             return Mismatch(f"{weight.name!r} has rank {values.ndim}, it must be 2 or more", node)
         if _is_depthwise(node, weight):
-            return Mismatch("reads one channel per group, as a depthwise convolution: such weights are not packed", node)
+            return Mismatch("reads one channel per group, as depthwise convolutions do: that is not packed", node)
         if ctx.device(node) in OFF:
             return Mismatch("is on the CPU, only what runs on the BPU has packed weights", node)
         need.sole_reader(weight, node, ctx)
