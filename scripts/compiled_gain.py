@@ -1,22 +1,23 @@
 """Compiled latency before and after the default pipeline, as the vendor's toolchain has it.
 
-usage: compiled_gain.py [--march M]... [--only GLOB]... [--without PASS]... [--on-request] [--level O2] [--limit S]
-                        [--out FILE.csv]
+usage: compiled_gain.py [--march M]... [--only GLOB]... [--without PASS]... [--add PASS]... [--set PASS.FIELD=VALUE]...
+                        [--on-request] [--level O2] [--limit S] [--out FILE.csv]
 
 Models of the shared corpus are compiled as exported and after `surgery run`; with --without, before is what comes out
-without these passes, which shows what they are worth. With --on-request the operators that the
-march runs on request are asked onto the BPU, before and after. Prints a line each, then per march how many are taken
-before and after, the geometric mean and the worst of after over before of those that are taken both times, and whose
-segments grew. The latency is that of the BPU, summed over segments; operators on the CPU are counted, not timed, but in
-this project's own estimate of the whole, which stands beside. --out
-writes the table, and goes on where it ends. Exits with 1 when a model became slower by 2 % or has more segments.
+without these passes, which shows what they are worth. So does --add of passes that run when asked for: before is what
+the default pipeline makes, after has these passes, too, under the options of --set. With --on-request the operators
+that the march runs on request are asked onto the BPU, before and after. Prints a line each, then per march how many are
+taken before and after, the geometric mean and the worst of after over before of those that are taken both times, and
+whose segments grew. The latency is that of the BPU, summed over segments; operators on the CPU are counted, not timed,
+but in this project's own estimate of the whole, which stands beside. --out writes the table, and goes on where it ends.
+Exits with 1 when a model became slower by 2 % or has more segments.
 """
 
 from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,19 +63,28 @@ class Row(NamedTuple):
         return float(self.after_us) / float(self.before_us)
 
 
+class Asked(NamedTuple):
+    """The passes that before is ``without``, those that after has in addition, and options by ``PASS.FIELD``."""
+
+    without: Sequence[str] = ()
+    add: Sequence[str] = ()
+    options: Mapping[str, str] = {}
+
+
 def measured(
-    witness: Witness, item: corpus.Item, march: str, without: list[str], *, on_request: bool, level: str, limit: float
+    witness: Witness, item: corpus.Item, march: str, asked: Asked, *, on_request: bool, level: str, limit: float
 ) -> Row:
     """Run the default pipeline on a model, and have both compiled."""
+    worth = bool(asked.without or asked.add)
     try:
         path: Any = item.filled()
         held = {node.op for node in Model.load(path).nodes()}
-        asked = [op for op in load_target(march).on_request if op in held] if on_request else []
-        if without:
-            path = surgery.run(path, march=march, skip=without, verify="off", input_shape=item.shapes).model
+        on_bpu = [op for op in load_target(march).on_request if op in held] if on_request else []
+        if worth:
+            path = surgery.run(path, march=march, skip=asked.without, verify="off", input_shape=item.shapes).model
         done = surgery.run(
-            path, march=march, verify="off", input_shape={} if without else item.shapes, run_on_bpu=asked,
-            witness=witness, witness_level=level, witness_limit=limit,
+            path, march=march, add=asked.add, set_=asked.options, verify="off", run_on_bpu=on_bpu,
+            input_shape={} if worth else item.shapes, witness=witness, witness_level=level, witness_limit=limit,
         )  # fmt: skip
     except SurgeryError as error:
         return Row(item.name, march, reason=" ".join(str(error).split())[:200])
@@ -141,11 +151,14 @@ def main() -> int:
     parser = corpus.arguments(__doc__)
     parser.add_argument("--march", action="append", help=f"repeatable; by default {', '.join(MARCHES)}")
     parser.add_argument("--without", action="append", default=[], help="passes that before is without", metavar="PASS")
+    parser.add_argument("--add", action="append", default=[], help="passes that after has, too", metavar="PASS")
+    parser.add_argument("--set", action="append", default=[], help="an option of after", metavar="PASS.FIELD=VALUE")
     parser.add_argument("--on-request", action="store_true", help="ask for what the march runs on request, too")
     parser.add_argument("--level", default="O2", help="of the compiler")
     parser.add_argument("--limit", type=float, default=900, help="seconds that it may compile a model")
     parser.add_argument("--out", type=Path, help="write the table there", metavar="FILE.csv")
     options = parser.parse_args()
+    asked = Asked(options.without, options.add, dict(text.partition("=")[::2] for text in options.set))
     corpus.CACHE.mkdir(parents=True, exist_ok=True)
     rows = read(options.out)
     known = {(row.model, row.march) for row in rows}
@@ -158,7 +171,7 @@ def main() -> int:
                         continue
                     rows.append(
                         measured(
-                            witness, item, march, options.without, on_request=options.on_request,
+                            witness, item, march, asked, on_request=options.on_request,
                             level=options.level, limit=options.limit,
                         )
                     )  # fmt: skip

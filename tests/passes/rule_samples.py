@@ -608,6 +608,11 @@ LIFT = Sample(
     "a = Sub (x, m)  y = Relu (a)", {"m": 128.0}, x="float[1,3,5,5]", y="float[1,3,5,5]", quiet=IN_BODIES | TAPPED
 )
 
+PACKED = {
+    "zero-smallest": Sample(
+        "y = Conv (x, w)", {"w": (4, 4, 1, 1)}, march="bayes-e", quiet=IN_BODIES | {"shared_weights"}, budget=True
+    ),
+}
 SAMPLES: dict[str, dict[str, Sample]] = {
     "freeze-shapes": FREEZE,
     "unroll-loops": UNROLL,
@@ -627,6 +632,7 @@ SAMPLES: dict[str, dict[str, Sample]] = {
     "strip-io-nodes": STRIP,
     "cut-heads": {"cut": HEAD},
     "lift-normalisation": {"lift": LIFT},
+    "pack-weights": PACKED,
     "lower-opset": {"restate": Sample("y = Softmax <axis = 1> (x)", march="bayes-e", opset=13, since=13)},
 }
 """The sample of every rule, by pass; passes that run by themselves name what they do by operator or verb."""

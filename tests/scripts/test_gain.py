@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 
+from surgery.report.witness import WitnessSide
 from tests.support import ROOT
 
 
@@ -55,3 +57,28 @@ def test_no_toolchain(gain: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.setattr(gain.corpus, "need_corpus", lambda: None)
     assert gain.main() == 2
     assert "no installation of the vendor's toolchain" in capsys.readouterr().err
+
+
+def test_what_is_added_is_all_that_tells_before_from_after(gain: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Given:
+        name, shapes = "digits", {}
+
+        def filled(self) -> Path:
+            return ROOT / "models" / "digits.onnx"
+
+    runs: list[dict[str, Any]] = []
+
+    def run(model: Any, **options: Any) -> Any:
+        runs.append({"model": model, **options})
+        span, side = SimpleNamespace(mid=1.0), WitnessSide(accepted=True, latency_us=2.0)
+        found = SimpleNamespace(before=side, after=side, guilty="")
+        sides = SimpleNamespace(latency_ms=span)
+        return SimpleNamespace(model="fitted", report=SimpleNamespace(witness=found, before=sides, after=sides))
+
+    monkeypatch.setattr(gain.surgery, "run", run)
+    asked = gain.Asked(add=["pack-weights"], options={"pack-weights.zeros": "0.5"})
+    row = gain.measured(None, Given(), "bayes", asked, on_request=False, level="O2", limit=1)
+    assert (row.before_us, row.after_us) == ("2.0", "2.0")
+    first, second = runs
+    assert "add" not in first
+    assert (second["model"], second["add"], second["set_"]) == ("fitted", asked.add, asked.options)
