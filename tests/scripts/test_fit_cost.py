@@ -91,7 +91,8 @@ def test_what_is_faster_and_what_a_board_took_count_in_the_choice_of_memory(fit_
         node = fit_cost.Work(family, "0", {"layer": computing}, int(mb * 1e6), int(mb * 1e6))
         return fit_memory.known(fit_cost.Whole((node,), us, mb * 1e6, board), {"layer": 1.0}, 1.0)
 
-    none = fit_memory.STARTS[-1]._replace(exposed=0.0, window=1)
+    never = fit_memory.NEVER
+    none = fit_memory.Memory(never, 1.0, never, 1.0, 0.0, never, 0.0, 1, never)
     told = [[model("a", 100.0, 0.5, 100.0, board)] for board in (0.0, 125.0)]
     without, there = (fit_memory._error(one, fit_memory._near(one), none, 100.0, 0.0) for one in told)
     assert (without, there) == (0, pytest.approx(fit_memory.size([0.2])))
