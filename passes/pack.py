@@ -26,9 +26,9 @@ LEAST = float(np.finfo(np.float32).eps)
 class PackWeights(Pass):
     """Make the smallest weights of a layer zero where the march is predicted to load it in less time then.
 
-    The compiler of some marches packs the weights of a layer a fifth of which is zero as int8. A weight is small against
-    the largest one of its output channel, which is how int8 sees it. What comes out is another function, so it needs a
-    budget; nothing is trained or fitted afterwards.
+    The compilers of the X5 and the J5 pack the weights of a layer a fifth of which is zero as int8. A weight is small
+    against the largest one of its output channel, which is how int8 sees it. What comes out is another function, so it
+    needs a budget; nothing is trained or fitted afterwards.
     """
 
     name: ClassVar[str] = "pack-weights"
