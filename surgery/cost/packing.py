@@ -8,7 +8,6 @@ depthwise convolution stay as they are.
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -22,8 +21,8 @@ ZEROS, ENTROPY, LARGE = 0.2, 6.72, 0.1
 values beyond half the scale."""
 SPARSE, NARROW = 3 / 8, 7 / 8
 """What is left of the bytes of each."""
-_ROWS, _VALUES, _FEW = 8, 4096, 1 << 14
-"""Output channels that are looked at, values of them, and the size of weights that are none to speak of."""
+_ROWS, _VALUES = 8, 4096
+"""Output channels that are looked at, and values of them."""
 _LEAST = float(np.finfo(np.float32).eps)
 """The least scale that the toolchain quantises weights with."""
 
@@ -48,35 +47,50 @@ _told: WeakKeyDictionary[Weight, Values] = WeakKeyDictionary()
 
 
 def share(node: Node, weight: Tensor) -> float:
-    """The share of its bytes that a packed weight loads; 1 of a small one, and where values are not at hand."""
+    """The share of its bytes that a packed weight loads; 1 where its values are not at hand."""
     if not isinstance(weight, Constant) or weight.weight.missing or weight.dtype != np.float32:
         return 1.0
-    if prod(weight.shape) < _FEW:
-        return 1.0
     if weight.weight not in _told:
-        _told[weight.weight] = _values(_outputs_first(node, weight))
+        _told[weight.weight] = _looked_at(node, weight)
     return _told[weight.weight].share
 
 
-def _outputs_first(node: Node, weight: Constant) -> np.ndarray[Any, Any]:
-    """A row per output channel, of some of them."""
-    values = weight.values
-    if values.ndim < 2:
-        return np.zeros((0, 0))
-    axis = 0
+def _looked_at(node: Node, weight: Constant) -> Values:
+    """What a sample is like; where that may be sparse, the zeros of the whole layer, which the compiler counts."""
+    axis = _output_axis(node, weight)
+    if axis is None:
+        return _AS_THEY_ARE
+    count = weight.shape[axis]
+    some = _values(_rows(weight, axis, np.linspace(0, count - 1, min(_ROWS, count)).astype(int)))
+    if some.zeros < ZEROS / 2:
+        return some
+    rows = np.abs(_rows(weight, axis, np.arange(count)))
+    return some._replace(zeros=float((rows < _scale(rows) / 2).mean()))
+
+
+def _output_axis(node: Node, weight: Constant) -> int | None:
+    if weight.rank < 2:
+        return None
     if node.op == "ConvTranspose":
-        axis = 1
-    elif node.op in ("Gemm", "MatMul"):
-        turned = bool(node.attrs.get("transB" if weight is node.inputs[1] else "transA", 0))
-        axis = values.ndim - 1 if (weight is node.inputs[1]) != turned else values.ndim - 2
-    chosen = np.linspace(0, values.shape[axis] - 1, min(_ROWS, values.shape[axis])).astype(int)
-    return np.moveaxis(values.take(chosen, axis), axis, 0).reshape(len(chosen), -1)
+        return 1
+    if node.op not in ("Gemm", "MatMul"):
+        return 0
+    turned = bool(node.attrs.get("transB" if weight is node.inputs[1] else "transA", 0))
+    return weight.rank - 1 if (weight is node.inputs[1]) != turned else weight.rank - 2
+
+
+def _rows(weight: Constant, axis: int, chosen: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The weights of the chosen output channels, a row each."""
+    return np.moveaxis(weight.values.take(chosen, axis), axis, 0).reshape(len(chosen), -1)
+
+
+def _scale(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """What a step of int8 is in each row."""
+    return np.asarray(np.maximum(np.abs(rows).max(axis=1, keepdims=True) / 127, _LEAST))
 
 
 def _values(rows: np.ndarray[Any, Any]) -> Values:
-    if not rows.size:
-        return _AS_THEY_ARE
-    scale = np.maximum(np.abs(rows).max(axis=1, keepdims=True) / 127, _LEAST)
+    scale = _scale(rows)
     some = rows[:, :: -(-rows.size // _VALUES)]
     count = np.bincount((np.rint(some / scale) + 127).astype(int).ravel(), minlength=255)
     share = count / count.sum()

@@ -51,7 +51,7 @@ def test_a_large_weight_is_bound_by_memory():
 
 
 def test_a_small_weight_is_bound_by_what_a_layer_costs_however_small():
-    weight = f"float[8,8] w = {{{','.join(['0'] * 64)}}}"
+    weight = f"float[8,8] w = {{{','.join(['1'] * 64)}}}"
     found = cost(f"g (float[1,8] x) => (z) <{weight}> {{ r = Exp(x) y = MatMul(r, w) z = Exp(y) }}", "MatMul")
     assert 0 < found.computing.mid < found.moving.mid
     assert (found.bound, found.group, found.weights) == ("overhead", "memory", 64)

@@ -275,6 +275,23 @@ def test_windows_of_a_map_are_laid_apart_row_by_row() -> None:
     assert terms(made, "Reshape") == {"layer": 1, "window": 2048e-6}
 
 
+def test_windows_of_a_map_channels_first_are_cut_row_by_row() -> None:
+    body = "a = Conv<pads=[1,1,1,1]>(x, w) b = Reshape(a, t) c = Transpose<perm=[0,2,4,3,5,1]>(b) d = Reshape(c, r)"
+    made = model(f"{body} y = Exp(d)", weights=f"{WINDOWS}, {W}")
+    assert kinds(next(n for n in made.nodes() if n.op == "Reshape")) == (Kind.VIEW,)
+    assert terms(made, "Transpose") == {"layer": 1, "scatter": 2048e-6, "scatter_rows": 8 * 2 * 8 * 2e-6}
+
+
+def test_the_other_side_of_a_sum_is_turned_with_a_map_that_is_turned_back() -> None:
+    align = PLAIN.model_copy(update={"lane": 32})
+    inputs = "float[1,8,16,16] x, float[1,16,16,8] z"
+    turned = terms(model("a = Exp(z) b = Transpose<perm=[0,3,1,2]>(a) c = Exp(x) y = Add(b, c)", inputs), "Add", align)
+    assert turned["turn"] == 16 * 16 * 32e-6
+    both = "float[1,16,16,8] x, float[1,16,16,8] z"
+    perm = "Transpose<perm=[0,3,1,2]>"
+    assert "turn" not in terms(model(f"a = {perm}(z) b = {perm}(x) y = Add(a, b)", both), "Add", align)
+
+
 def test_windows_are_joined_to_a_map_run_by_run() -> None:
     shapes = "int64[6] t = {1, 2, 2, 8, 8, 8}, int64[4] r = {1, 8, 16, 16}"
     body = "a = Reshape(x, t) b = Transpose<perm=[0,3,1,4,2,5]>(a) c = Reshape(b, r) y = Exp(c)"

@@ -54,3 +54,15 @@ def test_it_is_stored_and_loaded_again_beside_more_weights_than_there_is_room_fo
     memory = sheet.memory.model_copy(update={"wait_mb": weights * 1e-6, "spill_mb": None})
     cost = cost_on(last_of(made), "bpu", Rates(sheet.model_copy(update={"memory": memory})))
     assert cost.read + cost.written - cost.weights == twice * 8 * 16 * 16
+
+
+@pytest.mark.parametrize(("parts", "held"), [("4, 4", True), ("3, 5", False)])
+def test_beside_odd_channels_nothing_has_room(parts: str, *, held: bool) -> None:
+    align = ALIGN.model_copy(update={"in_channels": 4})
+    odd = "s, t = Split<axis=1>(b, parts) q = Concat<axis=1>(s, t)"
+    body = f"a = Exp(x) b = {CONV}(a, w) {odd} c = {CONV}(q, w) d = Add(c, a) y = Neg(d)"
+    made = model_of(f"g (float[1,8,16,16] x) => (y) <{W}, int64[2] parts = {{{parts}}}> {{ {body} }}")
+    found = waiting(last_of(made), align)
+    assert found is not None
+    assert (found.weights == 2 * STORED) == held
+    assert held or found.weights > 1 << 30
