@@ -67,6 +67,15 @@ def test_weights_are_packed_by_their_values(weights: Array, share: float, march:
     assert loaded_bytes(node, align) == (full if march == "bernoulli2" else round(share * full))
 
 
+def test_zeros_are_those_of_the_whole_layer() -> None:
+    """Every ninth channel, which are looked at first, has fewer of them."""
+    weights = normal(zeros=0.24)
+    weights[::9] = normal(zeros=0.14)[::9]
+    assert (weights == 0).mean() > 0.21
+    node = layer(weights)
+    assert packing.share(node, node.inputs[1]) == packing.SPARSE
+
+
 def test_those_of_a_depthwise_convolution_stay_as_they_are() -> None:
     align = rates(load_target("bayes-e")).align
     node = layer(normal(DEPTHWISE, zeros=0.5), attrs="<group=64, pads=[4,4,4,4]>")
