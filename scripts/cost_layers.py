@@ -172,8 +172,7 @@ def _work(
             enters, leaves = (a + b for a, b in zip((enters, leaves), edge.sizes(align), strict=True))
             if not (engines or any(edge)):
                 continue
-            weights += work.weight_bytes(node, align)
-            loaded += work.loaded_bytes(node, align)
+            weights, loaded = (a + b for a, b in zip((weights, loaded), work.weight_bytes(node, align), strict=True))
             for sizes, more in zip(kept, spilling.sizes(node, edge), strict=True):
                 sizes.extend(more)
             waits += [f"{aside.size}/{aside.weights}"] if (aside := waiting(node, align)) is not None else []

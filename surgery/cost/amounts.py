@@ -120,9 +120,10 @@ def _apart(node: Node, align: Alignment) -> float:
 
 def _dense(node: Node, align: Alignment) -> _Parts:
     strided = any(s > 1 for s in node.attrs.get("strides", ()))
-    yield Term.DENSE_STRIDED if strided else Term.DENSE, _macs(node, align) * (1 if strided else _apart(node, align))
-    if node.op not in ("Gemm", "MatMul"):
-        yield from _out(node, align)
+    macs = _macs(node, align)
+    yield Term.DENSE_STRIDED if strided else Term.DENSE, macs * (1 if strided else _apart(node, align))
+    if align.write_macs and node.op not in ("Gemm", "MatMul"):
+        yield from _out(node, macs * 1e3 / align.write_macs, align)
     if node.op == "Conv" and work.is_stem(node):
         batch, _, *sides = work.dims(node.inputs[0])
         places = batch * prod(sides) * 1e-6
@@ -131,13 +132,12 @@ def _dense(node: Node, align: Alignment) -> _Parts:
     yield from _dilated(node, align)
 
 
-def _out(node: Node, align: Alignment) -> _Parts:
-    """What the engine writes while it has no more to multiply; each element twice where it is read at a stride."""
-    if align.write_macs:
-        busy, size = _macs(node, align) * 1e3 / align.write_macs, work.padded(node.outputs[0], align) * 1e-6
-        yield Term.WRITTEN, max(0.0, size - busy)
-        if is_read_at_a_stride(node.outputs[0]):
-            yield Term.WRITTEN_APART, max(0.0, 2 * size - busy) - max(0.0, size - busy)
+def _out(node: Node, busy: float, align: Alignment) -> _Parts:
+    """What the engine writes beyond ``busy`` MB, which its products leave time for; twice what is read at a stride."""
+    size = work.padded(node.outputs[0], align) * 1e-6
+    yield Term.WRITTEN, max(0.0, size - busy)
+    if is_read_at_a_stride(node.outputs[0]):
+        yield Term.WRITTEN_APART, max(0.0, 2 * size - busy) - max(0.0, size - busy)
 
 
 def _transposed(node: Node, align: Alignment) -> _Parts:

@@ -108,10 +108,10 @@ def _is_first(node: Node, tensor: Tensor, around: Around | None) -> bool:
 
     Of several readers in one segment the later ones load for a fifth of the time at the median (the same tables).
     """
-    readers = tensor.outputs
+    readers = iter(tensor.outputs)
     if around is not None:
-        readers = [r for r in readers if around.device(r) in ON_BPU and not around.is_apart(node, r)]
-    first = next(iter(readers), node)
+        readers = (r for r in tensor.outputs if around.device(r) in ON_BPU and not around.is_apart(node, r))
+    first = next(readers, node)
     return first is node or first.name == node.name
 
 

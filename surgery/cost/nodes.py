@@ -144,7 +144,7 @@ def _on_bpu(node: Node, table: Rates, edge: Edge) -> NodeCost:
 
 def _busy(node: Node, terms: Amounts, edge: Edge, table: Rates) -> NodeCost:
     computing, most = _computed(terms, table)
-    weights, loaded = work.weight_bytes(node, table.align), work.loaded_bytes(node, table.align)
+    weights, loaded = work.weight_bytes(node, table.align)
     read, written = _traffic(node, edge, table, loaded)
     moving = table.moved.of((read + written) * 1e-6).plus(table.moving) if read + written else ZERO
     late, exposed = table.late(weights, loaded), table.memory.exposed

@@ -35,7 +35,7 @@ def waiting(last: Node, align: Alignment) -> Waiting | None:
         return None
     for tensor in features(joined):
         if branch := _between(tensor, last):
-            weights = sum(work.weight_bytes(node, align) for node in branch)
+            weights = sum(work.weight_bytes(node, align).stored for node in branch)
             return Waiting(work.padded(tensor, align), _NO_ROOM if any(_is_odd(n, align) for n in branch) else weights)
     return None
 

@@ -90,23 +90,23 @@ def product(node: Node, align: Alignment) -> int:
     return slices(node) * up(rows, align.width) * up(inner, read) * up(columns, written)
 
 
-def weight_bytes(node: Node, align: Alignment) -> int:
-    """Bytes of the weights of a node as int8, output channels rounded up."""
-    return sum(_stored(node, t, align) for t in _weights(node))
+class Weights(NamedTuple):
+    """Bytes of the weights of a node as int8, output channels rounded up: as they are, and as they are loaded."""
+
+    stored: int
+    loaded: int
 
 
-def loaded_bytes(node: Node, align: Alignment) -> int:
-    """Those that are loaded, for some marches pack weights; those of a depthwise convolution stay as they are."""
-    if not align.packed or (node.op == "Conv" and dims(filters(node))[1] == 1):
-        return weight_bytes(node, align)
-    return sum(round(_stored(node, t, align) * packing.share(node, t)) for t in _weights(node))
-
-
-def _weights(node: Node) -> list[Tensor]:
+def weight_bytes(node: Node, align: Alignment) -> Weights:
+    """The weights of a node, which some marches pack; those of a depthwise convolution stay as they are."""
     if node.op not in _WEIGHTED:
-        return []
-    operands = [filters(node)] if node.op in _CONVOLUTIONS else node.inputs[:2]
-    return [t for t in operands if is_weight(t)]
+        return _NONE
+    operands = [t for t in ([filters(node)] if node.op in _CONVOLUTIONS else node.inputs[:2]) if is_weight(t)]
+    sizes = [_stored(node, t, align) for t in operands]
+    if not align.packed or (node.op == "Conv" and dims(filters(node))[1] == 1):
+        return Weights(sum(sizes), sum(sizes))
+    packed = (round(size * packing.share(node, t)) for size, t in zip(sizes, operands, strict=True))
+    return Weights(sum(sizes), sum(packed))
 
 
 def _stored(node: Node, weight: Tensor, align: Alignment) -> int:
@@ -126,6 +126,7 @@ def is_stem(node: Node) -> bool:
     return feeder(node.inputs[0], alone=False) is None and dims(node.inputs[0])[1] <= _IMAGE
 
 
+_NONE = Weights(0, 0)
 _CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "ConvInteger", "QLinearConv"})
 _WEIGHTED = _CONVOLUTIONS | {"Gemm", "MatMul"}
 _IMAGE = 4
