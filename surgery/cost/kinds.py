@@ -342,7 +342,7 @@ def _reshaped(node: Node) -> Kind:
         return Kind.VIEW  # places of a map that lies channels last are listed, or given their two axes again
     if [d for d in before if d != 1] == [d for d in after if d != 1]:
         return Kind.VIEW
-    if len(before) == _MAP and sum(d != 1 for d in after) == 1 and before[0] == 1 != before[1]:
+    if _joins_channels(node):
         return Kind.FLATTEN
     first, last = (next((d for d in reversed(s) if d != 1), 1) for s in (before, after))
     if not isinstance(first, int) or not isinstance(last, int) or first == last:
@@ -353,6 +353,15 @@ def _reshaped(node: Node) -> Kind:
     if made is None:
         return Kind.PART
     return Kind.APART if len(after) > _MAP else Kind.HEADS if grid(made).height > 1 else Kind.PART
+
+
+def _joins_channels(node: Node) -> bool:
+    """Whether a map becomes one row, or a row for every few channels, as groups of them are normalised."""
+    before, after = static_shape(node.inputs[0]), static_shape(node.outputs[0])
+    if before is None or after is None or len(before) != _MAP or not before[0] == 1 != before[1]:
+        return False
+    area, last = prod(before[2:]), after[-1] if after else 1
+    return sum(d != 1 for d in after) == 1 or (1 < area < last and last % area == 0)
 
 
 def _linear(node: Node) -> Node | None:

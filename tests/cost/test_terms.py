@@ -254,6 +254,10 @@ def test_the_largest_of_a_large_window_is_found_in_stages() -> None:
 def test_a_map_that_becomes_a_row_has_its_elements_turned_one_by_one() -> None:
     made = model("a = Exp(x) b = Flatten(a) y = Exp(b)")
     assert terms(made, "Flatten") == {"layer": 1, "flatten": 2048e-6}
+    shapes = "int64[3] groups = {1, 2, 1024}, int64[3] rows = {1, 8, 256}"
+    grouped = model("a = Exp(x) b = Reshape(a, groups) y = Exp(b)", weights=shapes)
+    assert terms(grouped, "Reshape") == {"layer": 1, "flatten": 2048e-6}
+    assert "flatten" not in terms(model("a = Exp(x) b = Reshape(a, rows) y = Exp(b)", weights=shapes), "Reshape")
 
 
 def test_channels_that_are_cut_are_those_of_a_convolution() -> None:
