@@ -79,6 +79,7 @@ RULES: tuple[Rule[Any], ...] = (
     normalisation.MeanVarianceNormalization(),
     normalisation.GroupNormalization(),
     normalisation.ReshapedGroupNorm(),
+    normalisation.GroupNormOfMaps(),
     groups.GroupNormByReshape(),
     norms.LRN(),
     norms.LpNormalization(),
