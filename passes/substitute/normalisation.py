@@ -132,10 +132,10 @@ class ReshapedGroupNorm(Substitution[Reshaped]):
 
 
 class GroupNormOfMaps(ReshapedGroupNorm):
-    """``Reshape(InstanceNormalization(Reshape(x)))`` without the Reshapes where the BPU has all of it, but is slower so.
+    """``Reshape(InstanceNormalization(Reshape(x)))`` without the Reshapes, where the BPU has them but is slower.
 
-    The Reshapes turn single elements: compiled for bayes-e, 32 channels at 64x64 in four groups take 10.4 ms between them
-    and 82 us without (``scripts/norm_choices.py``).
+    The Reshapes turn single elements: compiled for bayes-e, 32 channels at 64x64 in four groups take 10.4 ms between
+    them and 82 us without (``scripts/norm_choices.py``).
     """
 
     name = "group-norm-of-maps"
