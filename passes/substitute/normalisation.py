@@ -106,6 +106,7 @@ class ReshapedGroupNorm(Substitution[Reshaped]):
     """
 
     name, roots = "reshaped-group-norm", frozenset({"InstanceNormalization"})
+    limits = ("row",)
 
     def match(self, node: Node, ctx: Context) -> Reshaped:
         """Nothing else reads what is between the Reshapes, the second gives the shape before the first."""
@@ -140,6 +141,12 @@ class GroupNormOfMaps(ReshapedGroupNorm):
 
     name = "group-norm-of-maps"
     purpose, cures = Purpose.ACCELERATE, frozenset()
+
+    def match(self, node: Node, ctx: Context) -> Reshaped:
+        """On the BPU; the rest is as for the other."""
+        if ctx.device(node) != "bpu":
+            raise Mismatch("does not run on the BPU", node, absent=True)
+        return super().match(node, ctx)
 
 
 def _normalised(match: Grouped, rw: Rewriter) -> Tensor:
