@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, TypeAlias
 
 from surgery.cost import work
 from surgery.cost.edges import Edge
-from surgery.cost.kinds import NATIVE, OF_WINDOWS, Kind, is_behind_convolution, kinds, line_of
+from surgery.cost.kinds import NATIVE, Kind, is_behind_convolution, line_of
+from surgery.cost.layouts import LAYOUTS, Parts, all_written, in_lanes
 from surgery.cost.links import features, feeder, filters, is_read_at_a_stride
 from surgery.cost.terms import Term
 from surgery.ir.graph import Node, Tensor
@@ -23,20 +24,17 @@ _LARGE = 5
 _IN_STAGES = 0.8
 _NEAR = 2
 _SMALL_WINDOW = 3
-_AT_ONCE = 1 << 16
 _MAP, _ROW = 4, 2
 _BACK = 0.75
 """What it takes to make a column a row again, beside making a row a column (seen at O2 on bayes-e and bayes)."""
 _BACK_TO_MAP = [0, 3, 1, 2]
-_RUN = 64
-"""Places of a row that are put in their place at once."""
 
 
 def amounts(node: Node, engines: tuple[Kind, ...], align: Alignment, edge: Edge) -> Amounts:
     """The terms of a node that keeps ``engines`` busy, at least those of its edge; NotStatic when a dim is unknown."""
     found: Amounts = {Term.LAYER: float(len(engines))} if engines else {}
     for kind in engines:
-        for term, amount in _OF[kind](node, align) if kind in _OF else _written(Term(kind), node, align):
+        for term, amount in _OF[kind](node, align) if kind in _OF else all_written(Term(kind), node, align):
             found[term] = found.get(term, 0.0) + amount
     if Kind.MATMUL in engines and edge.enters:  # these are laid out as they are loaded
         found[Term.MATMUL_READ] -= sum(map(work.elements, edge.enters)) * 1e-6
@@ -64,15 +62,7 @@ def _crossing(edge: Edge, align: Alignment) -> Iterator[tuple[Term, int]]:
             yield Term.LEAVE, work.padded(tensor, align)
 
 
-_Parts = Iterator[tuple[Term, float]]
-
-
-def _written(term: Term, node: Node, align: Alignment) -> _Parts:
-    """MB of what a node writes."""
-    yield term, sum(work.padded(t, align) for t in node.outputs if t.name) * 1e-6
-
-
-def _read(term: Term, node: Node, align: Alignment) -> _Parts:
+def _read(term: Term, node: Node, align: Alignment) -> Parts:
     yield term, sum(work.padded(t, align) for t in features(node)) * 1e-6
 
 
@@ -81,7 +71,7 @@ def _macs(node: Node, align: Alignment) -> float:
     return rest * prod(side.aligned for side in sides) * 1e-9
 
 
-def _dilated(node: Node, align: Alignment) -> _Parts:
+def _dilated(node: Node, align: Alignment) -> Parts:
     """What a dilated convolution takes beside its products."""
     furthest = max(node.attrs.get("dilations", (1,)))
     if furthest < _NEAR or prod(work.dims(filters(node))[2:]) == 1:
@@ -118,7 +108,7 @@ def _apart(node: Node, align: Alignment) -> float:
     return max(1.0, apart / max(1, whole))
 
 
-def _dense(node: Node, align: Alignment) -> _Parts:
+def _dense(node: Node, align: Alignment) -> Parts:
     strided = any(s > 1 for s in node.attrs.get("strides", ()))
     macs = _macs(node, align)
     yield Term.DENSE_STRIDED if strided else Term.DENSE, macs * (1 if strided else _apart(node, align))
@@ -132,7 +122,7 @@ def _dense(node: Node, align: Alignment) -> _Parts:
     yield from _dilated(node, align)
 
 
-def _out(node: Node, busy: float, align: Alignment) -> _Parts:
+def _out(node: Node, busy: float, align: Alignment) -> Parts:
     """What the engine writes beyond ``busy`` MB, which its products leave time for; twice what is read at a stride."""
     size = work.padded(node.outputs[0], align) * 1e-6
     yield Term.WRITTEN, max(0.0, size - busy)
@@ -140,11 +130,11 @@ def _out(node: Node, busy: float, align: Alignment) -> _Parts:
         yield Term.WRITTEN_APART, max(0.0, 2 * size - busy) - max(0.0, size - busy)
 
 
-def _transposed(node: Node, align: Alignment) -> _Parts:
+def _transposed(node: Node, align: Alignment) -> Parts:
     yield Term.TRANSPOSED, _macs(node, align)
 
 
-def _depthwise(node: Node, align: Alignment) -> _Parts:
+def _depthwise(node: Node, align: Alignment) -> Parts:
     if node.op == "ConvTranspose":
         yield from _spread(node, align)
         return
@@ -161,9 +151,9 @@ def _depthwise(node: Node, align: Alignment) -> _Parts:
     yield Term.DEPTHWISE_WRITTEN, written * 1e-6
 
 
-def _spread(node: Node, align: Alignment) -> _Parts:
+def _spread(node: Node, align: Alignment) -> Parts:
     """A map made larger channel by channel, whose places are sorted at a stride of more than two."""
-    yield from _written(Term.SPREAD, node, align)
+    yield from all_written(Term.SPREAD, node, align)
     if max(node.attrs.get("strides", (1,))) > _NEAR:
         yield Term.SPREAD_PLACES, _places(node.outputs[0], align)
 
@@ -172,19 +162,19 @@ def _by_kernel(kernel: tuple[int, ...]) -> Term:
     return Term.DEPTHWISE_LARGE if max(kernel) > _LARGE else Term.DEPTHWISE
 
 
-def _channels_scaled(node: Node, align: Alignment) -> _Parts:
-    yield from _written(Term.CHANNELS_SCALED, node, align)
+def _channels_scaled(node: Node, align: Alignment) -> Parts:
+    yield from all_written(Term.CHANNELS_SCALED, node, align)
     yield Term.CHANNELS_SCALED_CALL, prod(work.dims(node.outputs[0])[:2]) * 1e-6
 
 
-def _elementwise(node: Node, align: Alignment) -> _Parts:
-    yield from _written(Term.ELEMENTWISE, node, align)
+def _elementwise(node: Node, align: Alignment) -> Parts:
+    yield from all_written(Term.ELEMENTWISE, node, align)
     read = features(node)
     if len(read) > 1 and all(t.rank == _ROW for t in (*read, node.outputs[0])):
         yield Term.COLUMN, work.elements(node.outputs[0]) * (len(read) + _BACK) * 1e-6
     turned = [made.inputs[0] for t in read if (made := _turned_back(t)) is not None]
     if node.op == "Add" and len(turned) == 1 < len(read):
-        yield Term.TURN, _longer(turned[0], align)
+        yield Term.TURN, in_lanes(turned[0], align)
 
 
 def _turned_back(tensor: Tensor) -> Node | None:
@@ -193,19 +183,19 @@ def _turned_back(tensor: Tensor) -> Node | None:
     return made if made is not None and made.op == "Transpose" and permutation(made) == _BACK_TO_MAP else None
 
 
-def _multiplied(node: Node, align: Alignment) -> _Parts:
+def _multiplied(node: Node, align: Alignment) -> Parts:
     yield Term.MULTIPLIED, work.padded(node.outputs[0], align) * prod(work.dims(filters(node))[2:]) * 1e-9
     yield from _dilated(node, align)
 
 
-def _matmul(node: Node, align: Alignment) -> _Parts:
+def _matmul(node: Node, align: Alignment) -> Parts:
     yield Term.MATMUL, work.product(node, align) * 1e-9
     yield Term.MATMUL_SLICE, work.slices(node)
     yield Term.MATMUL_READ, sum(map(work.elements, node.inputs[:2])) * 1e-6
     yield Term.MATMUL_WRITTEN, work.elements(node.outputs[0]) * 1e-6
 
 
-def _pool(node: Node, align: Alignment) -> _Parts:
+def _pool(node: Node, align: Alignment) -> Parts:
     window = tuple(node.attrs.get("kernel_shape", (1,)))
     if node.op == "MaxPool" and any(s > 1 for s in node.attrs.get("strides", ())):
         yield Term.POOL_STRIDED, work.padded(node.inputs[0], align) * window[-1] * 1e-6
@@ -227,13 +217,13 @@ def _counts_less_at_the_edge(node: Node) -> bool:
     return any(pads) and not node.attrs.get("count_include_pad", 0)
 
 
-def _lookup(node: Node, align: Alignment) -> _Parts:
+def _lookup(node: Node, align: Alignment) -> Parts:
     if node.op not in NATIVE and _rows(node.outputs[0], align) <= align.one_by_one:
         yield Term.LOOKUP_SMALL, _rows(node.outputs[0], align) * 1e-6
     else:
-        yield from _written(_looked_up(node), node, align)
+        yield from all_written(_looked_up(node), node, align)
         if node.op not in NATIVE and is_read_at_a_stride(node.outputs[0]):
-            yield from _written(Term.LOOKUP_APART, node, align)
+            yield from all_written(Term.LOOKUP_APART, node, align)
 
 
 def _rows(tensor: Tensor, align: Alignment) -> int:
@@ -251,7 +241,7 @@ def _looked_up(node: Node) -> Term:
     return Term.LOOKUP_BEHIND if is_behind_convolution(node) else Term.LOOKUP
 
 
-def _reduced(node: Node, align: Alignment) -> _Parts:
+def _reduced(node: Node, align: Alignment) -> Parts:
     before = feeder(node.inputs[0], alone=False)
     squares = before is not None and before.op == "Pow"
     yield from _read(Term.SQUARES_READ if squares else Term.REDUCE, node, align)
@@ -259,7 +249,7 @@ def _reduced(node: Node, align: Alignment) -> _Parts:
         yield from _lines(node, align)
 
 
-def _lines(node: Node, align: Alignment) -> _Parts:
+def _lines(node: Node, align: Alignment) -> Parts:
     """The rows or columns of a map that are summed up one by one, however many channels lie side by side in a row."""
     axis = line_of(node)
     if axis is None:
@@ -271,119 +261,13 @@ def _lines(node: Node, align: Alignment) -> _Parts:
     yield Term.REDUCE_ALONG, count * (width if rows else height)
 
 
-def _longer(tensor: Tensor, align: Alignment) -> float:
-    """MB of a tensor whose rows are rounded up to the lane."""
-    shape = work.dims(tensor)
-    return prod(shape[:-1]) * -(-(shape[-1] if shape else 1) // align.lane) * align.lane * 1e-6
-
-
-def _joined(node: Node, align: Alignment) -> _Parts:
-    yield Term.JOIN, _longer(node.inputs[0], align)
-
-
-def _flattened(node: Node, _: Alignment) -> _Parts:
-    yield Term.FLATTEN, work.elements(node.outputs[0]) * 1e-6
-
-
-def _parted(node: Node, _: Alignment) -> _Parts:
-    """Heads lie side by side, as channels do, and are cut at once; those of a product one by one."""
-    shape, made = work.dims(node.outputs[0]), feeder(node.inputs[0], alone=False)
-    before = work.dims(node.inputs[0])
-    heads = 1 if made is None or made.op == "MatMul" or len(before) < _MAP else max(1, before[-3])
-    yield Term.PART, prod(shape) / heads * 1e-6
-    yield Term.PART_ROWS, prod(shape[:-1]) / heads * 1e-6
-
-
-def _laid_apart(node: Node, _: Alignment) -> _Parts:
-    size = work.elements(node.outputs[0])
-    yield Term.APART, size * 1e-6
-    if size > _AT_ONCE:
-        yield Term.APART_LARGE, size * 1e-6
-
-
-def _cut_into_heads(node: Node, align: Alignment) -> _Parts:
-    yield Term.HEADS, _longer(node.outputs[0], align)
-
-
-def _cut(node: Node, align: Alignment) -> _Parts:
-    yield from _written(Term.CUT, node, align)
-    before, after = work.dims(node.inputs[0]), node.outputs[0]
-    if work.dims(after)[1] % align.in_channels:
-        yield Term.CUT_ODD, _runs(after)
-    read, written = align.channels(point=True)
-    channels = work.up(before[1], read) * work.up(work.dims(after)[1], written)
-    yield Term.CUT_CONVOLVED, before[0] * prod(work.places(after, align)) * channels * 1e-9
-
-
-def _joined_up(node: Node, align: Alignment) -> _Parts:
-    """Channels that do not begin at a multiple are put in their places one by one, or by a convolution."""
-    yield from _written(Term.CONCAT, node, align)
-    if node.op == "Concat" and are_odd(node, node.inputs, align):
-        yield Term.CONCAT_ODD, _runs(node.outputs[0])
-        yield Term.CUT_CONVOLVED, _all_by_all(node.outputs[0], align)
-
-
-def _told_apart(node: Node, align: Alignment) -> _Parts:
-    """Odd channels, too; those that products of all channels alone read are picked by these."""
-    yield from _written(Term.SPLIT, node, align)
-    if are_odd(node, node.outputs, align):
-        yield Term.SPLIT_ODD, _runs(node.inputs[0])
-        readers = (reader for part in node.outputs for reader in part.outputs)
-        if not all(Kind.DENSE in kinds(reader) for reader in readers):
-            yield Term.CUT_CONVOLVED, _all_by_all(node.inputs[0], align)
-
-
-def are_odd(node: Node, parts: Sequence[Tensor], align: Alignment) -> bool:
-    """Whether a part of a map's channels begins between two multiples."""
-    shapes = [work.dims(part) for part in parts if part.name]
-    if any(len(shape) != _MAP for shape in shapes) or node.attrs.get("axis", 0) not in (1, 1 - _MAP):
-        return False
-    return any(shape[1] % align.in_channels for shape in shapes[:-1])
-
-
-def _runs(tensor: Tensor) -> float:
-    """Thousands of rows of a map, of all channels and of up to 64 places."""
-    *others, width = work.dims(tensor)
-    return prod(others) * -(-width // _RUN) * 1e-3
-
-
-def _all_by_all(tensor: Tensor, align: Alignment) -> float:
-    """The multiply-accumulates of a 1x1 convolution of all channels of a map, in thousands of millions."""
-    batch, channels = work.dims(tensor)[:2]
-    return batch * prod(work.places(tensor, align)) * channels**2 * 1e-9
-
-
-def _scaled(node: Node, align: Alignment) -> _Parts:
+def _scaled(node: Node, align: Alignment) -> Parts:
     shape = work.dims(node.outputs[0])
     yield Term.SCALE, shape[0] * work.up(shape[1], align.out_channels) * prod(shape[2:]) * 1e-6
 
 
-def _turned(node: Node, align: Alignment) -> _Parts:
-    if len(work.dims(node.outputs[0])) > _MAP:
-        yield Term.TURN_PARTED, work.elements(node.outputs[0]) * 1e-6
-        yield Term.TURN_CALL, 1.0
-    else:
-        yield Term.TURN, _longer(node.outputs[0], align)
-
-
-def _scattered(node: Node, align: Alignment) -> _Parts:
-    """Windows of a map row by row, those of each channel where it lies channels first; joined to rows, run by run."""
-    yield from _written(Term.SCATTER, node, align)
-    shape, perm = work.dims(node.inputs[0]), permutation(node)
-    if len(shape) != OF_WINDOWS or perm is None:
-        return
-    if perm[-1] == 1:
-        yield Term.SCATTER_ROWS, prod(shape[:-1]) * 1e-6
-    elif perm[-1] == len(shape) - 1:
-        joined = perm[-2] < len(shape) - 3
-        yield Term.SCATTER_RUNS if joined else Term.SCATTER_ROWS, prod(shape[: -1 if joined else -2]) * 1e-6
-
-
-def _moved(node: Node, align: Alignment) -> _Parts:
-    yield Term.MOVE, _longer(node.outputs[0], align)
-
-
-_OF: dict[Kind, Callable[[Node, Alignment], _Parts]] = {
+_OF: Mapping[Kind, Callable[[Node, Alignment], Parts]] = {
+    **LAYOUTS,
     Kind.DENSE: _dense,
     Kind.TRANSPOSED: _transposed,
     Kind.DEPTHWISE: _depthwise,
@@ -396,17 +280,6 @@ _OF: dict[Kind, Callable[[Node, Alignment], _Parts]] = {
     Kind.GLOBAL: partial(_read, Term.GLOBAL),
     Kind.REDUCE: _reduced,
     Kind.NORM: partial(_read, Term.NORM),
-    Kind.JOIN: _joined,
-    Kind.FLATTEN: _flattened,
-    Kind.PART: _parted,
-    Kind.APART: _laid_apart,
-    Kind.HEADS: _cut_into_heads,
-    Kind.CONCAT: _joined_up,
-    Kind.SPLIT: _told_apart,
-    Kind.CUT: _cut,
     Kind.SCALE: _scaled,
-    Kind.MOVE: _moved,
-    Kind.SCATTER: _scattered,
-    Kind.TURN: _turned,
 }
 """How to measure the work of a kind; the others by what they write."""

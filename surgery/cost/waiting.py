@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from surgery.cost import work
-from surgery.cost.amounts import are_odd
+from surgery.cost.layouts import are_odd
 from surgery.cost.links import features, feeder, reader
 from surgery.ir.graph import Node, Tensor
 
