@@ -255,8 +255,6 @@ class Sheet(_Data):
         return self
 
 
-
-
 class Rates:
     """The coefficients of a march in microseconds, one attribute lookup away.
 

@@ -156,8 +156,15 @@ def _is_asked_for(tensor: Tensor, device: Devices | None) -> bool:
     """Whether the BPU reads what nodes on the CPU make of a tensor that keep its scale: it leaves in 8 bits then."""
     if device is None:
         return False
-    kept = (r for r in tensor.outputs if r.op in _KEEPING and device(r) in ("cpu", "folded"))
-    return any(_is_read_inside(t, device) or _is_asked_for(t, device) for r in kept for t in r.outputs if t.name)
+    left, seen = [tensor], {tensor}
+    while left:
+        kept = (r for r in left.pop().outputs if r.op in _KEEPING and device(r) in ("cpu", "folded"))
+        for made in [t for r in kept for t in r.outputs if t.name and t not in seen]:
+            if _is_read_inside(made, device):
+                return True
+            seen.add(made)
+            left.append(made)
+    return False
 
 
 def _keeps_channels_first(reader: Node, device: Devices) -> bool:

@@ -31,7 +31,7 @@ def all_written(term: Term, node: Node, align: Alignment) -> Parts:
 def in_lanes(tensor: Tensor, align: Alignment) -> float:
     """MB of a tensor whose rows are rounded up to the lane."""
     shape = work.dims(tensor)
-    return prod(shape[:-1]) * -(-(shape[-1] if shape else 1) // align.lane) * align.lane * 1e-6
+    return prod(shape[:-1]) * work.up(shape[-1] if shape else 1, align.lane) * 1e-6
 
 
 def _joined(node: Node, align: Alignment) -> Parts:

@@ -52,12 +52,16 @@ def feeder(tensor: Tensor, *, alone: bool) -> Node | None:
 
 def is_read_at_a_stride(tensor: Tensor) -> bool:
     """Whether a convolution of a stride reads the tensor, as it is or clipped."""
-    return any(
-        is_read_at_a_stride(r.outputs[0])
-        if r.op in _PAIRS or r.op in _CLIPS
-        else r.op == "Conv" and max(r.attrs.get("strides", (1,))) > 1 and r.inputs[0] is tensor
-        for r in tensor.outputs
-    )
+    left, seen = [tensor], {tensor}
+    while left:
+        read = left.pop()
+        for node in read.outputs:
+            if node.op == "Conv" and node.inputs[0] is read and max(node.attrs.get("strides", (1,))) > 1:
+                return True
+            if (node.op in _PAIRS or node.op in _CLIPS) and node.outputs[0] not in seen:
+                seen.add(node.outputs[0])
+                left.append(node.outputs[0])
+    return False
 
 
 def only_read_once(tensor: Tensor) -> bool:

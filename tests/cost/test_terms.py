@@ -91,6 +91,9 @@ def test_a_lookup_that_is_read_at_a_stride():
     chain = "a = Conv(x, w) s = Sigmoid(a) b = Mul(a, s) y = Conv<strides=[{0},{0}]>(b, w)"
     assert terms(model(chain.format(2), weights=W), "Mul")["lookup_apart"] == 8 * 196e-6
     assert "lookup_apart" not in terms(model(chain.format(1), weights=W), "Mul")
+    clipped = " ".join(f"r{n + 1} = Relu(r{n})" for n in range(2000))
+    far = model(f"r0 = Exp(x) {clipped} y = Conv<strides=[2,2]>(r2000, w)", weights=W)
+    assert terms(far, "Exp")["lookup_apart"] == 8 * 256e-6
 
 
 def test_channels_of_a_sum_are_scaled_by_a_layer_of_their_own():
