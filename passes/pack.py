@@ -88,7 +88,8 @@ class ZeroSmallest(Rule[Dense]):
         need.sole_reader(weight, node, ctx)
         if not np.isfinite(values).all():
             return Mismatch(f"{weight.name!r} is not finite", node)
-        axis = _output_axis(node, weight)
+        axis = ops.output_axis(node, weight)
+        assert axis is not None
         share = float(np.mean(_levels(values, axis) <= 0.5))
         if share >= self.zeros:
             return Mismatch(f"{100 * share:.1f} % of its weights are zero as int8 already", node, absent=True)
@@ -123,14 +124,6 @@ def _levels(values: Array, axis: int) -> Array:
     sizes = np.abs(values)
     found: Array = sizes / np.maximum(sizes.max(axis=others, keepdims=True) / LARGEST, np.float32(LEAST))
     return found
-
-
-def _output_axis(node: Node, weight: Constant) -> int:
-    if node.op == "Conv":
-        return 0
-    if node.op == "ConvTranspose":
-        return 1
-    return weight.rank - 2 if node.op == "Gemm" and ops.attr(node, "transB", 0) else weight.rank - 1
 
 
 def _is_depthwise(node: Node, weight: Constant) -> bool:

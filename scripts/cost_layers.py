@@ -152,9 +152,7 @@ def _cut_behind(layer: str, nodes: Mapping[str, Node]) -> Node | None:
     return made if made is not None and made.op == "Reshape" else None
 
 
-def _work(
-    behind: list[Node], device: Devices, segment: Segments, align: Alignment
-) -> tuple[dict[str, float], _Sizes]:
+def _work(behind: list[Node], device: Devices, segment: Segments, align: Alignment) -> tuple[dict[str, float], _Sizes]:
     """The terms of the nodes together, empty where one has none, and their sizes."""
     terms: Counter[str] = Counter()
     weights = loaded = enters = leaves = 0

@@ -1,6 +1,6 @@
 """Channels of a graph: which go together, which have to stay, and how to take some out."""
 
-from surgery.channels.analysis import Channels, Group, Held, analyse, output_axis
+from surgery.channels.analysis import Channels, Group, Held, analyse
 from surgery.channels.cut import Cut
 from surgery.channels.plan import Kept, Plan, Thinned, plan_for, plan_of, thinned_layers
 
@@ -13,7 +13,6 @@ __all__ = [
     "Plan",
     "Thinned",
     "analyse",
-    "output_axis",
     "plan_for",
     "plan_of",
     "thinned_layers",

@@ -14,7 +14,7 @@ from surgery.channels.moves import MOVES
 from surgery.channels.pointwise import POINTWISE
 from surgery.channels.reshape import RESHAPES
 from surgery.channels.ties import Atoms, Block, Ties, Unclear
-from surgery.ir import Constant, Graph, Node, Tensor
+from surgery.ir import Constant, Graph, Node, Tensor, ops
 
 RULES: dict[str, Callable[[Node, Ties], None]] = {**LAYERS, **POINTWISE, **MOVES, **RESHAPES}
 """How channels correspond, by operator. To add one, write a function ``(node, ties)`` and name it in its module."""
@@ -181,15 +181,4 @@ def _hold_end(tensor: Tensor, kind: str, ties: Ties, but: range | None) -> None:
 
 def _is_output(block: Block) -> bool:
     """Whether an axis of a weight holds output channels, by the layer that reads it."""
-    return any(block.axis == output_axis(reader, block.tensor) for reader in block.tensor.consumers)
-
-
-def output_axis(node: Node, weight: Tensor) -> int | None:
-    """The axis of a layer's ``weight`` that holds output channels; None where it is no layer."""
-    if node.op in ("Conv", "ConvTranspose"):
-        return 0 if node.op == "Conv" else 1
-    if node.op not in ("Gemm", "MatMul") or weight.rank is None:
-        return None
-    right = weight is node.inputs[1]
-    turned = bool(node.attrs.get("transB" if right else "transA", 0))
-    return weight.rank - (1 if right != turned else 2)
+    return any(block.axis == ops.output_axis(reader, block.tensor) for reader in block.tensor.consumers)

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from surgery.ir import ops
 from surgery.ir.graph import Constant, Node, Tensor
 from surgery.ir.weights import Weight
 
@@ -42,41 +43,30 @@ class Values(NamedTuple):
         return NARROW if self.entropy < ENTROPY and self.large < LARGE else 1.0
 
 
-_AS_THEY_ARE = Values(0.0, 1.0, 8.0)
-_told: WeakKeyDictionary[Weight, Values] = WeakKeyDictionary()
+_told: WeakKeyDictionary[Weight, dict[int, Values]] = WeakKeyDictionary()
 
 
 def share(node: Node, weight: Tensor) -> float:
     """The share of its bytes that a packed weight loads; 1 where its values are not at hand."""
     if not isinstance(weight, Constant) or weight.weight.missing or weight.dtype != np.float32:
         return 1.0
-    if weight.weight not in _told:
-        _told[weight.weight] = _looked_at(node, weight)
-    return _told[weight.weight].share
+    axis = ops.output_axis(node, weight)
+    if axis is None or weight.rank < 2:
+        return 1.0
+    told = _told.setdefault(weight.weight, {})
+    if axis not in told:
+        told[axis] = _looked_at(weight, axis)
+    return told[axis].share
 
 
-def _looked_at(node: Node, weight: Constant) -> Values:
+def _looked_at(weight: Constant, axis: int) -> Values:
     """What a sample is like; where that may be sparse, the zeros of the whole layer, which the compiler counts."""
-    axis = _output_axis(node, weight)
-    if axis is None:
-        return _AS_THEY_ARE
     count = weight.shape[axis]
     some = _values(_rows(weight, axis, np.linspace(0, count - 1, min(_ROWS, count)).astype(int)))
     if some.zeros < ZEROS / 2:
         return some
     rows = np.abs(_rows(weight, axis, np.arange(count)))
     return some._replace(zeros=float((rows < _scale(rows) / 2).mean()))
-
-
-def _output_axis(node: Node, weight: Constant) -> int | None:
-    if weight.rank < 2:
-        return None
-    if node.op == "ConvTranspose":
-        return 1
-    if node.op not in ("Gemm", "MatMul"):
-        return 0
-    turned = bool(node.attrs.get("transB" if weight is node.inputs[1] else "transA", 0))
-    return weight.rank - 1 if (weight is node.inputs[1]) != turned else weight.rank - 2
 
 
 def _rows(weight: Constant, axis: int, chosen: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

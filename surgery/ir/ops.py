@@ -178,3 +178,14 @@ def static_shape(tensor: Tensor | None) -> tuple[int, ...] | None:
             return None
         known.append(size)
     return tuple(known)
+
+
+def output_axis(node: Node, weight: Tensor) -> int | None:
+    """The axis of a layer's ``weight`` that holds output channels; None where it is no layer."""
+    if node.op in ("Conv", "ConvTranspose"):
+        return 0 if node.op == "Conv" else 1
+    if node.op not in ("Gemm", "MatMul") or weight.rank is None:
+        return None
+    right = weight is node.inputs[1]
+    turned = bool(node.attrs.get("transB" if right else "transA", 0))
+    return weight.rank - (1 if right != turned else 2)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from surgery.channels import Group, output_axis
-from surgery.ir import Constant, Node
+from surgery.channels import Group
+from surgery.ir import Constant, Node, ops
 from surgery.training.torches import need
 from surgery.training.twin import Twin, constants
 
@@ -79,7 +79,7 @@ def _sides(twin: Twin) -> Iterator[tuple[Constant, Node, int, bool]]:
         for reader in constant.consumers:
             if reader.op in SCALED and reader.input(1) is constant:
                 yield constant, reader, 0, True
-            elif (axis := output_axis(reader, constant)) is not None and constant.rank > 1:
+            elif (axis := ops.output_axis(reader, constant)) is not None and constant.rank > 1:
                 yield constant, reader, axis, False
 
 
