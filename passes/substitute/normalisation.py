@@ -136,7 +136,8 @@ class GroupNormOfMaps(ReshapedGroupNorm):
     """``Reshape(InstanceNormalization(Reshape(x)))`` without the Reshapes, where the BPU has them but is slower.
 
     The Reshapes turn single elements: compiled for bayes-e, 64 channels at 28x28 in 32 groups take 2.3 ms between
-    them and 38 us without (``scripts/norm_choices.py``). Rows of more than 4096 are for :class:`ReshapedGroupNorm`.
+    them and 38 us without (``scripts/norm_choices.py``). Rows longer than the BPU takes are for
+    :class:`ReshapedGroupNorm`.
     """
 
     name = "group-norm-of-maps"

@@ -118,3 +118,15 @@ def test_absent_weights_are_loaded_whole(tmp_path: Path) -> None:
     (tmp_path / "w.bin").unlink()
     weights = weight_bytes(layer(normal()), rates(target).align).stored
     assert read() - with_them == weights - round(weights * 3 / 8)
+
+
+def test_weights_of_two_layers_are_told_by_the_output_channels_of_each() -> None:
+    """One array, read turned and as it is: a channel of large weights is a row, or a number of every row."""
+    weights = normal((64, 64))
+    weights[0] *= 1000
+    turned, plain = layer(weights, "Gemm", "<transB=1>"), layer(weights, "Gemm")
+    one, other = turned.inputs[1], plain.inputs[1]
+    assert isinstance(one, Constant)
+    assert isinstance(other, Constant)
+    other.weight = one.weight
+    assert (packing.share(turned, one), packing.share(plain, other)) == (1, packing.SPARSE)
